@@ -1,0 +1,89 @@
+# The working copy's tasks. `make help` lists them.
+# Needs Python 3.11 or later with venv, make and a C++20 compiler; everything else is installed into .venv.
+
+PYTHON   ?= python3
+JOBS     ?= auto
+FRACTION ?= 1
+ARGS     ?=
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+STAMPS := $(VENV)/stamps
+PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
+PYTEST := $(BIN)/python -m pytest
+SOURCES := pyproject.toml CMakeLists.txt README.md $(shell find engine src -type f ! -name '*.py[co]' 2>/dev/null)
+
+# A group of pyproject.toml's [dependency-groups], installed once.
+group = $(STAMPS)/$(1)
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test oracles prove lint types format sanitize bench clean
+.DELETE_ON_ERROR:
+
+help:  ## list the tasks
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+
+install: $(STAMPS)/elman  ## make .venv and install elman into it (again only when the sources changed)
+
+demo: install  ## run every demo; pictures go to elman-demo/
+	@$(BIN)/elman demo all $(ARGS)
+
+test: install $(call group,test)  ## run the tests and the examples in the docstrings
+	$(PYTEST) -n $(JOBS) --doctest-modules --pyargs ./tests elman $(ARGS)
+
+oracles: install $(call group,test) $(call group,oracles)  ## compare with PyTorch and ONNX Runtime, live
+	$(PYTEST) -n $(JOBS) -m oracle tests $(ARGS)
+
+prove: install $(call group,test)  ## run the long proofs; FRACTION=10 runs a seeded tenth of them
+	ELMAN_PROVE_FRACTION=$(FRACTION) $(PYTEST) -n $(JOBS) -m prove tests $(ARGS)
+
+lint: $(call group,lint)  ## ruff
+	$(BIN)/ruff check .
+
+types: install $(call group,lint)  ## mypy, strict
+	$(BIN)/mypy
+
+format: $(call group,lint)  ## let ruff sort the imports and mend what it can
+	$(BIN)/ruff check --fix .
+
+# Each preset builds the engine and one small program over it, without Python. Address space layout
+# randomisation is off for the run: the thread sanitizer of older compilers stumbles over it.
+sanitize: $(call group,build)  ## the engine's smoke program under the address, undefined-behaviour and thread sanitizers
+	@set -e; export PATH="$(CURDIR)/$(BIN):$$PATH"; \
+	fixed=; if setarch "$$(uname -m)" -R true 2>/dev/null; then fixed="setarch $$(uname -m) -R"; fi; \
+	for preset in asan tsan; do \
+	    echo "sanitize: $$preset"; \
+	    cmake --preset $$preset --log-level=WARNING > /dev/null; \
+	    cmake --build build/$$preset --target engine_smoke > build/$$preset/log.txt || { cat build/$$preset/log.txt; exit 1; }; \
+	    $$fixed build/$$preset/engine_smoke; \
+	done
+
+bench: install $(call group,bench)  ## measure against PyTorch, JAX, NumPy and ONNX Runtime (about ten minutes)
+	$(BIN)/python -m benchmarks.train
+	$(BIN)/python -m benchmarks.stream
+	$(BIN)/python -m benchmarks.denormals
+	$(BIN)/python -m benchmarks.imports
+	$(BIN)/python -m benchmarks.report
+
+clean:  ## remove .venv and everything that was built
+	rm -rf $(VENV) build dist elman-demo .mypy_cache .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- how .venv is made -------------------------------------------------------------------------------------
+
+$(STAMPS)/venv:
+	@$(PYTHON) -c 'import sys; sys.version_info < (3, 11) and sys.exit("elman needs Python 3.11 or later; choose one: make PYTHON=python3.12 demo")'
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --upgrade pip
+	@mkdir -p $(STAMPS) && touch $@
+
+# Built with the tools of .venv rather than in a throw-away environment, so that a second build is short.
+$(STAMPS)/elman: $(SOURCES) $(call group,build)
+	@echo "elman: building the engine and installing (a minute or two the first time)"
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(PIP) install --no-build-isolation ".[cli,plot]"
+	@touch $@
+
+$(STAMPS)/%: $(STAMPS)/venv pyproject.toml
+	@echo "elman: installing what '$*' needs"
+	@$(PIP) install --group $*
+	@touch $@

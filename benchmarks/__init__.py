@@ -1,0 +1,1 @@
+"""Benchmarks: peers side by side, each answer proved equal before its time is taken."""

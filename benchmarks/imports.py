@@ -1,0 +1,34 @@
+"""How long `import` takes, in fresh interpreters, in turns."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+from benchmarks.measure import names, options, pythons, save, setting, spread
+
+CODE = "import time; t = time.perf_counter(); import {}; print(time.perf_counter() - t)"
+
+
+def main() -> None:
+    """Measure, print and save."""
+    args = options(__doc__, ["numpy", "onnxruntime", "torch", "jax"], 11, 1).parse_args()
+    seconds: dict[str, list[float]] = {}
+    for turn in range(args.repeat + 1):
+        for name in names(args):
+            done = subprocess.run(
+                [pythons(args).get(name, sys.executable), "-c", CODE.format(name)],
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            if done.returncode == 0 and turn > 0:  # the first turn fills the disk's cache
+                seconds.setdefault(name, []).append(float(done.stdout))
+    times = {name: spread(values) for name, values in seconds.items()}
+    for name, time in times.items():
+        print(f"import {name:12} {time['median_us'] / 1e3:7.1f} ms")
+    save(args.save or "imports", {"what": "import time", **setting(args.threads, []), "times": times})
+
+
+if __name__ == "__main__":
+    main()

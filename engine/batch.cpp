@@ -1,0 +1,67 @@
+#include "batch.h"
+
+#include <algorithm>
+#include <numeric>
+
+namespace elman {
+
+void Batch::assign(const Data& data, const std::int64_t* rows, Index n) {
+  row.assign(rows, rows + n);
+  sort(data);
+}
+
+void Batch::assign_range(const Data& data, Index first, Index n) {
+  row.resize(static_cast<std::size_t>(n));
+  std::iota(row.begin(), row.end(), first);
+  sort(data);
+}
+
+void Batch::sort(const Data& data) {
+  const auto longer = [&](Index a, Index b) { return data.length(a) > data.length(b); };
+  if (!std::is_sorted(row.begin(), row.end(), longer)) std::stable_sort(row.begin(), row.end(), longer);
+  const std::size_t n = row.size();
+  start.resize(n);
+  length.resize(n);
+  steps = 0;
+  for (std::size_t b = 0; b < n; ++b) {
+    start[b] = static_cast<Index>(data.offsets[row[b]]);
+    length[b] = data.length(row[b]);
+    steps += length[b];
+  }
+  longest = n ? length[0] : 0;
+}
+
+void Chunk::cut(const Batch& batch, Index first, Index most) {
+  t0 = first;
+  T = std::min(most, batch.longest - first);
+  B = batch.size();
+  while (B > 0 && batch.length[static_cast<std::size_t>(B - 1)] <= t0) --B;
+  active.resize(static_cast<std::size_t>(T + 1));
+  offset.resize(static_cast<std::size_t>(T + 1));
+  Index alive = B;
+  N = 0;
+  for (Index t = 0; t < T; ++t) {
+    while (alive > 0 && batch.length[static_cast<std::size_t>(alive - 1)] <= t0 + t) --alive;
+    active[static_cast<std::size_t>(t)] = alive;
+    offset[static_cast<std::size_t>(t)] = N;
+    N += alive;
+  }
+  active[static_cast<std::size_t>(T)] = 0;
+  offset[static_cast<std::size_t>(T)] = N;
+}
+
+std::vector<Index> split_rows(const Batch& batch, Index B, int parts, Index grain) {
+  std::vector<Index> bounds{0};
+  Index total = 0;
+  for (Index b = 0; b < B; ++b) total += batch.length[static_cast<std::size_t>(b)];
+  Index sum = 0, b = 0;
+  for (int p = 1; p < parts; ++p) {
+    while (b < B && sum * parts < total * p) sum += batch.length[static_cast<std::size_t>(b++)];
+    const Index rounded = std::min(B, (b + grain / 2) / grain * grain);
+    bounds.push_back(std::max(bounds.back(), rounded));
+  }
+  bounds.push_back(B);
+  return bounds;
+}
+
+}  // namespace elman

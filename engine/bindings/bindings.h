@@ -1,0 +1,78 @@
+// What the files of the native module share. Bindings check what memory safety needs; the meaning of arguments is checked in Python.
+#pragma once
+
+#include <nanobind/nanobind.h>
+#include <nanobind/ndarray.h>
+#include <nanobind/stl/optional.h>
+#include <nanobind/stl/pair.h>
+#include <nanobind/stl/string.h>
+#include <nanobind/stl/tuple.h>
+#include <nanobind/stl/unique_ptr.h>
+#include <nanobind/stl/vector.h>
+
+#include <limits>
+#include <memory>
+#include <optional>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "../run.h"
+
+namespace nb = nanobind;
+
+namespace elman::bindings {
+
+template <class T> using Vector = nb::ndarray<T, nb::numpy, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+template <class T> using Rows2 = nb::ndarray<T, nb::numpy, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+using AnyRows = nb::ndarray<nb::ro, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+
+inline void require(bool condition, const char* what) {
+  if (!condition) throw std::invalid_argument(what);
+}
+
+// Sequences with the arrays that hold them.
+struct DataObject {
+  AnyRows values;
+  Vector<const std::int64_t> offsets;
+  Data data;
+  DataObject(AnyRows values, Vector<const std::int64_t> offsets);
+};
+
+struct AnswersObject {
+  std::optional<Vector<const std::int64_t>> indices;
+  std::optional<Rows2<const float>> values32;
+  std::optional<Rows2<const double>> values64;
+  bool missing = false;
+  Index largest = -1;      // class
+
+  AnswersObject(std::optional<Vector<const std::int64_t>> indices, std::optional<Rows2<const float>> values32, std::optional<Rows2<const double>> values64);
+  template <class Real> Answers<Real> view(const Spec& spec, const Data& data, Loss loss) const;
+};
+
+// Looks for signals; a pending exception stays set for the caller to raise.
+struct Signals : Interrupt {
+  Signals() {
+    poll = [](void*) {
+      const nb::gil_scoped_acquire gil;
+      return PyErr_CheckSignals() != 0;
+    };
+  }
+};
+
+// Runs work without the interpreter's lock; raises what a signal handler raised.
+template <class F> void call(F work) {
+  Signals signals;
+  bool whole;
+  {
+    const nb::gil_scoped_release release;
+    whole = work(static_cast<Interrupt&>(signals));
+  }
+  if (!whole && PyErr_Occurred()) throw nb::python_error();
+}
+
+void bind_data(nb::module_& m);
+void bind_networks(nb::module_& m);
+void bind_streams(nb::module_& m);
+
+}  // namespace elman::bindings

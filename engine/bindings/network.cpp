@@ -1,0 +1,227 @@
+#include "bindings.h"
+
+#include <algorithm>
+
+#include "../stream.h"
+
+namespace elman::bindings {
+namespace {
+
+using OptimiserTuple = std::tuple<int, double, double, double, double, bool>;
+template <class Real> using List = std::vector<Rows2<Real>>;
+
+template <class Real> std::vector<Real*> pointers(const List<Real>& arrays, const Spec& spec, Index rows, const char* what) {
+  require(arrays.size() == spec.state_sizes.size(), what);
+  std::vector<Real*> out;
+  for (std::size_t i = 0; i < arrays.size(); ++i) {
+    require(static_cast<Index>(arrays[i].shape(0)) == rows && static_cast<Index>(arrays[i].shape(1)) == spec.state_sizes[i], what);
+    out.push_back(arrays[i].data());
+  }
+  return out;
+}
+
+template <class Real> std::vector<Real*> optional_pointers(const std::optional<List<Real>>& arrays, const Spec& spec, Index rows) {
+  return arrays ? pointers<Real>(*arrays, spec, rows, "carry: wrong shapes") : std::vector<Real*>{};
+}
+
+Loss loss_of(int code) {
+  require(code >= 0 && code <= 2, "loss: unknown");
+  return static_cast<Loss>(code);
+}
+
+const double* weights_of(const std::optional<Vector<const double>>& weights, Index n) {
+  if (!weights) return nullptr;
+  require(static_cast<Index>(weights->size()) == n, "weights: one a sequence");
+  return weights->data();
+}
+
+// Cross-entropy needs probabilities, the binary one sigmoids; both are computed from the sums before.
+void check_loss(const Spec& spec, Loss loss) {
+  require(loss == Loss::squared_error || fused(spec, loss), "loss: does not fit the last activation");
+}
+
+template <class Real>
+Optimiser<Real> optimiser_of(const OptimiserTuple& given, const std::vector<Vector<Real>>& moments, const Rows2<const std::int64_t>& trainable, double clip_norm, Index P) {
+  const auto [kind, a, b, epsilon, decay, nesterov] = given;
+  require(kind >= 0 && kind <= 3, "optimiser: unknown");
+  Optimiser<Real> o{{static_cast<OptimiserKind>(kind), a, b, epsilon, decay, nesterov}, nullptr, nullptr, {}, clip_norm};
+  const std::size_t needed = kind == 0 ? (a == 0 ? 0 : 1) : kind == 1 ? 1 : 2;
+  require(moments.size() >= needed, "moments: too few");
+  for (const auto& m : moments) require(static_cast<Index>(m.size()) == P, "moments: wrong size");
+  if (needed > 0) o.m = moments[0].data();
+  if (needed > 1) o.v = moments[1].data();
+  require(trainable.shape(1) == 2, "trainable: pairs");
+  Index before = 0;
+  for (std::size_t i = 0; i < trainable.size(); i += 2) {
+    const Index begin = static_cast<Index>(trainable.data()[i]), end = static_cast<Index>(trainable.data()[i + 1]);
+    require(begin >= before && end >= begin && end <= P, "trainable: ranges must rise within the parameters");
+    o.trainable.emplace_back(begin, end);
+    before = end;
+  }
+  return o;
+}
+
+template <class Real> nb::object parameters(nb::handle self) {
+  Network<Real>& net = nb::cast<Network<Real>&>(self);
+  return nb::cast(Vector<Real>(net.parameters.data(), {static_cast<std::size_t>(net.spec.parameter_count)}, self));
+}
+
+template <class Real> void predict(const Network<Real>& net, const DataObject& data, Rows2<Real> out, int n_threads) {
+  require(data.data.F == net.spec.input_size, "values: wrong number of features");
+  require(static_cast<Index>(out.shape(0)) == (net.spec.per_step ? data.data.N : data.data.n) && static_cast<Index>(out.shape(1)) == net.spec.output_size, "out: wrong shape");
+  Wanted<Real> wanted;
+  wanted.outputs = out.data();
+  call([&](Interrupt& interrupt) { return run_forward(net, data.data, wanted, interrupt, n_threads); });
+}
+
+template <class Real> void states(const Network<Real>& net, const DataObject& data, List<Real> outs, int n_threads) {
+  require(data.data.F == net.spec.input_size, "values: wrong number of features");
+  Wanted<Real> wanted;
+  wanted.states = pointers<Real>(outs, net.spec, data.data.N, "outs: wrong shapes");
+  call([&](Interrupt& interrupt) { return run_forward(net, data.data, wanted, interrupt, n_threads); });
+}
+
+template <class Real>
+std::tuple<double, double, double, double, double> evaluate(const Network<Real>& net, const DataObject& data, const AnswersObject& targets, int loss, std::optional<Vector<const double>> weights,
+                                                            std::optional<List<Real>> carry, int n_threads) {
+  require(data.data.F == net.spec.input_size, "values: wrong number of features");
+  Wanted<Real> wanted;
+  wanted.loss = loss_of(loss);
+  check_loss(net.spec, wanted.loss);
+  const Answers<Real> answers = targets.view<Real>(net.spec, data.data, wanted.loss);
+  wanted.answers = &answers;
+  wanted.weights = weights_of(weights, data.data.n);
+  wanted.carry = optional_pointers<Real>(carry, net.spec, data.data.n);
+  call([&](Interrupt& interrupt) { return run_forward(net, data.data, wanted, interrupt, n_threads); });
+  const double* s = wanted.sums.v;
+  return {s[0], s[1], s[2], s[3], s[4]};
+}
+
+template <class Real>
+double gradient(Network<Real>& net, const DataObject& data, const AnswersObject& targets, int loss, std::optional<Vector<const double>> weights, bool mean, double l2, Vector<Real> out, int n_threads) {
+  require(data.data.F == net.spec.input_size, "values: wrong number of features");
+  require(static_cast<Index>(out.size()) == net.spec.parameter_count, "gradient: wrong size");
+  const Loss kind = loss_of(loss);
+  check_loss(net.spec, kind);
+  const Answers<Real> answers = targets.view<Real>(net.spec, data.data, kind);
+  const Objective objective{kind, mean, l2, weights_of(weights, data.data.n)};
+  double value = 0;
+  call([&](Interrupt& interrupt) {
+    const Outcome outcome = loss_and_gradient(net, data.data, answers, objective, out.data(), value, interrupt, n_threads);
+    if (outcome == Outcome::nothing) std::fill_n(out.data(), net.spec.parameter_count, Real(0));
+    if (outcome == Outcome::diverged) {
+      std::fill_n(out.data(), net.spec.parameter_count, std::numeric_limits<Real>::quiet_NaN());
+      value = std::numeric_limits<double>::quiet_NaN();
+    }
+    return outcome != Outcome::stopped;
+  });
+  return value;
+}
+
+template <class Real>
+void update(Network<Real>& net, Vector<const Real> given, OptimiserTuple optimiser, double rate, std::vector<Vector<Real>> moments, Index count, Rows2<const std::int64_t> trainable, double clip_norm) {
+  require(static_cast<Index>(given.size()) == net.spec.parameter_count, "gradient: wrong size");
+  const Optimiser<Real> o = optimiser_of<Real>(optimiser, moments, trainable, clip_norm, net.spec.parameter_count);
+  const nb::gil_scoped_release release;
+  const FlushDenormals mode;
+  o.apply(net.parameters.data(), given.data(), rate, count + 1, 1);
+}
+
+using Settings = std::tuple<int, bool, double, double, Index, OptimiserTuple, Rows2<const std::int64_t>>;
+
+template <class Real>
+int train_schedule(Network<Real>& net, const DataObject& data, const AnswersObject& targets, std::optional<Vector<const double>> weights, std::optional<List<Real>> carry, Vector<const std::int64_t> order,
+                   Index first_batch, Index batch_size, Vector<const double> rates, Settings settings, Vector<std::int64_t> progress, Rows2<double> sums, Vector<Real> snapshot,
+                   std::vector<Vector<Real>> moments, double seconds, int n_threads) {
+  const auto& [loss, mean, l2, clip_norm, truncation, rule, trainable] = settings;
+  const Spec& spec = net.spec;
+  const Data& d = data.data;
+  const Loss kind = loss_of(loss);
+  check_loss(spec, kind);
+  require(d.F == spec.input_size, "values: wrong number of features");
+  require(batch_size >= 1 && truncation >= 0 && first_batch >= 0, "batch_size, truncation, first_batch: out of range");
+  require(static_cast<Index>(order.size()) % d.n == 0, "order: whole epochs");
+  const Index epochs = static_cast<Index>(order.size()) / d.n;
+  require(static_cast<Index>(sums.shape(0)) == epochs && sums.shape(1) == 5, "sums: [epochs, 5]");
+  for (std::size_t i = 0; i < order.size(); ++i) require(order.data()[i] >= 0 && order.data()[i] < d.n, "order: row out of range");
+  require(progress.size() == 4 && rates.size() >= 1, "progress: [4], rates: at least one");
+  require(static_cast<Index>(snapshot.size()) == spec.parameter_count, "snapshot: wrong size");
+  if (truncation)
+    for (const Operation& op : spec.operations) require(op.type != Operation::Type::pool || op.pool == Pool::last, "truncation: not with pools");
+  const Answers<Real> answers = targets.view<Real>(spec, d, kind);
+  const Objective objective{kind, mean, l2, weights_of(weights, d.n)};
+  const Optimiser<Real> optimiser = optimiser_of<Real>(rule, moments, trainable, clip_norm, spec.parameter_count);
+  progress.data()[0] = first_batch;
+  require(progress.data()[1] >= 0 && progress.data()[3] >= 0, "progress: counts");
+  const Schedule<Real> schedule{order.data(), epochs, batch_size, rates.data(), static_cast<Index>(rates.size()), truncation, optional_pointers<Real>(carry, spec, d.n),
+                                progress.data(), sums.data(), snapshot.data(), seconds};
+  Status status = Status::finished;
+  call([&](Interrupt& interrupt) {
+    status = train(net, d, answers, objective, optimiser, schedule, interrupt, n_threads);
+    return status != Status::stopped;
+  });
+  return static_cast<int>(status);
+}
+
+template <class Real> void tape_backward(Tape<Real>& tape, Rows2<const Real> d_outputs, Vector<Real> d_parameters, Rows2<Real> d_inputs, int n_threads) {
+  require(static_cast<Index>(d_outputs.shape(0)) == (tape.spec.per_step ? tape.N : tape.n) && static_cast<Index>(d_outputs.shape(1)) == tape.spec.output_size, "d_outputs: wrong shape");
+  require(static_cast<Index>(d_parameters.size()) == tape.spec.parameter_count, "d_parameters: wrong size");
+  require(static_cast<Index>(d_inputs.shape(0)) == tape.N && static_cast<Index>(d_inputs.shape(1)) == tape.spec.input_size, "d_inputs: wrong shape");
+  call([&](Interrupt& interrupt) { return tape.backward(d_outputs.data(), d_parameters.data(), d_inputs.data(), interrupt, n_threads); });
+}
+
+template <class Real> void bind(nb::module_& m, const char* network_name, const char* tape_name) {
+  nb::class_<Tape<Real>>(m, tape_name, "A recorded forward pass, with its own copy of the parameters.")
+      .def("outputs", [](Tape<Real>& tape, Rows2<Real> out) {
+        require(static_cast<Index>(out.shape(0)) == (tape.spec.per_step ? tape.N : tape.n) && static_cast<Index>(out.shape(1)) == tape.spec.output_size, "out: wrong shape");
+        tape.outputs(out.data());
+      }, nb::arg("out").noconvert())
+      .def("states", [](Tape<Real>& tape, List<Real> outs) { tape.states(pointers<Real>(outs, tape.spec, tape.N, "outs: wrong shapes")); }, nb::arg("outs"))
+      .def("backward", &tape_backward<Real>, nb::arg("d_outputs").noconvert(), nb::arg("d_parameters").noconvert(), nb::arg("d_inputs").noconvert(), nb::arg("n_threads"));
+
+  nb::class_<Network<Real>>(m, network_name, "Layers over one flat buffer of parameters.")
+      .def("__init__", [](Network<Real>* self, Index input_size, const std::vector<std::tuple<int, Index, int, bool, bool>>& given) {
+        std::vector<Layer> layers;
+        for (const auto& [kind, units, activation, bias, sequences] : given) {
+          require(kind == 0 || (kind >= 8 && kind <= 10), "layers: unknown kind");
+          require(activation >= 0 && activation <= 4, "layers: unknown activation");
+          layers.push_back({static_cast<Kind>(kind), units, static_cast<Activation>(activation), bias, sequences});
+        }
+        new (self) Network<Real>(input_size, std::move(layers));
+      }, nb::arg("input_size"), nb::arg("layers"))
+      .def_prop_ro("table", [](const Network<Real>& net) {
+        nb::list rows;
+        for (const Parameter& p : net.spec.parameters) {
+          nb::list shape;
+          for (const Index n : p.shape) shape.append(n);
+          rows.append(nb::make_tuple(p.name, p.offset, nb::tuple(shape)));
+        }
+        return rows;
+      }, nb::sig("def table(self) -> list[tuple[str, int, tuple[int, ...]]]"))
+      .def_prop_ro("parameters", [](nb::handle self) { return parameters<Real>(self); }, nb::sig("def parameters(self) -> numpy.ndarray"))
+      .def_prop_ro("output_size", [](const Network<Real>& net) { return net.spec.output_size; })
+      .def_prop_ro("per_step", [](const Network<Real>& net) { return net.spec.per_step; })
+      .def_prop_ro("state_sizes", [](const Network<Real>& net) { return net.spec.state_sizes; })
+      .def("predict", &predict<Real>, nb::arg("data"), nb::arg("out").noconvert(), nb::arg("n_threads"))
+      .def("states", &states<Real>, nb::arg("data"), nb::arg("outs"), nb::arg("n_threads"))
+      .def("evaluate", &evaluate<Real>, nb::arg("data"), nb::arg("targets"), nb::arg("loss"), nb::arg("weights").none(), nb::arg("carry").none(), nb::arg("n_threads"))
+      .def("gradient", &gradient<Real>, nb::arg("data"), nb::arg("targets"), nb::arg("loss"), nb::arg("weights").none(), nb::arg("mean"), nb::arg("l2"), nb::arg("gradient").noconvert(), nb::arg("n_threads"))
+      .def("record", [](const Network<Real>& net, const DataObject& data, int n_threads) {
+        require(data.data.F == net.spec.input_size, "values: wrong number of features");
+        auto tape = std::make_unique<Tape<Real>>(net, data.data);
+        call([&](Interrupt& interrupt) { return tape->record(data.data, interrupt, n_threads); });
+        return tape;
+      }, nb::arg("data"), nb::arg("n_threads"))
+      .def("update", &update<Real>, nb::arg("gradient").noconvert(), nb::arg("optimiser"), nb::arg("rate"), nb::arg("moments"), nb::arg("count"), nb::arg("trainable").noconvert(), nb::arg("clip_norm"))
+      .def("train", &train_schedule<Real>, nb::arg("data"), nb::arg("targets"), nb::arg("weights").none(), nb::arg("carry").none(), nb::arg("order").noconvert(), nb::arg("first_batch"), nb::arg("batch_size"),
+           nb::arg("rates").noconvert(), nb::arg("settings"), nb::arg("progress").noconvert(), nb::arg("sums").noconvert(), nb::arg("snapshot").noconvert(), nb::arg("moments"), nb::arg("seconds"), nb::arg("n_threads"));
+}
+
+}  // namespace
+
+void bind_networks(nb::module_& m) {
+  bind<float>(m, "Network32", "Tape32");
+  bind<double>(m, "Network64", "Tape64");
+}
+
+}  // namespace elman::bindings

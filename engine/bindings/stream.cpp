@@ -1,0 +1,156 @@
+// One step at a time costs less than the usual conversions of arguments: arrays are read through the buffer protocol, results made by numpy.empty.
+#include "bindings.h"
+
+#include "../stream.h"
+
+namespace elman::bindings {
+namespace {
+
+struct View {
+  Py_buffer buffer{};
+  bool held = false;
+  View() = default;
+  View(const View&) = delete;
+  View& operator=(const View&) = delete;
+  ~View() { if (held) PyBuffer_Release(&buffer); }
+  bool get(PyObject* o, int flags) {
+    held = PyObject_GetBuffer(o, &buffer, flags) == 0;
+    if (!held) PyErr_Clear();
+    return held;
+  }
+};
+
+template <class Real> constexpr char format = sizeof(Real) == 4 ? 'f' : 'd';
+
+template <class Real> bool is_real(const Py_buffer& b) { return b.format && b.format[0] == format<Real> && b.format[1] == 0; }
+
+template <class Real> class StreamObject {
+ public:
+  StreamObject(nb::object network, Index rows)
+      : owner_(std::move(network)), one_(rows == 0), stream_(nb::cast<Network<Real>&>(owner_), one_ ? 1 : rows), F_(stream_.spec().input_size), C_(stream_.spec().output_size) {
+    const nb::module_ numpy = nb::module_::import_("numpy");
+    empty_ = numpy.attr("empty");
+    asarray_ = numpy.attr("asarray");
+    dtype_ = numpy.attr("dtype")(sizeof(Real) == 4 ? "float32" : "float64");
+    shape_ = one_ ? nb::object(nb::make_tuple(C_)) : nb::object(nb::make_tuple(rows, C_));
+  }
+
+  nb::object step(nb::handle x, nb::handle out) {
+    nb::object made;
+    View in;
+    const Real* from = nullptr;
+    if (in.get(x.ptr(), PyBUF_FORMAT | PyBUF_ND) && is_real<Real>(in.buffer)) {
+      check_shape(in.buffer, "x", F_, "the network's input_size");
+      from = static_cast<const Real*>(in.buffer.buf);
+    } else {
+      converted_ = numbers(x, "x", F_, "the network's input_size");
+      from = converted_.data();
+    }
+    for (Index i = 0; i < stream_.rows * F_; ++i)
+      if (!(from[i] - from[i] == 0)) {
+        const std::string row = one_ ? "" : std::to_string(i / F_) + ", ";
+        throw std::invalid_argument("x[" + row + std::to_string(i % F_) + "] is not finite; the stream's state is unchanged");
+      }
+    View given;
+    Real* to;
+    if (out.is_none()) {
+      PyObject* args[] = {shape_.ptr(), dtype_.ptr()};
+      made = nb::steal(PyObject_Vectorcall(empty_.ptr(), args, 2, nullptr));
+      if (!made.is_valid()) throw nb::python_error();
+      if (!given.get(made.ptr(), PyBUF_WRITABLE)) throw std::runtime_error("numpy.empty gave no memory");
+    } else {
+      made = nb::borrow(out);
+      if (!given.get(out.ptr(), PyBUF_FORMAT | PyBUF_ND | PyBUF_WRITABLE) || !is_real<Real>(given.buffer))
+        throw std::invalid_argument(std::string("out must be a writable, C-contiguous array of dtype ") + (sizeof(Real) == 4 ? "float32" : "float64"));
+      check_shape(given.buffer, "out", C_, "the network's output size");
+    }
+    to = static_cast<Real*>(given.buffer.buf);
+    stream_.step(from, to);
+    return made;
+  }
+
+  void reset() { stream_.reset(); }
+
+  nb::list state() {
+    nb::list entries;
+    const std::vector<Index> sizes = stream_.state_sizes();
+    for (std::size_t i = 0; i < sizes.size(); ++i) {
+      const nb::object shape = one_ ? nb::object(nb::make_tuple(sizes[i])) : nb::object(nb::make_tuple(stream_.rows, sizes[i]));
+      nb::object array = empty_(shape, dtype_);
+      View view;
+      if (!view.get(array.ptr(), PyBUF_WRITABLE)) throw std::runtime_error("numpy.empty gave no memory");
+      stream_.get_state(i, static_cast<Real*>(view.buffer.buf));
+      entries.append(array);
+    }
+    return entries;
+  }
+
+  void set_state(nb::handle given) {
+    const std::vector<Index> sizes = stream_.state_sizes();
+    if (!nb::isinstance<nb::sequence>(given) || nb::len(given) != sizes.size())
+      throw std::invalid_argument("state: expected a list of " + std::to_string(sizes.size()) + " arrays, one a recurrent layer or pool");
+    std::vector<std::vector<Real>> checked;
+    for (std::size_t i = 0; i < sizes.size(); ++i) {
+      const std::string name = "state[" + std::to_string(i) + "]";
+      checked.push_back(numbers(given[i], name, sizes[i], "the state's size"));
+      for (const Real v : checked.back())
+        if (!(v - v == 0)) throw std::invalid_argument(name + " holds a value that is not finite");
+    }
+    for (std::size_t i = 0; i < sizes.size(); ++i) stream_.set_state(i, checked[i].data());
+  }
+
+ private:
+  void check_shape(const Py_buffer& b, const char* name, Index columns, const char* what) const {
+    const bool fits = one_ ? b.ndim == 1 && b.shape[0] == columns : b.ndim == 2 && b.shape[0] == stream_.rows && b.shape[1] == columns;
+    if (fits) return;
+    std::string came;
+    for (int i = 0; i < b.ndim; ++i) came += (i ? ", " : "") + std::to_string(b.shape[i]);
+    const std::string expected = one_ ? "(" + std::to_string(columns) + ",)" : "(" + std::to_string(stream_.rows) + ", " + std::to_string(columns) + ")";
+    throw std::invalid_argument(std::string(name) + " has shape (" + came + (b.ndim == 1 ? ",)" : ")") + ", expected " + expected + " (" + what + ")");
+  }
+
+  // Anything that numpy takes for real numbers, of the shape of `columns`; through float64, so that what overflows becomes infinite without a word from numpy.
+  std::vector<Real> numbers(nb::handle x, const std::string& name, Index columns, const char* what) const {
+    const nb::object array = asarray_(x);
+    const std::string kind = nb::cast<std::string>(array.attr("dtype").attr("kind"));
+    if (kind != "f" && kind != "i" && kind != "u" && kind != "b") throw nb::type_error((name + " must hold real numbers").c_str());
+    const nb::object doubles = asarray_(array, nb::arg("dtype") = "float64", nb::arg("order") = "C");
+    View view;
+    if (!view.get(doubles.ptr(), PyBUF_ND)) throw std::invalid_argument(name + ": not an array");
+    check_shape(view.buffer, name.c_str(), columns, what);
+    const double* p = static_cast<const double*>(view.buffer.buf);
+    std::vector<Real> out;
+    for (Index i = 0; i < stream_.rows * columns; ++i) out.push_back(static_cast<Real>(p[i]));
+    return out;
+  }
+
+  nb::object owner_;                 // the network
+  bool one_;
+  Stream<Real> stream_;
+  Index F_, C_;
+  nb::object empty_, asarray_, dtype_, shape_;
+  std::vector<Real> converted_;
+};
+
+template <class Real> void bind(nb::module_& m, const char* name, const char* network_name) {
+  using S = StreamObject<Real>;
+  nb::class_<S>(m, name, "A network one step at a time.")
+      .def("step", &S::step, nb::arg("x"), nb::arg("out") = nb::none(), nb::sig("def step(self, x: object, out: numpy.ndarray | None = None) -> numpy.ndarray"),
+           "The answer y_t after the step x_t, (F,) -> (C,), or (rows, F) -> (rows, C).")
+      .def("reset", &S::reset, "Back to the state before the first step.")
+      .def_prop_rw("state", &S::state, &S::set_state, nb::for_getter(nb::sig("def state(self) -> list[numpy.ndarray]")), nb::for_setter(nb::sig("def state(self, value: object, /) -> None")),
+                   "A copy: one entry a recurrent layer, (H,), or pool, (H + 1,): its sum or maximum, then the number of steps.");
+  m.attr(network_name).attr("stream") = nb::cpp_function([](nb::object self, Index rows) {
+    require(rows >= 0 && rows <= (Index(1) << 24), "rows: out of range");
+    return new S(std::move(self), rows);
+  }, nb::is_method(), nb::scope(m.attr(network_name)), nb::name("stream"), nb::arg("rows"), nb::rv_policy::take_ownership);
+}
+
+}  // namespace
+
+void bind_streams(nb::module_& m) {
+  bind<float>(m, "Stream32", "Network32");
+  bind<double>(m, "Stream64", "Network64");
+}
+
+}  // namespace elman::bindings

@@ -1,0 +1,221 @@
+// Rows of outputs: activations over whole rows, and the three losses with their gradients, in one pass over each row.
+#pragma once
+#include "math.h"
+
+namespace elman {
+namespace ELMAN_ISA {
+namespace {
+
+template <class Real> constexpr Real lowest = Real(-3.0e38);
+
+template <class Real> struct Softmax { Real maximum, sum; };
+
+// y [C] -> exp(y - max y), with their sum
+template <class Real> ELMAN_INLINE Softmax<Real> exponentials(Real* y, Index C) {
+  constexpr Index w = lanes<Real>;
+  Lanes<Real> top = lanes_of(lowest<Real>);
+  for (Index j = 0; j < C; j += w) {
+    const Lanes<Real> z = load_lanes(y + j, C - j, lowest<Real>);
+    ELMAN_UNROLL for (int i = 0; i < top.n; ++i) top.v[i] = maximum(top.v[i], z.v[i]);
+  }
+  const Real m = max_lanes(top);
+  Lanes<Real> total = lanes_of(Real(0));
+  for (Index j = 0; j < C; j += w) {
+    Lanes<Real> z = load_lanes(y + j, C - j, lowest<Real>);
+    ELMAN_UNROLL for (int i = 0; i < total.n; ++i) {
+      z.v[i] = exp_nonpositive(z.v[i] - broadcast(m));
+      total.v[i] = total.v[i] + z.v[i];
+    }
+    store_lanes(y + j, z, C - j);
+  }
+  return {m, sum_lanes(total)};
+}
+
+// y [N] = f(y) where f is not a softmax
+template <class Real> ELMAN_INLINE void activate_row(Activation f, Real* y, Index N) {
+  for (Index j = 0; j < N; j += lanes<Real>) {
+    Lanes<Real> z = load_lanes(y + j, N - j, Real(0));
+    ELMAN_UNROLL for (int i = 0; i < z.n; ++i) z.v[i] = apply(f, z.v[i]);
+    store_lanes(y + j, z, N - j);
+  }
+}
+
+// out [N] = y / by
+template <class Real> ELMAN_INLINE void divide_row(Real* out, const Real* y, Real by, Index N) {
+  for (Index j = 0; j < N; j += lanes<Real>) {
+    Lanes<Real> z = load_lanes(y + j, N - j, Real(0));
+    ELMAN_UNROLL for (int i = 0; i < z.n; ++i) z.v[i] = z.v[i] / broadcast(by);
+    store_lanes(out + j, z, N - j);
+  }
+}
+
+template <class Real> void activate(Activation f, Real* y, Index ld, Index n, Index N) {
+  for (Index b = 0; b < n; ++b, y += ld) {
+    if (f == Activation::softmax) {
+      const Softmax<Real> s = exponentials(y, N);
+      divide_row(y, y, s.sum, N);
+    } else {
+      activate_row(f, y, N);
+    }
+  }
+}
+
+template <class Real> void activate_backward(Activation f, const Real* y, Index ldy, Real* d, Index ldd, Index n, Index N) {
+  constexpr Index w = lanes<Real>;
+  for (Index b = 0; b < n; ++b, y += ldy, d += ldd) {
+    Real projection = 0;                                       // softmax: d <- y (d - sum d y)
+    if (f == Activation::softmax) {
+      Lanes<Real> total = lanes_of(Real(0));
+      for (Index j = 0; j < N; j += w) {
+        const Lanes<Real> p = load_lanes(y + j, N - j, Real(0)), q = load_lanes(d + j, N - j, Real(0));
+        ELMAN_UNROLL for (int i = 0; i < p.n; ++i) total.v[i] = multiply_add(p.v[i], q.v[i], total.v[i]);
+      }
+      projection = sum_lanes(total);
+    }
+    for (Index j = 0; j < N; j += w) {
+      const Lanes<Real> p = load_lanes(y + j, N - j, Real(0));
+      Lanes<Real> q = load_lanes(d + j, N - j, Real(0));
+      ELMAN_UNROLL for (int i = 0; i < p.n; ++i)
+        q.v[i] = f == Activation::softmax ? p.v[i] * (q.v[i] - broadcast(projection)) : apply_derivative(f, p.v[i], q.v[i]);
+      store_lanes(d + j, q, N - j);
+    }
+  }
+}
+
+// What one row's answer adds, before its weight.
+struct Answer { double loss, metric1, metric2, elements; bool given; };
+
+// Is column c the first of the largest of y [C]?
+template <class Real> ELMAN_INLINE bool is_first_maximum(const Real* y, Index C, Index c) {
+  int earlier = 0, later = 0;
+  for (Index j = 0; j < c; ++j) earlier += y[j] >= y[c];
+  for (Index j = c + 1; j < C; ++j) later += y[j] > y[c];
+  return !(earlier + later);
+}
+
+template <class Real> ELMAN_INLINE Real log_of(Real x) {
+  Real out[Vec<Real>::width];
+  store(out, logarithm(broadcast(x)));
+  return out[0];
+}
+
+// logits y -> loss, and with `scale` y <- scale (softmax(y) sum(target) - target)
+template <class Real> ELMAN_INLINE Answer cross_entropy(const LossRows<Real>& p, Real* y, Index target, const Real* scale) {
+  if (p.classes) {
+    const Index c = p.classes[target];
+    if (c < 0) return {0, 0, 0, 0, false};
+    const Real logit = y[c];
+    const bool right = is_first_maximum(y, p.C, c);
+    const Softmax<Real> s = exponentials(y, p.C);
+    if (scale) {
+      divide_row(y, y, s.sum / *scale, p.C);
+      y[c] -= *scale;
+    }
+    return {double(log_of(s.sum)) - (double(logit) - double(s.maximum)), right ? 1.0 : 0.0, 0, 1, true};
+  }
+  const Real* q = p.values + target * p.C;
+  if (q[0] != q[0]) return {0, 0, 0, 0, false};
+  Index c = 0;
+  double total = 0, dot = 0;
+  for (Index j = 0; j < p.C; ++j) {
+    if (q[j] > q[c]) c = j;
+    total += double(q[j]);
+    dot += double(q[j]) * double(y[j]);
+  }
+  const bool right = is_first_maximum(y, p.C, c);
+  const Softmax<Real> s = exponentials(y, p.C);
+  if (scale)
+    for (Index j = 0; j < p.C; ++j) y[j] = *scale * (y[j] / s.sum * Real(total) - q[j]);
+  return {total * (double(log_of(s.sum)) + double(s.maximum)) - dot, right ? 1.0 : 0.0, 0, 1, true};
+}
+
+template <class Real> ELMAN_INLINE double log_one_plus(Real e) {
+  Real out[Vec<Real>::width];
+  store(out, logarithm_of_one_plus(broadcast(e)));
+  return double(out[0]);
+}
+
+// What element j of a row's target is; false: no answer there.
+template <class Real> ELMAN_INLINE bool element(const LossRows<Real>& p, Index target, Index j, Real& value) {
+  if (p.classes) {
+    if (p.classes[target] < 0) return false;
+    value = Real(p.classes[target]);
+    return true;
+  }
+  value = p.values[target * p.C + j];
+  return value == value;
+}
+
+// logits z -> sum of max(z, 0) - z y + log(1 + exp(-|z|)), gradient sigmoid(z) - y
+template <class Real> ELMAN_INLINE Answer binary_cross_entropy(const LossRows<Real>& p, Real* y, Index target, const Real* scale) {
+  Answer a = {0, 0, 0, 0, false};
+  for (Index j = 0; j < p.C; ++j) {
+    Real t;
+    if (!element(p, target, j, t)) {
+      if (scale) y[j] = 0;
+      continue;
+    }
+    const Real z = y[j];
+    Real buffer[Vec<Real>::width];
+    store(buffer, exp_nonpositive(broadcast(z < 0 ? z : -z)));
+    const Real e = buffer[0];
+    a.loss += (double(z > 0 ? z : Real(0)) - double(z) * double(t)) + log_one_plus(e);
+    const Real probability = (z > 0 ? Real(1) : e) / (Real(1) + e);
+    a.metric1 += (probability > Real(0.5)) == (t > Real(0.5)) ? 1.0 : 0.0;
+    a.elements += 1;
+    a.given = true;
+    if (z != z) a.loss = double(z);
+    if (scale) y[j] = *scale * (probability - t);
+  }
+  return a;
+}
+
+// outputs y -> half the squared difference, gradient y - target
+template <class Real> ELMAN_INLINE Answer squared_error(const LossRows<Real>& p, Real* y, Index target, const Real* scale) {
+  Answer a = {0, 0, 0, 0, false};
+  for (Index j = 0; j < p.C; ++j) {
+    Real t;
+    if (!element(p, target, j, t)) {
+      if (scale) y[j] = 0;
+      continue;
+    }
+    const double e = double(y[j]) - double(t);
+    a.loss += 0.5 * e * e;
+    a.metric1 += e * e;
+    a.metric2 += e < 0 ? -e : e;
+    a.elements += 1;
+    a.given = true;
+    if (scale) y[j] = *scale * (y[j] - t);
+  }
+  return a;
+}
+
+template <class Real> void loss(const LossRows<Real>& p, Real* y, Index ld, Index n, Index t) {
+  for (Index b = 0; b < n; ++b, y += ld) {
+    const Real* scale = p.scale ? p.scale + b : nullptr;
+    const Index target = p.first[b] + t;
+    Answer a = {0, 0, 0, 0, false};
+    if (target >= 0) {
+      switch (p.loss) {
+        case Loss::cross_entropy: a = cross_entropy(p, y, target, scale); break;
+        case Loss::binary_cross_entropy: a = binary_cross_entropy(p, y, target, scale); break;
+        default: a = squared_error(p, y, target, scale);
+      }
+    }
+    if (a.given) {
+      const double weight = p.weight[b];
+      double* sums = p.sums + b * 5;
+      sums[0] += weight * a.loss;
+      sums[1] += weight;
+      sums[2] += weight * a.metric1;
+      sums[3] += weight * a.metric2;
+      sums[4] += weight * a.elements;
+    } else if (scale) {
+      for (Index j = 0; j < p.C; ++j) y[j] = 0;
+    }
+  }
+}
+
+}  // namespace
+}  // namespace ELMAN_ISA
+}  // namespace elman

@@ -1,0 +1,132 @@
+// What the engine asks of an instruction set: one struct of function pointers per scalar type, and the arguments they take.
+//
+// Kernels get raw pointers, never allocate, never fail. Shapes stand in brackets: T steps, B batch, F input features, H hidden units, C outputs,
+// G gates; `ld` is the distance between rows. Buffers of rows that kernels write are padded to 64 bytes a row and may hold anything in the padding.
+//
+// Steps of a ragged minibatch lie time-major without padding: rows are sorted by length, longest first; at step t the first active[t] rows
+// are alive and stand at rows offset[t] .. offset[t] + active[t]. A state buffer has B rows of initial states before that.
+#pragma once
+
+namespace elman {
+
+using Index = long long;
+
+enum class Activation : int { identity = 0, tanh = 1, relu = 2, sigmoid = 3, softmax = 4 };
+enum class Loss : int { cross_entropy = 0, binary_cross_entropy = 1, squared_error = 2 };
+enum class Pool : int { last = 0, mean = 1, max = 2 };
+enum class OptimiserKind : int { sgd = 0, rmsprop = 1, adam = 2, adamw = 3 };
+
+// Steps of the sorted rows of a minibatch.
+struct Steps {
+  Index T;              // steps of the longest row
+  Index B;              // rows
+  const Index* active;  // [T + 1] rows alive at a step, falling; active[T] = 0
+  const Index* offset;  // [T + 1] rows before a step's first
+};
+
+// A matrix [K, N] cut into panels of columns: element (k, j) stands at data[(j / panel) * K * panel + k * ld + j % panel].
+template <class Real> struct Matrix {
+  const Real* data;
+  Index ld;
+  Index panel;
+};
+
+template <class Real> struct RecurrentForward {
+  const Real* x;          // [sum T, F] input of every step
+  Index ldx, F;
+  Matrix<Real> kernel;    // [F, G H]
+  Matrix<Real> recurrent; // [H, G H]
+  const Real* bias;       // [G H] or null
+  Real* states;           // [B + sum T, H] in: the first B rows; out: the rest
+  Index ld, H;
+  Activation activation;
+};
+
+template <class Real> struct RecurrentBackward {
+  Matrix<Real> recurrent_transposed;  // [G H, H]
+  const Real* states;                 // [B + sum T, H]
+  Index ld, H;
+  Real* dz;               // [sum T, G H] in: the cotangent of the states where there is one; out: of the sums before the activation
+  Index ldz;
+  bool every_step;        // is there a cotangent at every step, or at each row's last alone?
+  Activation activation;
+};
+
+template <class Real> struct Affine {
+  const Real* x;          // [n, K]
+  Index ldx, K;
+  Matrix<Real> kernel;    // [K, N]
+  const Real* bias;       // [N] or null
+  Real* y;                // [n, N]
+  Index ldy, N;
+  Activation activation;  // softmax: left to `softmax`
+};
+
+// Rows of a and d that belong together, `count` of them from each start.
+struct Segment { Index a, d, count; };
+
+template <class Real> struct WeightGradient {
+  const Real* a;          // [., K]
+  Index lda, K;
+  const Real* d;          // [., N]
+  Index ldd, N;
+  const Segment* segments;
+  Index n_segments;
+  Real* out;              // [K, N], dense: out += a' d over the segments
+};
+
+template <class Real> struct LossRows {
+  Loss loss;
+  Index C;
+  const long long* classes; // [.] class of a row or -1, or null
+  const Real* values;     // [., C] probabilities or values, NaN = none, or null
+  const Index* first;     // [n] target row of each output row, before `t` is added; negative: none
+  const Real* scale;      // [n] what a row's loss gradient is multiplied by, or null: no gradient is wanted
+  const double* weight;   // [n] weight of each row in the sums
+  double* sums;           // [n, 5] += (weighted loss, weight, metric 1, metric 2, metric weight)
+};
+
+struct UpdateRule {
+  OptimiserKind kind;
+  double a, b, epsilon, weight_decay;
+  bool nesterov;
+};
+
+template <class Real> struct KernelTable {
+  const char* name;
+  void (*recurrent_forward)(const RecurrentForward<Real>&, const Steps&, Index t0, Index t1, Index b0, Index b1);
+  void (*recurrent_backward)(const RecurrentBackward<Real>&, const Steps&, Index t0, Index t1, Index b0, Index b1);
+  void (*affine)(const Affine<Real>&, Index n);
+  // rows of a [n, N] in place
+  void (*activate)(Activation, Real* y, Index ld, Index n, Index N);
+  // d [n, N] in: cotangent of y, out: of the sums before the activation
+  void (*activate_backward)(Activation, const Real* y, Index ldy, Real* d, Index ldd, Index n, Index N);
+  // out [K, N] += over all segments, for the columns i0 .. i1 of a
+  void (*weight_gradient)(const WeightGradient<Real>&, Index i0, Index i1);
+  // out [N] += sum of the rows of d
+  void (*bias_gradient)(const WeightGradient<Real>&);
+  // y [n, C] in: logits (cross_entropy, binary_cross_entropy) or outputs (squared_error); out: cotangent of the same where `scale` is given
+  void (*loss)(const LossRows<Real>&, Real* y, Index ld, Index n, Index t);
+  // running sum or maximum of n rows
+  void (*pool_add)(Pool, Real* total, Index ldt, const Real* h, Index ldh, Index n, Index H);
+  // total [H] / count
+  void (*divide)(Real* out, const Real* total, Real count, Index H);
+  // d [H] of the maximum to the first step that reached it; `maximum` is spent
+  void (*max_backward)(Real* dz, const Real* h, Real* maximum, const Real* d, Index H);
+  // src [K, N] dense -> panels p0 .. p1 of `panel` columns, zeros beyond N
+  void (*pack)(Real* out, const Real* src, Index K, Index N, Index panel, Index p0, Index p1);
+  // src [N, K] dense -> panels of its transpose [K, N]
+  void (*pack_transposed)(Real* out, const Real* src, Index K, Index N, Index panel, Index p0, Index p1);
+  double (*square_sum)(const Real* x, Index n);
+  bool (*all_finite)(const Real* x, Index n);
+  // g += l2 w
+  void (*add_scaled)(Real* g, const Real* w, Real l2, Index n);
+  // one optimiser step over n parameters; g is multiplied by `clip` first
+  void (*update)(const UpdateRule&, double rate, Index step, Real clip, Real* w, const Real* g, Real* m, Real* v, Index n);
+  // for tests and benchmarks
+  void (*map)(int function, Real* x, Index n);                 // 0 tanh, 1 sigmoid, 2 exp of x <= 0, 3 log
+  Real (*fma_loop)(Index rounds);                              // a bare chain of multiply-adds; `fma_per_round` each
+  Index fma_per_round;
+};
+
+}  // namespace elman

@@ -1,0 +1,137 @@
+// The register tile: every matrix product of the engine is made of it.
+//
+// A tile holds R rows by C vectors of columns in accumulators; for each k it loads C vectors of the matrix once and multiplies them by R broadcast scalars.
+//
+// One order of summation. A sum over k is split into S chains of multiply-adds, k going to chain k mod S; chain 0 starts from the bias (or the value that is
+// added to); chains are joined as (c0 + c1) + (c2 + c3). S depends on the number of columns and the scalar type alone (`chains`), never on rows, threads
+// or instruction set: narrow layers need several chains to hide the latency of a multiply-add, wide ones have enough columns.
+#pragma once
+#include "math.h"
+
+namespace elman {
+namespace ELMAN_ISA {
+namespace {
+
+template <class Real> ELMAN_INLINE int chains(Index columns) {
+  const Index bytes = columns * (Index)sizeof(Real);
+  return bytes <= 64 ? 4 : bytes <= 128 ? 2 : 1;
+}
+
+// Rows of the largest tile with S chains, and vectors of columns of a tile with R rows, so that the accumulators fit the registers.
+constexpr int rows_for(int S) { return S == 1 ? tile_rows : tile_rows >= 8 ? 4 : 2; }
+constexpr int vectors_for(int R, int S) { return S == 4 ? 1 : S == 2 ? 2 : R == 1 ? 8 : R <= 3 ? 4 : tile_vectors; }
+
+template <class Real, int R, int C, int S> struct Tile {
+  static constexpr Index w = Vec<Real>::width;
+  Vec<Real> acc[S][R][C];
+
+  // Chain 0 from `start` [C vectors], the same for every row, or from zero.
+  ELMAN_INLINE void begin(const Real* start) {
+    ELMAN_UNROLL for (int c = 0; c < C; ++c) {
+      const Vec<Real> b = start ? load(start + c * w) : broadcast(Real(0));
+      ELMAN_UNROLL for (int r = 0; r < R; ++r) acc[0][r][c] = b;
+    }
+    zero_other_chains();
+  }
+  // Chain 0 from the rows of `start` [R, C vectors].
+  ELMAN_INLINE void begin_rows(const Real* start, Index ld) {
+    ELMAN_UNROLL for (int r = 0; r < R; ++r) {
+      ELMAN_UNROLL for (int c = 0; c < C; ++c) acc[0][r][c] = load(start + r * ld + c * w);
+    }
+    zero_other_chains();
+  }
+  ELMAN_INLINE void zero_other_chains() {
+    ELMAN_UNROLL for (int s = 1; s < S; ++s) {
+      ELMAN_UNROLL for (int r = 0; r < R; ++r) {
+        ELMAN_UNROLL for (int c = 0; c < C; ++c) acc[s][r][c] = broadcast(Real(0));
+      }
+    }
+  }
+
+  template <int s> ELMAN_INLINE void step(const Real* a, Index lda, const Real* m) {
+    Vec<Real> v[C];
+    ELMAN_UNROLL for (int c = 0; c < C; ++c) v[c] = load(m + c * w);
+    ELMAN_UNROLL for (int r = 0; r < R; ++r) {
+      const Vec<Real> x = broadcast(a[r * lda]);
+      ELMAN_UNROLL for (int c = 0; c < C; ++c) acc[s][r][c] = multiply_add(x, v[c], acc[s][r][c]);
+    }
+  }
+
+  // acc += a [R, K] m [K, C vectors]
+  ELMAN_INLINE void add(const Real* a, Index lda, const Real* m, Index ldm, Index K) {
+    Index k = 0;
+    if constexpr (S == 1) {
+      for (; k + 4 <= K; k += 4) {
+        step<0>(a + k, lda, m + k * ldm);
+        step<0>(a + k + 1, lda, m + (k + 1) * ldm);
+        step<0>(a + k + 2, lda, m + (k + 2) * ldm);
+        step<0>(a + k + 3, lda, m + (k + 3) * ldm);
+      }
+      for (; k < K; ++k) step<0>(a + k, lda, m + k * ldm);
+    } else if constexpr (S == 2) {
+      for (; k + 2 <= K; k += 2) {
+        step<0>(a + k, lda, m + k * ldm);
+        step<1>(a + k + 1, lda, m + (k + 1) * ldm);
+      }
+      if (k < K) step<0>(a + k, lda, m + k * ldm);
+    } else {
+      for (; k + 4 <= K; k += 4) {
+        step<0>(a + k, lda, m + k * ldm);
+        step<1>(a + k + 1, lda, m + (k + 1) * ldm);
+        step<2>(a + k + 2, lda, m + (k + 2) * ldm);
+        step<3>(a + k + 3, lda, m + (k + 3) * ldm);
+      }
+      if (k < K) step<0>(a + k, lda, m + k * ldm);
+      if (k + 1 < K) step<1>(a + k + 1, lda, m + (k + 1) * ldm);
+      if (k + 2 < K) step<2>(a + k + 2, lda, m + (k + 2) * ldm);
+    }
+  }
+
+  ELMAN_INLINE Vec<Real> sum(int r, int c) const {
+    if constexpr (S == 1) return acc[0][r][c];
+    else if constexpr (S == 2) return acc[0][r][c] + acc[1][r][c];
+    else return (acc[0][r][c] + acc[1][r][c]) + (acc[2][r][c] + acc[3][r][c]);
+  }
+};
+
+// Where a tile's columns, from vector `v` on, begin in a panelled matrix [K, .].
+template <class Real> ELMAN_INLINE const Real* columns_at(const Matrix<Real>& m, Index K, Index v) {
+  const Index j = v * Vec<Real>::width;
+  return m.data + (j / m.panel) * K * m.panel + j % m.panel;
+}
+
+template <int n> struct Int { static constexpr int value = n; };
+
+// Columns 0 .. vectors in groups of C, C / 2, ... 1: do_columns(Int<C>, first vector).
+template <int C, class F> ELMAN_INLINE void over_columns(Index vectors, Index most, F do_columns) {
+  Index v = 0;
+  if (C <= most)
+    for (; v + C <= vectors; v += C) do_columns(Int<C>{}, v);
+  if constexpr (C >= 8) if (4 <= most) for (; v + 4 <= vectors; v += 4) do_columns(Int<4>{}, v);
+  if constexpr (C >= 4) if (2 <= most) for (; v + 2 <= vectors; v += 2) do_columns(Int<2>{}, v);
+  if constexpr (C >= 2) for (; v < vectors; ++v) do_columns(Int<1>{}, v);
+}
+
+// Rows b0 .. b1 and all columns in tiles: do_tile(Int<R>, Int<C>, Int<S>, row, vector). `most`: vectors of columns that one panel holds.
+template <int R, int S, class F> ELMAN_INLINE void over_rows(Index b0, Index b1, Index vectors, Index most, F do_tile) {
+  const Index whole = b0 + (b1 - b0) / R * R;
+  if (whole > b0) {
+    over_columns<vectors_for(R, S)>(vectors, most, [&](auto C, Index v) {
+      for (Index b = b0; b < whole; b += R) do_tile(Int<R>{}, C, Int<S>{}, b, v);
+    });
+  }
+  if constexpr (R > 1) if (whole < b1) over_rows<R / 2, S>(whole, b1, vectors, most, do_tile);
+}
+
+template <class Real, class F> ELMAN_INLINE void over_tiles(Index b0, Index b1, Index columns, Index panel, F do_tile) {
+  const Index vectors = (columns + Vec<Real>::width - 1) / Vec<Real>::width, most = larger(1, panel / Vec<Real>::width);
+  switch (chains<Real>(columns)) {
+    case 4: over_rows<rows_for(4), 4>(b0, b1, vectors, most, do_tile); break;
+    case 2: over_rows<rows_for(2), 2>(b0, b1, vectors, most, do_tile); break;
+    default: over_rows<rows_for(1), 1>(b0, b1, vectors, most, do_tile);
+  }
+}
+
+}  // namespace
+}  // namespace ELMAN_ISA
+}  // namespace elman

@@ -1,0 +1,83 @@
+// Aligned scratch memory, and the floating-point mode of native calls.
+#pragma once
+
+#include <cstddef>
+#include <cstring>
+#include <new>
+#include <utility>
+
+#include "kernels/table.h"
+
+#if defined(__SSE2__) || defined(_M_X64)
+#include <immintrin.h>
+#endif
+
+namespace elman {
+
+// An uninitialised array that starts on a 64-byte boundary and can be read 64 bytes past its end: kernels load whole vectors.
+template <class T> class Buffer {
+ public:
+  Buffer() = default;
+  explicit Buffer(Index n) { reserve(n); }
+  Buffer(Buffer&& other) noexcept { swap(other); }
+  Buffer& operator=(Buffer&& other) noexcept { swap(other); return *this; }
+  ~Buffer() { release(); }
+
+  // At least n elements; what was there is lost when it grows.
+  T* reserve(Index n) {
+    if (n > capacity_) {
+      release();
+      const std::size_t bytes = static_cast<std::size_t>(n) * sizeof(T) + 64;
+      data_ = static_cast<T*>(::operator new(bytes, std::align_val_t{64}));
+      std::memset(reinterpret_cast<char*>(data_) + bytes - 64, 0, 64);
+      capacity_ = n;
+    }
+    return data_;
+  }
+  T* zeros(Index n) {
+    reserve(n);
+    if (n > 0) std::memset(static_cast<void*>(data_), 0, static_cast<std::size_t>(n) * sizeof(T));
+    return data_;
+  }
+  T* data() const { return data_; }
+  T& operator[](Index i) const { return data_[i]; }
+  Index capacity() const { return capacity_; }
+
+ private:
+  void swap(Buffer& other) noexcept { std::swap(data_, other.data_); std::swap(capacity_, other.capacity_); }
+  void release() {
+    if (data_) ::operator delete(static_cast<void*>(data_), std::align_val_t{64});
+    data_ = nullptr;
+    capacity_ = 0;
+  }
+  T* data_ = nullptr;
+  Index capacity_ = 0;
+};
+
+// Denormal numbers count as zero while this lives: vanishing gradients would otherwise cost twenty times. The caller's mode comes back after.
+class FlushDenormals {
+ public:
+#if defined(__SSE2__) || defined(_M_X64)
+  FlushDenormals() : saved_(_mm_getcsr()) { _mm_setcsr(saved_ | 0x8040u); }
+  ~FlushDenormals() { _mm_setcsr(saved_); }
+
+ private:
+  unsigned saved_;
+#elif defined(__aarch64__)
+  FlushDenormals() {
+    asm volatile("mrs %0, fpcr" : "=r"(saved_));
+    asm volatile("msr fpcr, %0" : : "r"(saved_ | (1ull << 24)));
+  }
+  ~FlushDenormals() { asm volatile("msr fpcr, %0" : : "r"(saved_)); }
+
+ private:
+  unsigned long long saved_;
+#else
+  FlushDenormals() {}
+#endif
+ public:
+  FlushDenormals(const FlushDenormals&) = delete;
+  FlushDenormals& operator=(const FlushDenormals&) = delete;
+};
+
+}  // namespace elman

@@ -1,0 +1,377 @@
+#include "network.h"
+
+#include <algorithm>
+#include <chrono>
+
+#include "threads.h"
+
+namespace elman {
+namespace {
+
+using Type = Operation::Type;
+
+constexpr Index round_up(Index n, Index to) { return (n + to - 1) / to * to; }
+
+// Rows start on 64 bytes, and not a multiple of 1024 apart: such rows would fall on few sets of the first cache.
+template <class Real> Index padded(Index columns) {
+  constexpr Index lanes = 64 / static_cast<Index>(sizeof(Real));
+  Index ld = round_up(columns, lanes);
+  if (ld * static_cast<Index>(sizeof(Real)) % 1024 == 0) ld += lanes;
+  return ld;
+}
+
+}  // namespace
+
+bool Interrupt::check() {
+  if (stop.load(std::memory_order_relaxed)) return true;
+  if (!poll || std::this_thread::get_id() != caller) return false;
+  const long long now = std::chrono::steady_clock::now().time_since_epoch().count();
+  if (now < next) return false;
+  next = now + 100'000'000;
+  if (poll(context)) stop.store(true);
+  return stop.load();
+}
+
+Index work_per_step(const Spec& spec) {
+  Index work = 0;
+  for (const Operation& op : spec.operations)
+    if (op.type != Type::pool && op.steps_in) work += op.out * (op.in + (op.type == Type::recurrent ? op.out : 0));
+  return work;
+}
+
+template <class Real> void Weights<Real>::prepare(const Spec& spec, const Real* parameters, Index rows, bool backward, bool inputs, int threads) {
+  constexpr Index lanes = 64 / static_cast<Index>(sizeof(Real));
+  const KernelTable<Real>& k = kernels<Real>();
+  const std::size_t n = spec.operations.size();
+  kernel.resize(n);
+  recurrent.resize(n);
+  kernel_transposed.resize(n);
+  recurrent_transposed.resize(n);
+  store_.resize(4 * n);
+  parameters_ = parameters;
+  // Few rows read each weight once: packing would cost as much. Narrow matrices lie well as they are.
+  const bool few = rows < 4;
+  Index packed = 0;
+  struct Job { Real* out; const Real* src; Index K, N, panel; bool transposed; };
+  std::vector<Job> jobs;
+  const auto as_is = [&](Index offset, Index N) { return Matrix<Real>{parameters + offset, N, N}; };
+  const auto pack = [&](std::size_t slot, Index offset, Index K, Index N, bool transposed) {
+    const Index panel = few ? round_up(N, lanes) : std::min(round_up(N, lanes), 2 * lanes);
+    Real* out = store_[slot].reserve(round_up(N, panel) * K);
+    jobs.push_back({out, parameters + offset, K, N, panel, transposed});
+    packed += K * N;
+    return Matrix<Real>{out, panel, panel};
+  };
+  const auto forward = [&](std::size_t slot, Index offset, Index K, Index N) {
+    return few || N <= 4 * lanes ? as_is(offset, N) : pack(slot, offset, K, N, false);
+  };
+  for (std::size_t i = 0; i < n; ++i) {
+    const Operation& op = spec.operations[i];
+    if (op.type == Type::pool) continue;
+    kernel[i] = forward(4 * i, op.kernel, op.in, op.out);
+    if (op.type == Type::recurrent) recurrent[i] = forward(4 * i + 1, op.recurrent, op.out, op.out);
+    if (!backward) continue;
+    if (i > 0 || inputs) kernel_transposed[i] = pack(4 * i + 2, op.kernel, op.out, op.in, true);
+    if (op.type == Type::recurrent) recurrent_transposed[i] = pack(4 * i + 3, op.recurrent, op.out, op.out, true);
+  }
+  const int parts = packed < 50'000 ? 1 : threads;
+  parallel(parts, [&](int part) {
+    for (const Job& job : jobs) {
+      const Index panels = round_up(job.N, job.panel) / job.panel;
+      const Index p0 = panels * part / parts, p1 = panels * (part + 1) / parts;
+      (job.transposed ? k.pack_transposed : k.pack)(job.out, job.src, job.K, job.N, job.panel, p0, p1);
+    }
+  });
+}
+
+template <class Real>
+Pass<Real>::Pass(const Spec& spec)
+    : spec_(spec), kernels_(kernels<Real>()), value_(spec.operations.size()), cotangent_(spec.operations.size()), carry_(spec.operations.size()), total_(spec.operations.size()) {
+  for (const Operation& op : spec.operations) ld_.push_back(padded<Real>(op.out));
+}
+
+template <class Real> void Pass<Real>::reserve_rows(const Batch& batch) {
+  batch_ = &batch;
+  for (std::size_t i = 0; i < spec_.operations.size(); ++i) {
+    const Operation& op = spec_.operations[i];
+    if (op.type == Type::recurrent) carry_[i].reserve(batch.size() * ld_[i]);
+    if (op.type == Type::pool && op.pool != Pool::last) total_[i].reserve(batch.size() * ld_[i]);
+  }
+}
+
+template <class Real> void Pass<Real>::prepare(const Batch& batch, const Chunk& chunk, bool backward, bool fused, bool inputs) {
+  batch_ = &batch;
+  chunk_ = &chunk;
+  fused_ = fused;
+  inputs_ = inputs;
+  const std::size_t n = spec_.operations.size();
+  for (std::size_t i = 0; i < n; ++i) {
+    const Operation& op = spec_.operations[i];
+    const Index rows = op.steps_out ? chunk.N : chunk.B;
+    const bool last = i + 1 == n;
+    if (!(last && fused)) value_[i].reserve((op.type == Type::recurrent ? chunk.B + rows : rows) * ld_[i]);
+    if (backward || (last && fused)) cotangent_[i].reserve(rows * ld_[i]);
+  }
+  x_.reserve(chunk.N * spec_.input_size);
+  if (inputs) {
+    input_cotangent_.reserve(chunk.N * padded<Real>(spec_.input_size));
+    input_ld_ = padded<Real>(spec_.input_size);
+  }
+  if (!backward) return;
+  // Whole steps make blocks of at least gradient_block rows; neighbouring steps with all rows alive join into one segment.
+  segments_.clear();
+  block_start_.clear();
+  Index in_block = gradient_block;
+  for (Index t = 0; t < chunk.T; ++t) {
+    const std::size_t s = static_cast<std::size_t>(t);
+    if (in_block >= gradient_block) {
+      block_start_.push_back(static_cast<Index>(segments_.size()));
+      in_block = 0;
+    }
+    // rows of the state before each step: the buffer's first B rows are the states before step 0
+    const Segment step{t ? chunk.B + chunk.offset[s - 1] : 0, chunk.offset[s], chunk.active[s]};
+    Segment* before = in_block ? &segments_.back() : nullptr;
+    if (before && before->a + before->count == step.a && before->d + before->count == step.d) before->count += step.count;
+    else segments_.push_back(step);
+    in_block += step.count;
+  }
+  block_start_.push_back(static_cast<Index>(segments_.size()));
+}
+
+template <class Real> void Pass<Real>::gather(const Data& data, Index b0, Index b1, bool copy) {
+  const Chunk& c = *chunk_;
+  const bool same = data.dtype == (sizeof(Real) == 4 ? Dtype::f32 : Dtype::f64);
+  if (c.B == 1 && same && !copy) {
+    input_ = static_cast<const Real*>(data.values) + (batch_->start[0] + c.t0) * data.F;
+    return;
+  }
+  Real* x = x_.data();
+  input_ = x;
+  const Index F = data.F;
+  for (Index b = b0; b < std::min(b1, c.B); ++b) {
+    const Index first = batch_->start[static_cast<std::size_t>(b)] + c.t0, steps = c.length(*batch_, b);
+    if (c.active[static_cast<std::size_t>(c.T - 1)] == c.B) {       // all rows alive to the end: steps lie evenly
+      data.copy(first, steps, x + b * F, c.B * F);
+    } else {
+      for (Index t = 0; t < steps; ++t) data.copy(first + t, 1, x + (c.offset[static_cast<std::size_t>(t)] + b) * F, F);
+    }
+  }
+}
+
+template <class Real> void Pass<Real>::begin_rows(const std::vector<const Real*>& initial, Index b0, Index b1) {
+  std::size_t recurrent = 0;
+  for (std::size_t i = 0; i < spec_.operations.size(); ++i) {
+    const Operation& op = spec_.operations[i];
+    if (op.type != Type::recurrent) continue;
+    const Real* from = initial.empty() ? nullptr : initial[recurrent];
+    ++recurrent;
+    for (Index b = b0; b < b1; ++b) {
+      Real* to = carry_[i].data() + b * ld_[i];
+      if (from) std::copy_n(from + batch_->row[static_cast<std::size_t>(b)] * op.out, op.out, to);
+      else std::fill_n(to, ld_[i], Real(0));
+    }
+  }
+}
+
+template <class Real> typename Pass<Real>::Input Pass<Real>::input_of(std::size_t op) {
+  if (op == 0) return {input_, spec_.input_size};
+  return {outputs(op - 1), ld_[op - 1]};
+}
+
+template <class Real> template <class F> void Pass<Real>::over_blocks(bool steps, Index b0, Index b1, F f) const {
+  if (steps && b0 == 0 && b1 >= chunk_->B) f(Index(0), chunk_->N);
+  else over_rows(steps, b0, b1, [&](Index row, Index, Index n, Index) { f(row, n); });
+}
+
+// Steps between two looks at the interrupt: some ten milliseconds of work.
+template <class Real> Index Pass<Real>::steps_at_once(const Operation& op, Index rows) const {
+  return std::max<Index>(1, 200'000'000 / (std::max<Index>(rows, 1) * op.out * (op.in + op.out)));
+}
+
+template <class Real> bool Pass<Real>::forward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt) {
+  const Chunk& c = *chunk_;
+  const Steps steps = c.steps();
+  b1 = std::min(b1, c.B);
+  if (b1 <= b0) return true;
+  for (std::size_t i = 0; i < spec_.operations.size(); ++i) {
+    const Operation& op = spec_.operations[i];
+    if (op.type == Type::pool) {
+      pool_forward(i, b0, b1);
+      continue;
+    }
+    const Input in = input_of(i);
+    if (op.type == Type::recurrent) {
+      Real* states = value_[i].data();
+      std::copy_n(carry_[i].data() + b0 * ld_[i], (b1 - b0) * ld_[i], states + b0 * ld_[i]);
+      const RecurrentForward<Real> args{in.data, in.ld, op.in, weights.kernel[i], weights.recurrent[i], weights.bias(op), states, ld_[i], op.out, op.activation};
+      const Index block = steps_at_once(op, b1 - b0);
+      for (Index t = 0; t < c.T; t += block) {
+        if (interrupt && t && interrupt->check()) return false;
+        kernels_.recurrent_forward(args, steps, t, std::min(c.T, t + block), b0, b1);
+      }
+      continue;
+    }
+    const bool to_loss = fused_ && i + 1 == spec_.operations.size();
+    Real* y = to_loss ? cotangent_[i].data() : value_[i].data();
+    bool go_on = true;
+    over_blocks(op.steps_in, b0, b1, [&](Index row, Index n) {
+      if (!go_on || (interrupt && row && interrupt->check())) {
+        go_on = false;
+        return;
+      }
+      const bool softmax = op.activation == Activation::softmax;
+      kernels_.affine({in.data + row * in.ld, in.ld, op.in, weights.kernel[i], weights.bias(op), y + row * ld_[i], ld_[i], op.out, to_loss || softmax ? Activation::identity : op.activation}, n);
+      if (softmax && !to_loss) kernels_.activate(op.activation, y + row * ld_[i], ld_[i], n, op.out);
+    });
+    if (!go_on) return false;
+  }
+  return !(interrupt && interrupt->check());
+}
+
+template <class Real> void Pass<Real>::pool_forward(std::size_t i, Index b0, Index b1) {
+  const Chunk& c = *chunk_;
+  const Operation& op = spec_.operations[i];
+  const Input in = input_of(i);
+  Real* out = value_[i].data();
+  if (op.pool != Pool::last) {
+    Real* total = total_[i].data();
+    over_rows(true, b0, b1, [&](Index row, Index b, Index n, Index t) {
+      if (c.t0 + t == 0) {
+        for (Index r = 0; r < n; ++r) std::copy_n(in.data + (row + r) * in.ld, op.out, total + (b + r) * ld_[i]);
+      } else {
+        kernels_.pool_add(op.pool, total + b * ld_[i], ld_[i], in.data + row * in.ld, in.ld, n, op.out);
+      }
+    });
+  }
+  for (Index b = b0; b < b1; ++b) {
+    const Index length = c.length(*batch_, b);
+    Real* to = out + b * ld_[i];
+    if (op.pool == Pool::last) std::copy_n(in.data + (c.offset[static_cast<std::size_t>(length - 1)] + b) * in.ld, op.out, to);
+    else if (op.pool == Pool::mean) kernels_.divide(to, total_[i].data() + b * ld_[i], static_cast<Real>(c.t0 + length), op.out);
+    else std::copy_n(total_[i].data() + b * ld_[i], op.out, to);
+  }
+}
+
+// The cotangent of what was pooled, into the operation below: at every step, or for `last` at each row's last alone.
+template <class Real> void Pass<Real>::pool_backward(std::size_t i, Index b0, Index b1) {
+  const Chunk& c = *chunk_;
+  const Operation& op = spec_.operations[i];
+  const Real* d = cotangent_[i].data();
+  Real* below = i ? cotangent_[i - 1].data() : input_cotangent_.data();
+  const Index ldb = i ? ld_[i - 1] : input_ld_;
+  const bool recurrent_below = i && spec_.operations[i - 1].type == Type::recurrent;
+  Buffer<Real> scaled(op.pool == Pool::mean ? ld_[i] : 0), spent(op.pool == Pool::max ? ld_[i] : 0);
+  for (Index b = b0; b < b1; ++b) {
+    const Index length = c.length(*batch_, b);
+    const Real* from = d + b * ld_[i];
+    const auto row = [&](Index t) { return c.offset[static_cast<std::size_t>(t)] + b; };
+    if (op.pool == Pool::last) {
+      if (!recurrent_below)
+        for (Index t = 0; t + 1 < length; ++t) std::fill_n(below + row(t) * ldb, op.out, Real(0));
+      std::copy_n(from, op.out, below + row(length - 1) * ldb);
+    } else if (op.pool == Pool::mean) {
+      kernels_.divide(scaled.data(), from, static_cast<Real>(length), op.out);
+      for (Index t = 0; t < length; ++t) std::copy_n(scaled.data(), op.out, below + row(t) * ldb);
+    } else {
+      const Input in = input_of(i);
+      std::copy_n(value_[i].data() + b * ld_[i], op.out, spent.data());
+      for (Index t = 0; t < length; ++t) kernels_.max_backward(below + row(t) * ldb, in.data + row(t) * in.ld, spent.data(), from, op.out);
+    }
+  }
+}
+
+template <class Real> void Pass<Real>::end_rows(Index b0, Index b1) {
+  const Chunk& c = *chunk_;
+  for (std::size_t i = 0; i < spec_.operations.size(); ++i) {
+    if (spec_.operations[i].type != Type::recurrent) continue;
+    for (Index b = b0; b < std::min(b1, c.B); ++b) {
+      const Index t = c.length(*batch_, b) - 1;
+      std::copy_n(value_[i].data() + (c.B + c.offset[static_cast<std::size_t>(t)] + b) * ld_[i], ld_[i], carry_[i].data() + b * ld_[i]);
+    }
+  }
+}
+
+template <class Real> bool Pass<Real>::backward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt) {
+  const Chunk& c = *chunk_;
+  const Steps steps = c.steps();
+  b1 = std::min(b1, c.B);
+  if (b1 <= b0) return true;
+  for (std::size_t i = spec_.operations.size(); i-- > 0;) {
+    const Operation& op = spec_.operations[i];
+    Real* d = cotangent_[i].data();
+    if (op.type == Type::pool) {
+      if (i || inputs_) pool_backward(i, b0, b1);
+      continue;
+    }
+    if (op.type == Type::recurrent) {
+      const bool every_step = i + 1 == spec_.operations.size() || !(spec_.operations[i + 1].type == Type::pool && spec_.operations[i + 1].pool == Pool::last);
+      const RecurrentBackward<Real> args{weights.recurrent_transposed[i], value_[i].data(), ld_[i], op.out, d, ld_[i], every_step, op.activation};
+      const Index block = steps_at_once(op, b1 - b0);
+      for (Index t = c.T; t > 0; t -= block) {
+        if (interrupt && interrupt->check()) return false;
+        kernels_.recurrent_backward(args, steps, std::max<Index>(0, t - block), t, b0, b1);
+      }
+    } else if (op.activation != Activation::identity && !(fused_ && i + 1 == spec_.operations.size())) {
+      over_blocks(op.steps_in, b0, b1, [&](Index row, Index n) {
+        kernels_.activate_backward(op.activation, value_[i].data() + row * ld_[i], ld_[i], d + row * ld_[i], ld_[i], n, op.out);
+      });
+    }
+    if (i == 0 && !inputs_) continue;
+    Real* below = i ? cotangent_[i - 1].data() : input_cotangent_.data();
+    const Index ldb = i ? ld_[i - 1] : input_ld_;
+    bool go_on = true;
+    over_blocks(op.steps_in, b0, b1, [&](Index row, Index n) {
+      if (!go_on || (interrupt && row && interrupt->check())) {
+        go_on = false;
+        return;
+      }
+      kernels_.affine({d + row * ld_[i], ld_[i], op.out, weights.kernel_transposed[i], nullptr, below + row * ldb, ldb, op.in, Activation::identity}, n);
+    });
+    if (!go_on) return false;
+  }
+  return !(interrupt && interrupt->check());
+}
+
+template <class Real> bool Pass<Real>::weight_gradients(Real* gradient, int part, int parts, Interrupt* interrupt) {
+  // Kernels are cut by their rows, in groups of eight; the parts are as even as that allows.
+  constexpr Index group = 8;
+  const Chunk& c = *chunk_;
+  for (std::size_t i = 0; i < spec_.operations.size(); ++i) {
+    const Operation& op = spec_.operations[i];
+    if (op.type == Type::pool) continue;
+    const Input in = input_of(i);
+    const Real* d = cotangent_[i].data();
+    const Index all = op.in + (op.type == Type::recurrent ? op.out : 0);
+    const Index cut0 = part == 0 ? 0 : round_up(all * part / parts, group), cut1 = part + 1 == parts ? all : round_up(all * (part + 1) / parts, group);
+    // Rows of the stacked matrix [recurrent kernel; kernel] that fall into this part.
+    const Index r = op.type == Type::recurrent ? op.out : 0;
+    const Index r0 = std::min(cut0, r), r1 = std::min(cut1, r), k0 = std::min(std::max(cut0, r), all) - r, k1 = std::min(std::max(cut1, r), all) - r;
+    const Index blocks = op.steps_in ? static_cast<Index>(block_start_.size()) - 1 : 1;
+    for (Index q = blocks - 1; q >= 0; --q) {
+      if (interrupt && interrupt->check()) return false;
+      const Segment rows{0, 0, c.B};
+      const Segment* segments = &rows;
+      Index n = 1;
+      Segment whole{};
+      if (op.steps_in) {
+        const Index first = block_start_[static_cast<std::size_t>(q)];
+        n = block_start_[static_cast<std::size_t>(q) + 1] - first;
+        segments = segments_.data() + first;
+        const Segment& last = segments[n - 1];
+        whole = {segments[0].d, segments[0].d, last.d + last.count - segments[0].d};   // a block's own rows follow one another
+      }
+      if (r1 > r0) kernels_.weight_gradient({value_[i].data(), ld_[i], op.out, d, ld_[i], op.out, segments, n, gradient + op.recurrent}, r0, r1);
+      const Segment* own = op.steps_in ? &whole : segments;
+      if (k1 > k0) kernels_.weight_gradient({in.data, in.ld, op.in, d, ld_[i], op.out, own, 1, gradient + op.kernel}, k0, k1);
+      if (part == 0 && op.bias >= 0) kernels_.bias_gradient({nullptr, 0, 0, d, ld_[i], op.out, own, 1, gradient + op.bias});
+    }
+  }
+  return true;
+}
+
+template class Weights<float>;
+template class Weights<double>;
+template class Pass<float>;
+template class Pass<double>;
+
+}  // namespace elman

@@ -1,0 +1,117 @@
+// A network's parameters, and one pass of a chunk of a minibatch through it: forward through time, backward through time.
+#pragma once
+
+#include <atomic>
+#include <thread>
+#include <vector>
+
+#include "batch.h"
+#include "dispatch.h"
+#include "spec.h"
+
+namespace elman {
+
+// Asked between blocks of steps whether to stop. `poll` is called on the calling thread alone, at most every tenth of a second.
+struct Interrupt {
+  bool (*poll)(void*) = nullptr;
+  void* context = nullptr;
+  std::atomic<bool> stop{false};
+  long long next = 0;                 // time of the next poll, in steady-clock nanoseconds
+
+  const std::thread::id caller = std::this_thread::get_id();
+
+  bool check();                       // true: stop
+};
+
+template <class Real> class Network {
+ public:
+  Network(Index input_size, std::vector<Layer> layers) : spec(input_size, std::move(layers)) { parameters.zeros(spec.parameter_count); }
+  Network(const Network&) = delete;
+  Network& operator=(const Network&) = delete;
+  const Spec spec;
+  Buffer<Real> parameters;            // [P]
+};
+
+// Weights as the products of a minibatch read them: as they lie, or packed into panels.
+template <class Real> class Weights {
+ public:
+  // Packs what pays for B rows a thread; the transposes only for a backward pass (and of the first kernel where input gradients are wanted).
+  void prepare(const Spec& spec, const Real* parameters, Index rows, bool backward, bool inputs, int threads);
+
+  const Real* bias(const Operation& op) const { return op.bias < 0 ? nullptr : parameters_ + op.bias; }
+  std::vector<Matrix<Real>> kernel, recurrent, kernel_transposed, recurrent_transposed;   // one an operation
+
+ private:
+  const Real* parameters_ = nullptr;
+  std::vector<Buffer<Real>> store_;
+};
+
+template <class Real> class Pass {
+ public:
+  explicit Pass(const Spec& spec);
+
+  // Room for the states of a batch's rows; once a batch, before begin_rows.
+  void reserve_rows(const Batch& batch);
+  // Buffers for the steps of `chunk`; `backward`: cotangents too. `fused`: the last activation is left to the loss, and its sums are written straight to the cotangent buffer.
+  void prepare(const Batch& batch, const Chunk& chunk, bool backward, bool fused, bool inputs);
+
+  // The phases, each for the rows b0 .. b1 of the batch; false: interrupted.
+  // The inputs of the chunk time-major; a single row of the right type is read where it lies, unless it must be kept.
+  void gather(const Data& data, Index b0, Index b1, bool copy = false);
+  void begin_rows(const std::vector<const Real*>& initial, Index b0, Index b1);   // [n, H] by sequence, or empty: zeros; once a batch
+  bool forward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt);
+  void end_rows(Index b0, Index b1);                                              // keeps the last states for the next chunk
+  bool backward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt);
+  // The part `part` of `parts` of every weight gradient, added to gradient [P].
+  bool weight_gradients(Real* gradient, int part, int parts, Interrupt* interrupt);
+
+  // Rows of what an operation gives: per step at row offset[t] + b of the chunk, per sequence at row b.
+  Real* outputs(std::size_t op) { return value_[op].data() + (spec_.operations[op].type == Operation::Type::recurrent ? chunk_->B * ld_[op] : 0); }
+  Real* cotangents(std::size_t op) { return cotangent_[op].data(); }
+  Real* input_cotangents() { return input_cotangent_.data(); }
+  Real* final_state(std::size_t op) { return carry_[op].data(); }        // [B, H] after end_rows
+  Index ld(std::size_t op) const { return ld_[op]; }
+  Index input_ld() const { return input_ld_; }
+  // Calls f(first row of op-sized buffers, first batch row, rows, step) for the rows b0 .. b1 of something per step or per sequence.
+  template <class F> void over_rows(bool steps, Index b0, Index b1, F f) const {
+    if (!steps) {
+      const Index end = b1 < chunk_->B ? b1 : chunk_->B;
+      if (end > b0) f(b0, b0, end - b0, Index(0));
+      return;
+    }
+    for (Index t = 0; t < chunk_->T; ++t) {
+      const Index end = b1 < chunk_->active[static_cast<std::size_t>(t)] ? b1 : chunk_->active[static_cast<std::size_t>(t)];
+      if (end <= b0) break;
+      f(chunk_->offset[static_cast<std::size_t>(t)] + b0, b0, end - b0, t);
+    }
+  }
+
+ private:
+  struct Input { const Real* data; Index ld; };
+  Input input_of(std::size_t op);
+  template <class F> void over_blocks(bool steps, Index b0, Index b1, F f) const;   // f(first row, rows), in as few pieces as may be
+  void pool_forward(std::size_t op, Index b0, Index b1);
+  void pool_backward(std::size_t op, Index b0, Index b1);
+  Index steps_at_once(const Operation& op, Index rows) const;
+
+  const Spec& spec_;
+  const KernelTable<Real>& kernels_;
+  const Batch* batch_ = nullptr;
+  const Chunk* chunk_ = nullptr;
+  bool fused_ = false, inputs_ = false;
+  Index input_ld_ = 0;
+  std::vector<Index> ld_;
+  Buffer<Real> x_, input_cotangent_;
+  const Real* input_ = nullptr;
+  std::vector<Buffer<Real>> value_, cotangent_, carry_, total_;
+  std::vector<Segment> segments_;
+  std::vector<Index> block_start_;     // blocks of segments, then their end
+};
+
+// Rows at least, in a block of a weight gradient's sum.
+constexpr Index gradient_block = 128;
+
+// Multiply-adds of one step of one row through all products.
+Index work_per_step(const Spec& spec);
+
+}  // namespace elman

@@ -1,0 +1,180 @@
+#include "run.h"
+
+#include <algorithm>
+
+#include "threads.h"
+
+namespace elman {
+namespace {
+
+using Type = Operation::Type;
+
+// Rows of one operation's buffer to the caller's order: per step at the step, per sequence at the sequence (where it ends in this chunk).
+template <class Real, class Pass>
+void give_back(const Pass& pass, const Batch& batch, const Chunk& chunk, bool steps, const Real* from, Index ld, Index columns, Real* out) {
+  pass.over_rows(steps, 0, chunk.B, [&](Index row, Index b, Index count, Index t) {
+    for (Index r = 0; r < count; ++r) {
+      const std::size_t s = static_cast<std::size_t>(b + r);
+      if (!steps && !chunk.ends(batch, b + r)) continue;
+      const Index to = steps ? batch.start[s] + chunk.t0 + t : batch.row[s];
+      std::copy_n(from + (row + r) * ld, columns, out + to * columns);
+    }
+  });
+}
+
+template <class Real> void give_states(Pass<Real>& pass, const Spec& spec, const Batch& batch, const Chunk& chunk, const std::vector<Real*>& out) {
+  std::size_t recurrent = 0;
+  for (std::size_t i = 0; i < spec.operations.size(); ++i)
+    if (spec.operations[i].type == Type::recurrent)
+      give_back<Real>(pass, batch, chunk, true, pass.outputs(i), pass.ld(i), spec.operations[i].out, out[recurrent++]);
+}
+
+}  // namespace
+
+template <class Real> bool run_forward(const Network<Real>& network, const Data& data, Wanted<Real>& wanted, Interrupt& interrupt, int n_threads) {
+  const FlushDenormals mode;
+  const Spec& spec = network.spec;
+  Batch all;
+  all.assign_range(data, 0, data.n);
+  const Index work = data.N * work_per_step(spec);
+  // Groups of rows of about the same length, each small enough for a core's own cache; every group is one thread's.
+  const int threads = threads_for(work, n_threads);
+  const Index group = std::clamp<Index>((data.n / threads + 7) / 8 * 8, 8, 64);
+  const Index groups = (data.n + group - 1) / group;
+  Weights<Real> weights;
+  weights.prepare(spec, network.parameters.data(), std::min(group, data.n), false, false, threads);
+  const std::vector<const Real*> initial(wanted.carry.begin(), wanted.carry.end());
+  const bool loss_fused = wanted.answers && fused(spec, wanted.loss);
+  std::vector<double> sums(wanted.answers ? static_cast<std::size_t>(5 * data.n) : 0, 0.0);
+  std::atomic<Index> next{0};
+  std::atomic<bool> whole{true};
+  Interrupt* look = work < 2'000'000 ? nullptr : &interrupt;
+  parallel(static_cast<int>(std::min<Index>(threads, groups)), [&](int) {
+    Pass<Real> pass(spec);
+    Batch batch;
+    Chunk chunk;
+    Rows<Real> rows;
+    for (Index g = next++; g < groups && whole.load(); g = next++) {
+      const Index first = g * group, count = std::min(group, data.n - first);
+      const auto slice = [&](const std::vector<Index>& from, std::vector<Index>& to) { to.assign(from.begin() + first, from.begin() + first + count); };
+      slice(all.row, batch.row);
+      slice(all.start, batch.start);
+      slice(all.length, batch.length);
+      batch.longest = batch.length[0];
+      pass.reserve_rows(batch);
+      pass.begin_rows(initial, 0, count);
+      const Index most = std::max<Index>(1, 1024 / count);
+      for (Index t0 = 0; t0 < batch.longest; t0 += most) {
+        chunk.cut(batch, t0, most);
+        pass.prepare(batch, chunk, wanted.answers != nullptr, loss_fused, false);
+        pass.gather(data, 0, chunk.B);
+        if (!pass.forward(weights, 0, chunk.B, look)) return whole.store(false);
+        pass.end_rows(0, chunk.B);
+        const std::size_t last = spec.operations.size() - 1;
+        if (wanted.outputs) give_back<Real>(pass, batch, chunk, spec.per_step, pass.outputs(last), pass.ld(last), spec.output_size, wanted.outputs);
+        if (!wanted.states.empty()) give_states(pass, spec, batch, chunk, wanted.states);
+        if (wanted.answers) {
+          const Objective objective{wanted.loss, false, 0, wanted.weights};
+          rows.prepare(spec, data, *wanted.answers, objective, batch, chunk);
+          rows.run(pass, spec, *wanted.answers, wanted.loss, 0, chunk.B, false);
+          for (Index b = 0; b < chunk.B; ++b)
+            for (std::size_t j = 0; j < 5; ++j) sums[static_cast<std::size_t>(5 * batch.row[static_cast<std::size_t>(b)]) + j] += rows.sums[static_cast<std::size_t>(5 * b) + j];
+        }
+      }
+      std::size_t recurrent = 0;
+      if (!wanted.carry.empty())
+        for (std::size_t i = 0; i < spec.operations.size(); ++i) {
+          if (spec.operations[i].type != Type::recurrent) continue;
+          const Index H = spec.operations[i].out;
+          for (Index b = 0; b < count; ++b) std::copy_n(pass.final_state(i) + b * pass.ld(i), H, wanted.carry[recurrent] + batch.row[static_cast<std::size_t>(b)] * H);
+          ++recurrent;
+        }
+    }
+  });
+  for (std::size_t i = 0; i < sums.size(); ++i) wanted.sums.v[i % 5] += sums[i];
+  return whole.load();
+}
+
+template <class Real>
+Outcome loss_and_gradient(Network<Real>& network, const Data& data, const Answers<Real>& answers, const Objective& objective, Real* gradient, double& value, Interrupt& interrupt, int n_threads) {
+  const FlushDenormals mode;
+  Trainer<Real> trainer(network, n_threads);
+  trainer.batch.assign_range(data, 0, data.n);
+  trainer.chunk.cut(trainer.batch, 0, trainer.batch.longest);
+  trainer.pass().reserve_rows(trainer.batch);
+  trainer.pass().begin_rows({}, 0, data.n);
+  Sums sums;
+  return trainer.chunk_gradient(data, answers, objective, gradient, sums, value, &interrupt);
+}
+
+template <class Real> Tape<Real>::Tape(const Network<Real>& network, const Data& data) : spec(network.spec), n(data.n), N(data.N), pass_(spec) {
+  parameters_.reserve(spec.parameter_count);
+  std::copy_n(network.parameters.data(), spec.parameter_count, parameters_.data());
+}
+
+template <class Real> bool Tape<Real>::record(const Data& data, Interrupt& interrupt, int n_threads) {
+  const FlushDenormals mode;
+  batch_.assign_range(data, 0, data.n);
+  chunk_.cut(batch_, 0, batch_.longest);
+  const int threads = threads_for(chunk_.N * work_per_step(spec), n_threads);
+  const std::vector<Index> bounds = split_rows(batch_, chunk_.B, threads, 8);
+  weights_.prepare(spec, parameters_.data(), chunk_.B / threads, true, true, threads);
+  pass_.reserve_rows(batch_);
+  pass_.prepare(batch_, chunk_, true, false, true);
+  pass_.begin_rows({}, 0, n);
+  std::atomic<bool> whole{true};
+  parallel(threads, [&](int part) {
+    const Index b0 = bounds[static_cast<std::size_t>(part)], b1 = bounds[static_cast<std::size_t>(part) + 1];
+    if (b1 <= b0) return;
+    pass_.gather(data, b0, b1, true);
+    if (!pass_.forward(weights_, b0, b1, &interrupt)) whole.store(false);
+  });
+  return whole.load();
+}
+
+template <class Real> void Tape<Real>::outputs(Real* out) {
+  const std::size_t last = spec.operations.size() - 1;
+  give_back<Real>(pass_, batch_, chunk_, spec.per_step, pass_.outputs(last), pass_.ld(last), spec.output_size, out);
+}
+
+template <class Real> void Tape<Real>::states(const std::vector<Real*>& out) { give_states(pass_, spec, batch_, chunk_, out); }
+
+template <class Real> bool Tape<Real>::backward(const Real* d_outputs, Real* d_parameters, Real* d_inputs, Interrupt& interrupt, int n_threads) {
+  const FlushDenormals mode;
+  const std::size_t last = spec.operations.size() - 1;
+  const Index C = spec.output_size;
+  const int threads = threads_for(chunk_.N * work_per_step(spec), n_threads);
+  const std::vector<Index> bounds = split_rows(batch_, chunk_.B, threads, 8);
+  std::atomic<bool> whole{true};
+  parallel(threads, [&](int part) {
+    const Index b0 = bounds[static_cast<std::size_t>(part)], b1 = bounds[static_cast<std::size_t>(part) + 1];
+    if (b1 <= b0) return;
+    pass_.over_rows(spec.per_step, b0, b1, [&](Index row, Index b, Index count, Index t) {
+      for (Index r = 0; r < count; ++r) {
+        const std::size_t s = static_cast<std::size_t>(b + r);
+        const Index from = spec.per_step ? batch_.start[s] + t : batch_.row[s];
+        std::copy_n(d_outputs + from * C, C, pass_.cotangents(last) + (row + r) * pass_.ld(last));
+      }
+    });
+    if (!pass_.backward(weights_, b0, b1, &interrupt)) return whole.store(false);
+    pass_.over_rows(true, b0, b1, [&](Index row, Index b, Index count, Index t) {
+      for (Index r = 0; r < count; ++r)
+        std::copy_n(pass_.input_cotangents() + (row + r) * pass_.input_ld(), spec.input_size, d_inputs + (batch_.start[static_cast<std::size_t>(b + r)] + t) * spec.input_size);
+    });
+  });
+  if (!whole.load()) return false;
+  std::fill_n(d_parameters, spec.parameter_count, Real(0));
+  parallel(threads, [&](int part) {
+    if (!pass_.weight_gradients(d_parameters, part, threads, &interrupt)) whole.store(false);
+  });
+  return whole.load();
+}
+
+#define ELMAN_INSTANTIATE(Real)                                                                                       \
+  template bool run_forward(const Network<Real>&, const Data&, Wanted<Real>&, Interrupt&, int);                       \
+  template Outcome loss_and_gradient(Network<Real>&, const Data&, const Answers<Real>&, const Objective&, Real*, double&, Interrupt&, int); \
+  template class Tape<Real>;
+ELMAN_INSTANTIATE(float)
+ELMAN_INSTANTIATE(double)
+
+}  // namespace elman

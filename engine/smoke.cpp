@@ -1,0 +1,149 @@
+// Exercises the whole engine without Python, for the sanitizers: every activation, pool and loss, ragged rows, truncation, carried states, threads, streams, tapes.
+// Says how many combinations ran; any failed check ends the program with exit code 1.
+#include <cmath>
+#include <cstdio>
+#include <cstdlib>
+#include <thread>
+
+#include "run.h"
+#include "shuffle.h"
+#include "stream.h"
+
+using namespace elman;
+
+namespace {
+
+int checks = 0;
+
+void expect(bool condition, const char* what) {
+  ++checks;
+  if (condition) return;
+  std::fprintf(stderr, "failed: %s\n", what);
+  std::exit(1);
+}
+
+struct Random {
+  std::uint64_t state = 1;
+  double next() {
+    state = state * 6364136223846793005ull + 1442695040888963407ull;
+    return static_cast<double>(state >> 11) / 9007199254740992.0 - 0.5;
+  }
+};
+
+template <class Real> struct Problem {
+  std::vector<Real> x;
+  std::vector<std::int64_t> offsets{0};
+  Index n, F;
+  Problem(Index rows, Index features, Index longest) : n(rows), F(features) {
+    Random random;
+    for (Index i = 0; i < n; ++i) offsets.push_back(offsets.back() + 1 + (i * 7) % longest);
+    for (std::int64_t i = 0; i < offsets.back() * F; ++i) x.push_back(static_cast<Real>(random.next()));
+  }
+  Data data() const { return {x.data(), sizeof(Real) == 4 ? Dtype::f32 : Dtype::f64, static_cast<Index>(offsets.back()), F, offsets.data(), n}; }
+};
+
+template <class Real> void fill(Network<Real>& net) {
+  Random random;
+  for (Index i = 0; i < net.spec.parameter_count; ++i) net.parameters[i] = static_cast<Real>(random.next());
+}
+
+template <class Real> void one(std::vector<Layer> layers, Loss loss, Index truncation, int threads, Index rows) {
+  const Problem<Real> problem(rows, 3, 9);
+  const Data data = problem.data();
+  Network<Real> net(problem.F, layers);
+  fill(net);
+  const Index P = net.spec.parameter_count, C = net.spec.output_size, answers = net.spec.per_step ? data.N : data.n;
+  std::vector<long long> classes(static_cast<std::size_t>(answers));
+  std::vector<Real> values(static_cast<std::size_t>(answers * C));
+  for (std::size_t i = 0; i < classes.size(); ++i) classes[i] = net.spec.per_step && i % 5 == 4 ? -1 : static_cast<long long>(i) % C;
+  for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<Real>(i % 2);
+  const bool indices = loss == Loss::cross_entropy;
+  const Answers<Real> given{indices ? classes.data() : nullptr, indices ? nullptr : values.data(), answers, C, indices && net.spec.per_step};
+  const Objective objective{loss, true, 0.01, nullptr};
+  Interrupt interrupt;
+
+  Buffer<Real> gradient(P);
+  double value = 0;
+  expect(loss_and_gradient(net, data, given, objective, gradient.data(), value, interrupt, threads) == Outcome::updated && std::isfinite(value), "loss_and_gradient");
+
+  std::vector<Real> outputs(static_cast<std::size_t>(answers * C));
+  Wanted<Real> wanted;
+  wanted.outputs = outputs.data();
+  expect(run_forward(net, data, wanted, interrupt, threads), "predict");
+  Stream<Real> stream(net, 1);
+  std::vector<Real> y(static_cast<std::size_t>(C));
+  for (Index i = 0; i < data.n; ++i) {
+    stream.reset();
+    for (std::int64_t t = problem.offsets[static_cast<std::size_t>(i)]; t < problem.offsets[static_cast<std::size_t>(i) + 1]; ++t) stream.step(problem.x.data() + t * problem.F, y.data());
+    const Index last = net.spec.per_step ? static_cast<Index>(problem.offsets[static_cast<std::size_t>(i) + 1]) - 1 : i;
+    for (Index j = 0; j < C; ++j) expect(y[static_cast<std::size_t>(j)] == outputs[static_cast<std::size_t>(last * C + j)], "a stream gives the bits of predict");
+  }
+
+  Tape<Real> tape(net, data);
+  expect(tape.record(data, interrupt, threads), "record");
+  std::vector<Real> d_inputs(problem.x.size());
+  expect(tape.backward(outputs.data(), gradient.data(), d_inputs.data(), interrupt, threads), "backward");
+
+  const Index epochs = 3;
+  std::vector<std::int64_t> order(static_cast<std::size_t>(epochs * data.n));
+  for (Index e = 0; e < epochs; ++e) shuffle(7, static_cast<std::uint64_t>(e), data.n, order.data() + e * data.n);
+  std::vector<std::vector<Real>> carry;
+  std::vector<Real*> carried;
+  if (truncation)
+    for (const Index H : net.spec.state_sizes) carry.emplace_back(static_cast<std::size_t>(data.n * H), Real(0));
+  for (auto& c : carry) carried.push_back(c.data());
+  std::int64_t progress[4] = {0, 0, 0, 0};
+  std::vector<double> sums(5 * epochs, 0.0);
+  const double rate = 0.01;
+  std::vector<Real> m(static_cast<std::size_t>(P), Real(0)), v = m, snapshot = m;
+  const Optimiser<Real> adam{{OptimiserKind::adam, 0.9, 0.999, 1e-8, 0, false}, m.data(), v.data(), {{0, P}}, 1.0};
+  const Schedule<Real> schedule{order.data(), epochs, 5, &rate, 1, truncation, carried, progress, sums.data(), snapshot.data(), 10.0};
+  expect(train(net, data, given, objective, adam, schedule, interrupt, threads) == Status::finished, "train");
+  for (const double s : sums) expect(std::isfinite(s), "finite sums");
+}
+
+template <class Real> void everything() {
+  for (const Activation f : {Activation::identity, Activation::tanh, Activation::relu, Activation::sigmoid})
+    for (const Index H : {3, 17, 40})
+      for (const int threads : {1, 3})
+        for (const Index rows : {1, 13}) {
+          const auto rnn = [&](bool sequences) { return Layer{Kind::simple_rnn, H, f, true, sequences}; };
+          const auto dense = [](Index C, Activation a) { return Layer{Kind::dense, C, a, true, false}; };
+          one<Real>({rnn(false), dense(5, Activation::softmax)}, Loss::cross_entropy, 0, threads, rows);
+          one<Real>({rnn(true), rnn(true), dense(5, Activation::softmax)}, Loss::cross_entropy, 4, threads, rows);
+          one<Real>({rnn(true), {Kind::mean_pool, 0, f, false, false}, dense(2, Activation::sigmoid)}, Loss::binary_cross_entropy, 0, threads, rows);
+          one<Real>({rnn(true), {Kind::max_pool, 0, f, false, false}}, Loss::squared_error, 0, threads, rows);
+          one<Real>({rnn(true), dense(20, Activation::tanh), rnn(false), dense(3, Activation::softmax)}, Loss::squared_error, 3, threads, rows);
+        }
+}
+
+// A minibatch large enough for all threads, twice at once.
+void at_once() {
+  const auto work = [] { one<float>({{Kind::simple_rnn, 96, Activation::tanh, true, false}, {Kind::dense, 4, Activation::softmax, true, false}}, Loss::cross_entropy, 0, 4, 150); };
+  checks = 0;
+  work();
+  std::thread other([&] {
+    const Problem<float> problem(150, 3, 9);
+    Network<float> net(3, {{Kind::simple_rnn, 96, Activation::tanh, true, false}});
+    fill(net);
+    std::vector<float> out(static_cast<std::size_t>(150 * 96));
+    Wanted<float> wanted;
+    wanted.outputs = out.data();
+    Interrupt interrupt;
+    for (int i = 0; i < 20; ++i)
+      if (!run_forward(net, problem.data(), wanted, interrupt, 4)) std::exit(1);
+  });
+  for (int i = 0; i < 5; ++i) work();
+  other.join();
+}
+
+}  // namespace
+
+int main() {
+  everything<float>();
+  everything<double>();
+  const int done = checks;
+  at_once();
+  std::printf("%s: %d checks passed\n", isa().c_str(), done + checks);
+  return 0;
+}

@@ -1,0 +1,41 @@
+// One step at a time, for one stream or several.
+#pragma once
+
+#include "network.h"
+
+namespace elman {
+
+template <class Real> class Stream {
+ public:
+  Stream(const Network<Real>& network, Index rows);
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  // x [rows, F] -> y [rows, C]: the answer to all steps until now. The weights are read as they are at this moment.
+  void step(const Real* x, Real* y);
+  void reset();
+
+  // One entry a recurrent layer, [rows, H], or pool of a layer of its own, [rows, H + 1]: running sum or maximum, then the number of steps.
+  std::vector<Index> state_sizes() const;
+  void get_state(std::size_t entry, Real* out) const;
+  void set_state(std::size_t entry, const Real* state);
+
+  const Spec& spec() const { return network_.spec; }
+  const Index rows;
+
+ private:
+  struct Part {
+    Operation op;
+    Index ld;
+    Buffer<Real> value;        // recurrent: [rows] state before, [rows] state after; others [rows]
+    Buffer<Real> total;        // pools that keep something: [rows]
+    std::vector<Real> count;   // [rows]
+  };
+  const Network<Real>& network_;
+  const KernelTable<Real>& kernels_;
+  std::vector<Part> parts_;
+  std::vector<std::size_t> kept_;   // parts with a state
+  Index active_[2], offset_[2];
+};
+
+}  // namespace elman

@@ -1,0 +1,205 @@
+#include "train.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+
+#include "threads.h"
+
+namespace elman {
+namespace {
+
+double seconds_now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
+
+
+}  // namespace
+
+int threads_for(Index work, int n_threads) {
+  constexpr Index least = 1'000'000;   // some ten microseconds
+  return static_cast<int>(std::clamp<Index>(work / least, 1, n_threads));
+}
+
+bool fused(const Spec& spec, Loss loss) {
+  const Operation& last = spec.operations.back();
+  if (last.type != Operation::Type::dense) return false;
+  return (loss == Loss::cross_entropy && last.activation == Activation::softmax) || (loss == Loss::binary_cross_entropy && last.activation == Activation::sigmoid);
+}
+
+template <class Real>
+void Rows<Real>::prepare(const Spec& spec, const Data& data, const Answers<Real>& answers, const Objective& objective, const Batch& batch, const Chunk& chunk) {
+  const std::size_t B = static_cast<std::size_t>(chunk.B);
+  first.resize(B);
+  scale.resize(B);
+  weight.resize(B);
+  sums.assign(5 * B, 0.0);
+  total = 0;
+  for (std::size_t b = 0; b < B; ++b) {
+    const Index row = batch.row[b], steps = spec.per_step ? chunk.length(batch, static_cast<Index>(b)) : 1;
+    first[b] = spec.per_step ? static_cast<Index>(data.offsets[row]) + chunk.t0 : chunk.ends(batch, static_cast<Index>(b)) ? row : -1;
+    weight[b] = objective.weights ? objective.weights[row] : 1.0;
+    Index given = first[b] < 0 ? 0 : steps;
+    if (given && answers.missing) {
+      given = 0;
+      for (Index t = 0; t < steps; ++t) given += answers.given(first[b] + t);
+    }
+    total += weight[b] * static_cast<double>(given);
+  }
+  for (std::size_t b = 0; b < B; ++b) scale[b] = static_cast<Real>(objective.mean ? weight[b] / total : weight[b]);
+}
+
+template <class Real>
+void Rows<Real>::run(Pass<Real>& pass, const Spec& spec, const Answers<Real>& answers, Loss loss, Index b0, Index b1, bool gradient) {
+  const std::size_t last = spec.operations.size() - 1;
+  const Index C = spec.output_size, ld = pass.ld(last);
+  const bool copy = !fused(spec, loss);     // the outputs themselves are still needed for the derivative of the activation
+  pass.over_rows(spec.per_step, b0, b1, [&](Index row, Index b, Index n, Index t) {
+    Real* y = pass.cotangents(last) + row * ld;
+    if (copy) std::copy_n(pass.outputs(last) + row * ld, n * ld, y);
+    const std::size_t r = static_cast<std::size_t>(b);
+    kernels<Real>().loss({loss, C, answers.classes, answers.values, first.data() + r, gradient ? scale.data() + r : nullptr, weight.data() + r, sums.data() + 5 * r}, y, ld, n, t);
+  });
+}
+
+template <class Real> void Rows<Real>::add_to(Sums& out) const {
+  for (std::size_t i = 0; i < sums.size(); ++i) out.v[i % 5] += sums[i];
+}
+
+template <class Real>
+Outcome Trainer<Real>::chunk_gradient(const Data& data, const Answers<Real>& answers, const Objective& objective, Real* gradient, Sums& sums, double& value, Interrupt* interrupt) {
+  const Spec& spec = network_.spec;
+  const KernelTable<Real>& k = kernels<Real>();
+  rows_.prepare(spec, data, answers, objective, batch, chunk);
+  const bool learn = rows_.total > 0;
+  const Index work = 3 * chunk.N * work_per_step(spec);
+  const int threads = threads_for(work, n_threads_);
+  if (work < 2'000'000) interrupt = nullptr;
+  const std::vector<Index> bounds = split_rows(batch, chunk.B, threads, 8);
+  weights_.prepare(spec, network_.parameters.data(), chunk.B / threads, learn, false, threads);
+  pass_.prepare(batch, chunk, learn, fused(spec, objective.loss), false);
+  std::atomic<bool> whole{true};
+  parallel(threads, [&](int part) {
+    const Index b0 = bounds[static_cast<std::size_t>(part)], b1 = bounds[static_cast<std::size_t>(part) + 1];
+    if (b1 <= b0) return;
+    pass_.gather(data, b0, b1);
+    if (!pass_.forward(weights_, b0, b1, interrupt)) return whole.store(false);
+    pass_.end_rows(b0, b1);
+    if (!learn) return;
+    rows_.run(pass_, spec, answers, objective.loss, b0, b1, true);
+    if (!pass_.backward(weights_, b0, b1, interrupt)) whole.store(false);
+  });
+  if (!whole.load()) return Outcome::stopped;
+  if (!learn) return Outcome::nothing;
+  Sums own;
+  rows_.add_to(own);
+  if (!std::isfinite(own.v[0])) return Outcome::diverged;
+  value = objective.mean ? own.v[0] / rows_.total : own.v[0];
+  std::fill_n(gradient, spec.parameter_count, Real(0));
+  parallel(threads, [&](int part) {
+    if (!pass_.weight_gradients(gradient, part, threads, interrupt)) whole.store(false);
+  });
+  if (!whole.load()) return Outcome::stopped;
+  if (objective.l2 > 0) {
+    for (const Parameter& p : spec.parameters) {
+      if (!p.decays) continue;
+      const Index size = p.shape[0] * p.shape[1];
+      const Real* w = network_.parameters.data() + p.offset;
+      k.add_scaled(gradient + p.offset, w, static_cast<Real>(objective.l2), size);
+      value += 0.5 * objective.l2 * k.square_sum(w, size);
+    }
+  }
+  for (int i = 0; i < 5; ++i) sums.v[i] += own.v[i];
+  return Outcome::updated;
+}
+
+template <class Real> void Optimiser<Real>::apply(Real* parameters, const Real* gradient, double rate, Index step, int n_threads) const {
+  const KernelTable<Real>& k = kernels<Real>();
+  Real clip = 1;
+  Index size = 0;
+  for (const auto& [begin, end] : trainable) size += end - begin;
+  if (clip_norm > 0) {
+    double square = 0;
+    for (const auto& [begin, end] : trainable) square += k.square_sum(gradient + begin, end - begin);
+    const double norm = std::sqrt(square);
+    if (norm > clip_norm) clip = static_cast<Real>(clip_norm / norm);
+  }
+  const int parts = size < 100'000 ? 1 : n_threads;
+  parallel(parts, [&](int part) {
+    for (const auto& [begin, end] : trainable) {
+      const Index i0 = begin + (end - begin) * part / parts, i1 = begin + (end - begin) * (part + 1) / parts;
+      k.update(rule, rate, step, clip, parameters + i0, gradient + i0, m ? m + i0 : nullptr, v ? v + i0 : nullptr, i1 - i0);
+    }
+  });
+}
+
+template <class Real>
+Status train(Network<Real>& network, const Data& data, const Answers<Real>& answers, const Objective& objective, const Optimiser<Real>& optimiser, const Schedule<Real>& s,
+             Interrupt& interrupt, int n_threads) {
+  const FlushDenormals mode;
+  const Spec& spec = network.spec;
+  const Index P = spec.parameter_count, n = data.n, per_epoch = (n + s.batch_size - 1) / s.batch_size;
+  Trainer<Real> trainer(network, n_threads);
+  Buffer<Real> gradient(P);
+  Real* w = network.parameters.data();
+  const std::vector<const Real*> initial(s.carry.begin(), s.carry.end());
+  const double start = seconds_now();
+  Index unchecked = 0;
+  for (Index m = s.progress[0]; m < s.epochs * per_epoch; ++m) {
+    const Index epoch = m / per_epoch, i = m % per_epoch;
+    if (i == 0) std::copy_n(w, P, s.snapshot);
+    trainer.batch.assign(data, s.order + epoch * n + i * s.batch_size, std::min(s.batch_size, n - i * s.batch_size));
+    Pass<Real>& pass = trainer.pass();
+    const Batch& batch = trainer.batch;
+    const Index most = s.truncation ? s.truncation : batch.longest;
+    Sums sums;
+    for (Index t0 = 0; t0 < batch.longest; t0 += most) {
+      trainer.chunk.cut(batch, t0, most);
+      if (t0 == 0) {
+        pass.reserve_rows(batch);
+        pass.begin_rows(initial, 0, batch.size());
+      }
+      double value = 0;
+      const Outcome outcome = trainer.chunk_gradient(data, answers, objective, gradient.data(), sums, value, &interrupt);
+      if (outcome == Outcome::diverged) {
+        s.progress[2] = epoch;
+        return Status::diverged;
+      }
+      if (outcome == Outcome::stopped) return Status::stopped;
+      if (outcome == Outcome::updated) {
+        const double rate = s.rates[s.n_rates == 1 ? 0 : std::min<Index>(s.progress[1], s.n_rates - 1)];
+        optimiser.apply(w, gradient.data(), rate, s.progress[3] + s.progress[1] + 1, n_threads);
+        ++s.progress[1];
+      }
+    }
+    std::size_t recurrent = 0;
+    if (!s.carry.empty()) {
+      for (std::size_t op = 0; op < spec.operations.size(); ++op) {
+        if (spec.operations[op].type != Operation::Type::recurrent) continue;
+        const Index H = spec.operations[op].out;
+        for (Index b = 0; b < batch.size(); ++b)
+          std::copy_n(pass.final_state(op) + b * pass.ld(op), H, s.carry[recurrent] + batch.row[static_cast<std::size_t>(b)] * H);
+        ++recurrent;
+      }
+    }
+    for (int j = 0; j < 5; ++j) s.sums[5 * epoch + j] += sums.v[j];
+    s.progress[2] = epoch;
+    if (i + 1 == per_epoch && !kernels<Real>().all_finite(w, P)) return Status::diverged;
+    s.progress[0] = m + 1;
+    unchecked += 2000 + 3 * batch.steps * work_per_step(spec);
+    if (unchecked > 2'000'000) {
+      unchecked = 0;
+      if (interrupt.check()) return Status::stopped;
+      if (seconds_now() - start > s.seconds && m + 1 < s.epochs * per_epoch) return Status::time_is_up;
+    }
+  }
+  return Status::finished;
+}
+
+#define ELMAN_INSTANTIATE(Real)                                                                                                                             \
+  template struct Rows<Real>;                                                                                                                              \
+  template class Trainer<Real>;                                                                                                                            \
+  template struct Optimiser<Real>;                                                                                                                         \
+  template Status train(Network<Real>&, const Data&, const Answers<Real>&, const Objective&, const Optimiser<Real>&, const Schedule<Real>&, Interrupt&, int);
+ELMAN_INSTANTIATE(float)
+ELMAN_INSTANTIATE(double)
+
+}  // namespace elman

@@ -1,0 +1,91 @@
+// Minibatches: forward, loss, backward, clip, update.
+#pragma once
+
+#include <utility>
+#include <vector>
+
+#include "network.h"
+
+namespace elman {
+
+struct Sums { double v[5] = {0, 0, 0, 0, 0}; };   // weighted loss, weight, metric 1, metric 2, metric weight
+
+struct Objective {
+  Loss loss;
+  bool mean;                // divide by the answers (their weight) of an update?
+  double l2;
+  const double* weights;    // [n] or null
+};
+
+// Threads that are worth waking for so many multiply-adds.
+int threads_for(Index work, int n_threads);
+
+// Is the last activation part of this loss?
+bool fused(const Spec& spec, Loss loss);
+
+// The loss's view of a chunk's rows: which target each has, and what its gradient is multiplied by.
+template <class Real> struct Rows {
+  std::vector<Index> first;        // [B]
+  std::vector<Real> scale;         // [B]
+  std::vector<double> weight;      // [B]
+  std::vector<double> sums;        // [B, 5]
+  double total = 0;                // weight of the answers
+
+  void prepare(const Spec& spec, const Data& data, const Answers<Real>& answers, const Objective& objective, const Batch& batch, const Chunk& chunk);
+  // Loss of rows b0 .. b1 on what the last operation gave; `gradient`: its cotangent too.
+  void run(Pass<Real>& pass, const Spec& spec, const Answers<Real>& answers, Loss loss, Index b0, Index b1, bool gradient);
+  void add_to(Sums& sums) const;
+};
+
+enum class Outcome { updated, nothing, diverged, stopped };
+
+template <class Real> class Trainer {
+ public:
+  Trainer(Network<Real>& network, int n_threads) : network_(network), pass_(network.spec), n_threads_(n_threads) {}
+
+  // Loss and gradient [P] of one chunk, l2 included; `value`: the loss of the update. Without an answer the states alone go forward.
+  Outcome chunk_gradient(const Data& data, const Answers<Real>& answers, const Objective& objective, Real* gradient, Sums& sums, double& value, Interrupt* interrupt);
+
+  Batch batch;
+  Chunk chunk;
+  Pass<Real>& pass() { return pass_; }
+
+ private:
+  Network<Real>& network_;
+  Pass<Real> pass_;
+  Weights<Real> weights_;
+  Rows<Real> rows_;
+  int n_threads_;
+};
+
+template <class Real> struct Optimiser {
+  UpdateRule rule;
+  Real* m;                  // [P] or null
+  Real* v;
+  std::vector<std::pair<Index, Index>> trainable;
+  double clip_norm;         // 0: none
+
+  // One step with the gradient [P]; `step` counts from 1.
+  void apply(Real* parameters, const Real* gradient, double rate, Index step, int n_threads) const;
+};
+
+template <class Real> struct Schedule {
+  const std::int64_t* order;     // [epochs, n]
+  Index epochs, batch_size;
+  const double* rates;
+  Index n_rates;                 // 1: constant
+  Index truncation;              // 0: none
+  std::vector<Real*> carry;      // [n, H] a recurrent layer, or empty
+  std::int64_t* progress;        // [4]
+  double* sums;                  // [epochs, 5]
+  Real* snapshot;                // [P]
+  double seconds;
+};
+
+enum class Status { finished = 0, time_is_up = 1, diverged = 2, stopped = 3 };
+
+template <class Real>
+Status train(Network<Real>& network, const Data& data, const Answers<Real>& answers, const Objective& objective, const Optimiser<Real>& optimiser, const Schedule<Real>& schedule,
+             Interrupt& interrupt, int n_threads);
+
+}  // namespace elman

@@ -1,0 +1,100 @@
+"""elman: trains, checks, watches and runs recurrent networks on sequences, with its own native CPU engine.
+
+>>> import numpy as np
+>>> from elman import Dense, Network, SimpleRNN
+>>> net = Network([SimpleRNN(3), Dense(5, activation="softmax")], input_size=5, seed=123)
+>>> net.predict(np.zeros((1, 4, 5))).shape
+(1, 5)
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from elman import plotting as plotting
+    from elman.checks import check_gradient as check_gradient
+    from elman.errors import DivergenceError as DivergenceError
+    from elman.history import History as History
+    from elman.layers import Dense as Dense
+    from elman.layers import MaxPool as MaxPool
+    from elman.layers import MeanPool as MeanPool
+    from elman.layers import SimpleRNN as SimpleRNN
+    from elman.network import Network as Network
+    from elman.network import load as load
+    from elman.optimisers import SGD as SGD
+    from elman.optimisers import Adam as Adam
+    from elman.optimisers import AdamW as AdamW
+    from elman.optimisers import CosineDecay as CosineDecay
+    from elman.optimisers import OneCycle as OneCycle
+    from elman.optimisers import RMSprop as RMSprop
+    from elman.recording import Gradients as Gradients
+    from elman.recording import Tape as Tape
+    from elman.sequences import Sequences as Sequences
+
+    __version__: str
+
+# Where each public name lives. It is imported when first asked for: the command line can then say in one
+# line what is wrong with an installation, and importing a part does not cost the whole.
+_HOME = {
+    "check_gradient": "checks",
+    "DivergenceError": "errors",
+    "History": "history",
+    "Dense": "layers",
+    "MaxPool": "layers",
+    "MeanPool": "layers",
+    "SimpleRNN": "layers",
+    "Network": "network",
+    "load": "network",
+    "Adam": "optimisers",
+    "AdamW": "optimisers",
+    "CosineDecay": "optimisers",
+    "OneCycle": "optimisers",
+    "RMSprop": "optimisers",
+    "SGD": "optimisers",
+    "Gradients": "recording",
+    "Tape": "recording",
+    "Sequences": "sequences",
+}
+_MODULES = ("plotting",)
+
+__all__ = [
+    "SGD",
+    "Adam",
+    "AdamW",
+    "CosineDecay",
+    "Dense",
+    "DivergenceError",
+    "Gradients",
+    "History",
+    "MaxPool",
+    "MeanPool",
+    "Network",
+    "OneCycle",
+    "RMSprop",
+    "Sequences",
+    "SimpleRNN",
+    "Tape",
+    "check_gradient",
+    "load",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(f"elman.{name}")
+    if name in _HOME:
+        value = getattr(importlib.import_module(f"elman.{_HOME[name]}"), name)
+    elif name == "__version__":
+        from importlib.metadata import version
+
+        value = version("elman")
+    else:
+        raise AttributeError(f"module 'elman' has no attribute {name!r}")
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOME, *_MODULES, "__version__"})

@@ -1,0 +1,175 @@
+"""elman's engine. Only elman._engine imports it."""
+
+from collections.abc import Sequence
+from typing import Annotated, overload
+
+import numpy
+from numpy.typing import NDArray
+
+
+def isa() -> str:
+    """The instruction set in use."""
+
+def available_isas() -> list[str]:
+    """What this machine can run, best first."""
+
+def usable_cpus() -> int:
+    """CPUs that this process may use."""
+
+def shuffle(key: int, first_epoch: int, epochs: int, n: int) -> numpy.ndarray:
+    """One permutation of 0..n-1 an epoch, one after the other."""
+
+def fma_peak(n_threads: int) -> float:
+    """GFLOP/s of a bare float32 multiply-add loop."""
+
+@overload
+def map(function: int, x: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')]) -> None:
+    """0 tanh, 1 sigmoid, 2 exp of x <= 0, 3 log; in place."""
+
+@overload
+def map(function: int, x: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')]) -> None: ...
+
+class Data:
+    """Sequences as the engine reads them; keeps the arrays alive."""
+
+    def __init__(self, values: numpy.ndarray, offsets: numpy.ndarray) -> None: ...
+
+    def first_bad(self, float32: bool) -> int:
+        """
+        The first step with NaN, infinity or a value too large for the network's dtype; -1 none.
+        """
+
+class Targets:
+    """Answers: classes, or rows of numbers."""
+
+    def __init__(self, indices: numpy.ndarray | None = None, values32: numpy.ndarray | None = None, values64: numpy.ndarray | None = None) -> None: ...
+
+class Tape32:
+    """A recorded forward pass, with its own copy of the parameters."""
+
+    def outputs(self, out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]) -> None: ...
+
+    def states(self, outs: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]]) -> None: ...
+
+    def backward(self, d_outputs: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], d_parameters: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')], d_inputs: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], n_threads: int) -> None: ...
+
+class Network32:
+    """Layers over one flat buffer of parameters."""
+
+    def __init__(self, input_size: int, layers: Sequence[tuple[int, int, int, bool, bool]]) -> None: ...
+
+    @property
+    def table(self) -> list[tuple[str, int, tuple[int, ...]]]: ...
+
+    @property
+    def parameters(self) -> numpy.ndarray: ...
+
+    @property
+    def output_size(self) -> int: ...
+
+    @property
+    def per_step(self) -> bool: ...
+
+    @property
+    def state_sizes(self) -> list[int]: ...
+
+    def predict(self, data: Data, out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], n_threads: int) -> None: ...
+
+    def states(self, data: Data, outs: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]], n_threads: int) -> None: ...
+
+    def evaluate(self, data: Data, targets: Targets, loss: int, weights: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, carry: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]] | None, n_threads: int) -> tuple[float, float, float, float, float]: ...
+
+    def gradient(self, data: Data, targets: Targets, loss: int, weights: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, mean: bool, l2: float, gradient: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')], n_threads: int) -> float: ...
+
+    def record(self, data: Data, n_threads: int) -> Tape32: ...
+
+    def update(self, gradient: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)], optimiser: tuple[int, float, float, float, float, bool], rate: float, moments: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')]], count: int, trainable: Annotated[NDArray[numpy.int64], dict(shape=(None, None), order='C', device='cpu', writable=False)], clip_norm: float) -> None: ...
+
+    def train(self, data: Data, targets: Targets, weights: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, carry: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]] | None, order: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu', writable=False)], first_batch: int, batch_size: int, rates: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], settings: tuple[int, bool, float, float, int, tuple[int, float, float, float, float, bool], Annotated[NDArray[numpy.int64], dict(shape=(None, None), order='C', device='cpu', writable=False)]], progress: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu')], sums: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')], snapshot: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')], moments: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')]], seconds: float, n_threads: int) -> int: ...
+
+    def stream(self, rows: int) -> Stream32: ...
+
+class Tape64:
+    """A recorded forward pass, with its own copy of the parameters."""
+
+    def outputs(self, out: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')]) -> None: ...
+
+    def states(self, outs: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')]]) -> None: ...
+
+    def backward(self, d_outputs: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu', writable=False)], d_parameters: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')], d_inputs: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')], n_threads: int) -> None: ...
+
+class Network64:
+    """Layers over one flat buffer of parameters."""
+
+    def __init__(self, input_size: int, layers: Sequence[tuple[int, int, int, bool, bool]]) -> None: ...
+
+    @property
+    def table(self) -> list[tuple[str, int, tuple[int, ...]]]: ...
+
+    @property
+    def parameters(self) -> numpy.ndarray: ...
+
+    @property
+    def output_size(self) -> int: ...
+
+    @property
+    def per_step(self) -> bool: ...
+
+    @property
+    def state_sizes(self) -> list[int]: ...
+
+    def predict(self, data: Data, out: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')], n_threads: int) -> None: ...
+
+    def states(self, data: Data, outs: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')]], n_threads: int) -> None: ...
+
+    def evaluate(self, data: Data, targets: Targets, loss: int, weights: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, carry: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')]] | None, n_threads: int) -> tuple[float, float, float, float, float]: ...
+
+    def gradient(self, data: Data, targets: Targets, loss: int, weights: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, mean: bool, l2: float, gradient: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')], n_threads: int) -> float: ...
+
+    def record(self, data: Data, n_threads: int) -> Tape64: ...
+
+    def update(self, gradient: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], optimiser: tuple[int, float, float, float, float, bool], rate: float, moments: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')]], count: int, trainable: Annotated[NDArray[numpy.int64], dict(shape=(None, None), order='C', device='cpu', writable=False)], clip_norm: float) -> None: ...
+
+    def train(self, data: Data, targets: Targets, weights: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, carry: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')]] | None, order: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu', writable=False)], first_batch: int, batch_size: int, rates: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], settings: tuple[int, bool, float, float, int, tuple[int, float, float, float, float, bool], Annotated[NDArray[numpy.int64], dict(shape=(None, None), order='C', device='cpu', writable=False)]], progress: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu')], sums: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')], snapshot: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')], moments: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')]], seconds: float, n_threads: int) -> int: ...
+
+    def stream(self, rows: int) -> Stream64: ...
+
+class Stream32:
+    """A network one step at a time."""
+
+    def step(self, x: object, out: numpy.ndarray | None = None) -> numpy.ndarray:
+        """
+        The answer y_t after the step x_t, (F,) -> (C,), or (rows, F) -> (rows, C).
+        """
+
+    def reset(self) -> None:
+        """Back to the state before the first step."""
+
+    @property
+    def state(self) -> list[numpy.ndarray]:
+        """
+        A copy: one entry a recurrent layer, (H,), or pool, (H + 1,): its sum or maximum, then the number of steps.
+        """
+
+    @state.setter
+    def state(self, value: object, /) -> None: ...
+
+class Stream64:
+    """A network one step at a time."""
+
+    def step(self, x: object, out: numpy.ndarray | None = None) -> numpy.ndarray:
+        """
+        The answer y_t after the step x_t, (F,) -> (C,), or (rows, F) -> (rows, C).
+        """
+
+    def reset(self) -> None:
+        """Back to the state before the first step."""
+
+    @property
+    def state(self) -> list[numpy.ndarray]:
+        """
+        A copy: one entry a recurrent layer, (H,), or pool, (H + 1,): its sum or maximum, then the number of steps.
+        """
+
+    @state.setter
+    def state(self, value: object, /) -> None: ...

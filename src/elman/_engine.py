@@ -1,0 +1,211 @@
+"""The only door to the native module: typed, thin, and where descriptions become the engine's codes.
+
+The protocols below say what the engine offers; each class exists once for float32 and once for float64.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import Any, Protocol, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman import losses, optimisers
+from elman.layers import Dense, Layer, MaxPool, MeanPool, SimpleRNN
+from elman.sequences import Array, Batch, Offsets
+from elman.targets import Answers
+
+try:
+    from elman import _core
+except ImportError as error:
+    if "cannot import name '_core'" not in str(error):
+        raise
+    raise ImportError(
+        "elman's native engine (elman._core) is not built. From the repository run `make` or "
+        "`pip install .`; both need a C++20 compiler. Inside the folder `src`, leave it first."
+    ) from error
+
+Sums = tuple[float, float, float, float, float]
+_KINDS: dict[type[Layer], int] = {SimpleRNN: 0, Dense: 8, MeanPool: 9, MaxPool: 10}
+_ACTIVATIONS = {"identity": 0, "tanh": 1, "relu": 2, "sigmoid": 3, "softmax": 4}
+LOSSES = {name: code for code, name in enumerate(losses.NAMES)}
+
+
+class Stream(Protocol):
+    """One step at a time: `elman.Network.stream`."""
+
+    state: list[Array]
+
+    def step(self, x: Any, out: Array | None = None) -> Array: ...
+    def reset(self) -> None: ...
+
+
+class NativeTape(Protocol):
+    """A recorded forward pass."""
+
+    def outputs(self, out: Array) -> None: ...
+    def states(self, outs: list[Array]) -> None: ...
+    def backward(self, d_outputs: Array, d_parameters: Array, d_inputs: Array, n_threads: int) -> None: ...
+
+
+class Native(Protocol):
+    """Network32 or Network64 of the engine."""
+
+    table: list[tuple[str, int, tuple[int, ...]]]
+    parameters: Array
+    output_size: int
+    per_step: bool
+    state_sizes: list[int]
+
+    def predict(self, data: Any, out: Array, n_threads: int) -> None: ...
+    def states(self, data: Any, outs: list[Array], n_threads: int) -> None: ...
+    def evaluate(
+        self, data: Any, targets: Any, loss: int, weights: Any, carry: list[Array] | None, n_threads: int
+    ) -> Sums: ...
+    def gradient(
+        self,
+        data: Any,
+        targets: Any,
+        loss: int,
+        weights: Any,
+        mean: bool,
+        l2: float,
+        gradient: Array,
+        n_threads: int,
+    ) -> float: ...
+    def record(self, data: Any, n_threads: int) -> NativeTape: ...
+    def update(
+        self,
+        gradient: Array,
+        optimiser: tuple[Any, ...],
+        rate: float,
+        moments: list[Array],
+        count: int,
+        trainable: Offsets,
+        clip_norm: float,
+    ) -> None: ...
+    def train(
+        self,
+        data: Any,
+        targets: Any,
+        weights: Any,
+        carry: list[Array] | None,
+        order: Offsets,
+        first_batch: int,
+        batch_size: int,
+        rates: NDArray[np.float64],
+        settings: tuple[Any, ...],
+        progress: Offsets,
+        sums: NDArray[np.float64],
+        snapshot: Array,
+        moments: list[Array],
+        seconds: float,
+        n_threads: int,
+    ) -> int: ...
+    def stream(self, rows: int) -> Stream: ...
+
+
+def build(layers: tuple[Layer, ...], input_size: int, dtype: np.dtype[Any]) -> Native:
+    """Return the engine's network for a stack of layers, its parameters all zero."""
+    spec = [
+        (
+            _KINDS[type(layer)],
+            getattr(layer, "units", 0),
+            _ACTIVATIONS[getattr(layer, "activation", "identity")],
+            getattr(layer, "use_bias", False),
+            getattr(layer, "return_sequences", False),
+        )
+        for layer in layers
+    ]
+    kind = _core.Network32 if dtype == np.float32 else _core.Network64
+    return cast(Native, kind(input_size, spec))
+
+
+def data(batch: Batch, dtype: np.dtype[Any], name: str = "X") -> Any:
+    """Return the sequences for the engine; ValueError names the first row that is not finite."""
+    made = _core.Data(batch.values, batch.offsets)
+    bad = made.first_bad(dtype == np.float32)
+    if bad >= 0:
+        row = int(np.searchsorted(batch.offsets, bad, side="right")) - 1
+        values = np.asarray(batch.values[bad])
+        with np.errstate(over="ignore"):
+            feature = int(np.argmin(np.isfinite(values.astype(dtype))))
+        raise ValueError(
+            f"{name}[{row}] has {values[feature]} at step {bad - int(batch.offsets[row])}, "
+            f"feature {feature}; "
+            f"expected numbers that are finite in {dtype}"
+        )
+    return made
+
+
+def targets(answers: Answers) -> Any:
+    """Return the answers for the engine."""
+    if answers.indices is not None:
+        return _core.Targets(indices=answers.indices)
+    values = cast(Array, answers.values)
+    if values.dtype == np.float32:
+        return _core.Targets(values32=values)
+    return _core.Targets(values64=values)
+
+
+def optimiser_code(optimiser: optimisers.Optimiser) -> tuple[int, float, float, float, float, bool]:
+    """Return (kind, a, b, epsilon, weight_decay, nesterov).
+
+    >>> optimiser_code(optimisers.SGD(0.1, momentum=0.9))
+    (0, 0.9, 0.0, 0.0, 0.0, False)
+    """
+    match optimiser:
+        case optimisers.SGD():
+            return (0, optimiser.momentum, 0.0, 0.0, 0.0, optimiser.nesterov)
+        case optimisers.RMSprop():
+            return (1, optimiser.rho, 0.0, optimiser.epsilon, 0.0, False)
+        case optimisers.AdamW():
+            betas = (optimiser.beta_1, optimiser.beta_2)
+            return (3, *betas, optimiser.epsilon, optimiser.weight_decay, False)
+        case optimisers.Adam():
+            return (2, optimiser.beta_1, optimiser.beta_2, optimiser.epsilon, 0.0, False)
+
+
+def moment_count(optimiser: optimisers.Optimiser) -> int:
+    """Return how many arrays of the parameters' size an optimiser keeps.
+
+    >>> moment_count(optimisers.Adam())
+    2
+    """
+    if isinstance(optimiser, optimisers.SGD):
+        return 1 if optimiser.momentum else 0
+    return 1 if isinstance(optimiser, optimisers.RMSprop) else 2
+
+
+def threads(n_threads: int | None) -> int:
+    """Return how many threads to use: the CPUs of this process, bounded by OMP_NUM_THREADS, unless told.
+
+    >>> threads(3)
+    3
+    """
+    if n_threads is not None:
+        return n_threads
+    usable = _core.usable_cpus()
+    bound = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
+    return min(usable, int(bound)) if bound.isdecimal() and int(bound) > 0 else usable
+
+
+def shuffle(key: int, first_epoch: int, epochs: int, n: int) -> Offsets:
+    """Return one permutation of 0..n-1 for each epoch, (epochs n,); it depends on key, epoch and n alone."""
+    return cast(Offsets, _core.shuffle(key, first_epoch, epochs, n))
+
+
+def isa() -> str:
+    """Return the instruction set in use, such as ``x86-64-v4``."""
+    return _core.isa()
+
+
+def available_isas() -> list[str]:
+    """Return the instruction sets that this machine can run, best first."""
+    return _core.available_isas()
+
+
+def fma_peak(n_threads: int) -> float:
+    """Return the measured speed of a bare multiply-add loop in GFLOP/s, float32."""
+    return _core.fma_peak(n_threads)

@@ -1,0 +1,35 @@
+"""The systems of the five articles, and one real data set, running on elman.
+
+Each demo is one file with functions that compute (``run``), tell (``describe``) and draw (``draw``); ``elman
+demo NAME`` plays one, ``elman demo all`` plays them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from elman.demos._demo import Demo, Outcome, Show, closing_table, prepare
+
+NAMES = ("points", "gradient", "adder", "letters", "digits")
+
+__all__ = ["NAMES", "Demo", "Outcome", "get", "play", "prepare"]
+
+
+def get(name: str) -> Demo[Any]:
+    """Load the demo of that name; its module and what that imports are loaded now, not with the package."""
+    if name not in NAMES:
+        raise ValueError(f"there is no demo {name!r}, expected one of {', '.join(NAMES)} or all")
+    demo: Demo[Any] = import_module(f"elman.demos.{name}").DEMO
+    return demo
+
+
+def play(names: Sequence[str], show: Show = print, folder: Path | None = None) -> list[Outcome]:
+    """Play the demos one after the other; more than one ends with the closing table."""
+    demos = [get(name) for name in names]
+    outcomes = [demo.play(show, folder)[1] for demo in demos]
+    if len(outcomes) > 1:
+        show("\n" + closing_table(outcomes))
+    return outcomes

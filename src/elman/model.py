@@ -1,0 +1,253 @@
+"""Model: everything that a network is and remembers, below its facade.
+
+The modules that train, record, check and save take a Model; `Network` holds one.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import math
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from threading import get_ident
+from typing import Any, NoReturn, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman import _engine, initializers
+from elman.arguments import describe, integer, real_dtype
+from elman.history import History
+from elman.layers import RECURRENT, Layer, check_stack
+from elman.optimisers import Optimiser
+from elman.sequences import Array, Batch, Offsets, as_batch
+
+
+class Weights(Mapping[str, Array]):
+    """The parameters by name, as writable views; the mapping itself cannot be changed.
+
+    Shapes: kernel (F, H), recurrent_kernel (H, H), bias (H,).
+
+    >>> weights = Weights({"0.bias": np.zeros(2)})
+    >>> weights["0.bias"][:] = 1.0
+    >>> weights["0.bias"] = np.ones(2)
+    Traceback (most recent call last):
+    ...
+    TypeError: weights cannot be replaced, only written into: weights['0.bias'][...] = values
+    """
+
+    __slots__ = ("_views",)
+
+    def __init__(self, views: dict[str, Array]) -> None:
+        self._views = views
+
+    def __getitem__(self, name: str) -> Array:
+        try:
+            return self._views[name]
+        except KeyError:
+            raise KeyError(f"no parameter {name!r}; there are {', '.join(self._views)}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._views)
+
+    def __len__(self) -> int:
+        return len(self._views)
+
+    def __setitem__(self, name: str, value: object) -> NoReturn:
+        raise TypeError(f"weights cannot be replaced, only written into: weights[{name!r}][...] = values")
+
+    def __repr__(self) -> str:
+        return "{" + ", ".join(f"{name!r}: {v.shape}" for name, v in self._views.items()) + "}"
+
+
+def views(table: list[tuple[str, int, tuple[int, ...]]], flat: Array) -> dict[str, Array]:
+    """Return views into a flat buffer (P,) by parameter name."""
+    named = {}
+    for name, offset, shape in table:
+        named[name] = flat[offset : offset + math.prod(shape)].reshape(shape)
+    return named
+
+
+class Model:
+    """A network's description, its machine, and the memory that training leaves behind.
+
+    ``epoch`` counts the epochs ever trained: with ``key`` it is the random state. ``updates`` and ``moments``
+    belong to ``optimiser``. ``carry`` holds the states of ``stateful`` rows, one array (n, H) a recurrent
+    layer.
+    """
+
+    def __init__(self, layers: Any, input_size: Any, dtype: Any, seed: Any) -> None:
+        self.layers: tuple[Layer, ...] = check_stack(layers)
+        self.input_size = integer("input_size", input_size, 1)
+        self.dtype: np.dtype[Any] = real_dtype(dtype)
+        self.seed = _fresh_seed() if seed is None else integer("seed", seed)
+        self.key = initializers.shuffle_key(self.seed)
+        self.native = _engine.build(self.layers, self.input_size, self.dtype)
+        self.table = self.native.table
+        self.parameters: Array = self.native.parameters
+        self.weights = Weights(views(self.table, self.parameters))
+        self.outputs = self.native.output_size
+        self.per_step = self.native.per_step
+        self.frozen: frozenset[str] = frozenset()
+        self.optimiser: Optimiser | None = None
+        self.moments: list[Array] = []
+        self.updates = 0
+        self.epoch = 0
+        self.carry: list[Array] | None = None
+        self.history = History()
+        self.usage = Usage()
+
+    def draw(self) -> None:
+        """Set every parameter to its initial value."""
+        for i, layer in enumerate(self.layers):
+            rng = initializers.generator(self.seed, i)
+            for part, initializer in _INITIALIZERS.items():
+                name = f"{i}.{part}"
+                if name in self.weights:
+                    view = self.weights[name]
+                    view[...] = initializers.draw(getattr(layer, initializer), view.shape, rng)
+
+    def batch(self, X: Any, name: str = "X") -> tuple[Batch, Any]:
+        """Return X in the inner form, and as the engine reads it; what does not fit is refused."""
+        batch = as_batch(X, self.input_size, self.dtype, name)
+        return batch, _engine.data(batch, self.dtype, name)
+
+    def new_outputs(self, batch: Batch) -> Array:
+        """Return room for the outputs: (n, C), or (N, C) where there is one for each step."""
+        return np.empty((batch.rows if self.per_step else batch.n, self.outputs), self.dtype)
+
+    def new_states(self, rows: int) -> list[Array]:
+        """Return zeros (rows, H) for each recurrent layer."""
+        return [np.zeros((rows, units), self.dtype) for units in self.native.state_sizes]
+
+    def shape_outputs(self, out: Array, batch: Batch) -> Any:
+        """Return outputs in the form of the input where they are per step, otherwise as the array (n, C)."""
+        return batch.give_back(out) if self.per_step else out
+
+    def begin(self, optimiser: Optimiser) -> None:
+        """Take up an optimiser: an equal one goes on, another one starts anew."""
+        if optimiser != self.optimiser:
+            self.reset_optimiser()
+            self.optimiser = optimiser
+            count = _engine.moment_count(optimiser)
+            self.moments = [np.zeros_like(self.parameters) for _ in range(count)]
+
+    def reset_optimiser(self) -> None:
+        """Forget moments and update count."""
+        self.optimiser, self.moments, self.updates = None, [], 0
+
+    def reset_carry(self) -> None:
+        """Forget the states of stateful rows."""
+        self.carry = None
+
+    def carried(self, n: int) -> list[Array]:
+        """Return the carried states of n rows, zeros at first; another number of rows is refused."""
+        if self.carry is None:
+            return self.new_states(n)
+        if self.carry and len(self.carry[0]) != n:
+            raise ValueError(
+                f"X has {n} sequences, expected {len(self.carry[0])} (the rows whose states are carried); "
+                f"net.reset_state() forgets them"
+            )
+        return self.carry
+
+    def match(self, patterns: tuple[Any, ...]) -> set[str]:
+        """Return the names of the parameters that the patterns mean; each must match something."""
+        if not patterns:
+            raise ValueError(
+                "no pattern was given, expected at least one such as '0.recurrent_kernel' or '0.*'"
+            )
+        found: set[str] = set()
+        for pattern in patterns:
+            if not isinstance(pattern, str):
+                raise TypeError(f"pattern is {describe(pattern)}, expected a string such as '0.*'")
+            names = {name for name in self.weights if fnmatch.fnmatchcase(name, pattern)}
+            if not names:
+                raise ValueError(
+                    f"pattern {pattern!r} matches no parameter; there are {', '.join(self.weights)}"
+                )
+            found |= names
+        return found
+
+    def trainable(self) -> Offsets:
+        """Return the ranges [begin, end) that training may change, (k, 2), neighbours merged."""
+        ranges: list[list[int]] = []
+        for name, offset, shape in self.table:
+            end = offset + math.prod(shape)
+            if name in self.frozen:
+                continue
+            if ranges and ranges[-1][1] == offset:
+                ranges[-1][1] = end
+            else:
+                ranges.append([offset, end])
+        return np.array(ranges, dtype=np.int64).reshape(-1, 2)
+
+    @property
+    def recurrent(self) -> list[int]:
+        """The places of the recurrent layers."""
+        return [i for i, layer in enumerate(self.layers) if isinstance(layer, RECURRENT)]
+
+
+_INITIALIZERS = {
+    "kernel": "kernel_initializer",
+    "recurrent_kernel": "recurrent_initializer",
+    "bias": "bias_initializer",
+}
+
+
+def _fresh_seed() -> int:
+    return int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
+
+
+class HasModel(Protocol):
+    """Whatever holds a Model: `Network`."""
+
+    @property
+    def model(self) -> Model: ...
+
+
+Callback = Callable[[Any, int, dict[str, float]], Any]
+Float64 = NDArray[np.float64]
+
+
+class Usage:
+    """Who uses a network now: many readers (predict), or one writer (fit) whose own thread may read too."""
+
+    __slots__ = ("_lock", "_name", "_readers", "_writer")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._writer: int | None = None
+        self._name = ""
+        self._readers = 0
+
+    def begin_read(self) -> None:
+        """Enter as a reader; RuntimeError while another thread writes."""
+        with self._lock:
+            if self._writer is not None and self._writer != get_ident():
+                raise RuntimeError(
+                    f"another thread is inside {self._name} of this network: wait until it is done"
+                )
+            self._readers += 1
+
+    def end_read(self) -> None:
+        with self._lock:
+            self._readers -= 1
+
+    def begin_write(self, name: str) -> None:
+        """Enter as the writer; RuntimeError while anybody else uses the network."""
+        with self._lock:
+            if self._writer is not None:
+                who = "a callback" if self._writer == get_ident() else "another thread"
+                raise RuntimeError(
+                    f"{name} was called by {who} during {self._name}: {self._name} is exclusive"
+                )
+            if self._readers:
+                raise RuntimeError(
+                    f"{name} was called while another thread uses this network: {name} is exclusive"
+                )
+            self._writer, self._name = get_ident(), name
+
+    def end_write(self) -> None:
+        with self._lock:
+            self._writer = None

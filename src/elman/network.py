@@ -1,0 +1,474 @@
+"""Network: the facade. Each method is one call into the modules below."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from elman import _engine, optimisers, planning, recording, saving, summary, training
+from elman.arguments import choice, flag, integer, number
+from elman.history import History
+from elman.layers import Layer
+from elman.model import Callback, Model, Weights
+from elman.recording import Tape
+from elman.sequences import Array
+
+
+class Network:
+    """A recurrent network: layers over sequences of ``input_size`` features, trained by the native engine.
+
+    Shapes (n sequences, T steps, F = input_size, C outputs): X is (n, T, F), a list of (T_i, F), or
+    `Sequences`; the output is (n, C), or has a time axis where the last layers keep one.
+
+    Parameters
+    ----------
+    layers : list of SimpleRNN, Dense, MeanPool, MaxPool
+        From the input upwards.
+    input_size : int
+        F, at least 1.
+    dtype : {"float32", "float64"}
+        Of parameters, states and results.
+    seed : int or None
+        Initial weights and shuffling follow from it; None takes a fresh one and keeps it in ``net.seed``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, what was expected and what came.
+
+    >>> from elman import Dense, Network, SimpleRNN
+    >>> net = Network([SimpleRNN(3), Dense(5, activation="softmax")], input_size=5, seed=123)
+    >>> net.predict(np.zeros((2, 7, 5))).shape
+    (2, 5)
+    """
+
+    model: Model
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        input_size: int,
+        dtype: str | type | np.dtype[Any] = "float32",
+        seed: int | None = None,
+    ) -> None:
+        self.model = Model(layers, input_size, dtype, seed)
+        self.model.draw()
+
+    # what it is
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers, from the input upwards."""
+        return self.model.layers
+
+    @property
+    def input_size(self) -> int:
+        """F, the number of input features."""
+        return self.model.input_size
+
+    @property
+    def output_size(self) -> int:
+        """C, the number of outputs."""
+        return self.model.outputs
+
+    @property
+    def per_step(self) -> bool:
+        """Whether the output has a time axis: one answer a step instead of one a sequence."""
+        return self.model.per_step
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float32 or float64."""
+        return self.model.dtype
+
+    @property
+    def seed(self) -> int:
+        """The seed of weights and shuffling, given or fresh."""
+        return self.model.seed
+
+    @property
+    def weights(self) -> Weights:
+        """The parameters by name ("0.kernel", ...), as writable views of ``parameters``."""
+        return self.model.weights
+
+    @weights.setter
+    def weights(self, _: object) -> None:
+        raise AttributeError(
+            "net.weights cannot be replaced, only written into: net.weights['0.kernel'][:] = values"
+        )
+
+    @property
+    def parameters(self) -> Array:
+        """All parameters as one writable view (P,), in the order of ``weights``."""
+        return self.model.parameters
+
+    @parameters.setter
+    def parameters(self, _: object) -> None:
+        raise AttributeError(
+            "net.parameters cannot be replaced, only written into: net.parameters[:] = values"
+        )
+
+    @property
+    def history(self) -> History:
+        """The history of the latest fit, also of one that was interrupted."""
+        return self.model.history
+
+    @property
+    def frozen(self) -> tuple[str, ...]:
+        """The names of the parameters that fit leaves alone, in the order of ``weights``."""
+        return tuple(name for name in self.model.weights if name in self.model.frozen)
+
+    def summary(self) -> str:
+        """Return a table: layer, output shape, parameters, and their total.
+
+        >>> from elman import Dense, Network, SimpleRNN
+        >>> print(Network([SimpleRNN(3), Dense(5, activation="softmax")], input_size=5, seed=0).summary())
+        layer          output shape  parameters
+        ---------------------------------------
+        0 SimpleRNN    (n, 3)                27
+        1 Dense        (n, 5)                20
+        ---------------------------------------
+        total                                47
+        """
+        return summary.table(self.model)
+
+    def __repr__(self) -> str:
+        m = self.model
+        return f"Network({list(m.layers)}, input_size={m.input_size}, dtype={m.dtype.name!r}, seed={m.seed})"
+
+    # learning
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        loss: str | None = None,
+        optimizer: str | optimisers.Optimiser = "adam",
+        epochs: int = 1,
+        batch_size: int = 32,
+        validation_data: Any = None,
+        sample_weight: Any = None,
+        l2: float = 0.0,
+        shuffle: bool = True,
+        truncation: int | None = None,
+        stateful: bool = False,
+        initial_state: Any = None,
+        clip_norm: float | None = None,
+        reduction: str = "mean",
+        callbacks: Sequence[Callback] = (),
+        checkpoint: Any = None,
+        resume: bool = False,
+        memory: str = "auto",
+        verbose: bool = True,
+        n_threads: int | None = None,
+    ) -> History:
+        """Train, and return one value an epoch of the loss and the metrics.
+
+        Shapes: y (n,) or (n, C); per step (n, T), (n, T, C) or a list of (T_i,) or (T_i, C). A missing
+        answer, per step only, is -1 (index), NaN (value) or a row of NaN (probabilities).
+
+        Parameters
+        ----------
+        loss : {"cross_entropy", "binary_cross_entropy", "squared_error"} or None
+            None follows the last activation: softmax, sigmoid, any other.
+        optimizer : {"adam", "adamw", "rmsprop", "sgd"} or an optimiser
+            One equal to that of the fit before goes on where it stopped; another one starts anew.
+        epochs, batch_size : int, at least 1
+            Passes over the data, and sequences an update.
+        validation_data : (X, y) or (X, y, sample_weight)
+            Evaluated after each epoch, under ``val_`` keys.
+        sample_weight : (n,), at least 0
+            Weights of the sequences.
+        l2 : float, at least 0
+            Adds l2/2 times the sum of squares of kernels and recurrent kernels to each update's loss.
+        shuffle : bool
+            A new order each epoch; it follows from ``net.seed`` and the number of epochs ever trained.
+        truncation : int or None
+            Truncated backpropagation through time in chunks of so many steps, each an update.
+        stateful : bool
+            The state with which a row ended starts the row of the same index in the next epoch.
+        clip_norm : float or None
+            Scales gradients whose norm is larger.
+        reduction : {"mean", "sum"}
+            Whether an update's loss is divided by its answers (their weights).
+        callbacks : list of callables (net, epoch, logs)
+            Called after each epoch, counted from 0; returning True stops.
+        verbose : bool
+            A progress bar.
+        n_threads : int or None
+            None takes the CPUs of this process, bounded by OMP_NUM_THREADS. Results do not depend on it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Naming the argument, what was expected and what came; nothing has changed then.
+        DivergenceError
+            The loss became NaN or infinite; the weights are those of the last good epoch.
+        RuntimeError
+            The network is in use by another thread: fit is exclusive.
+        KeyboardInterrupt
+            Ctrl-C; ``net.history`` holds the finished epochs, the weights are those of the last whole update.
+
+        >>> from elman import Adam, Dense, Network, SimpleRNN
+        >>> net = Network([SimpleRNN(4), Dense(2, "softmax")], input_size=1, seed=0)
+        >>> X = [np.full((5, 1), v) for v in (0.0, 1.0)]
+        >>> net.fit(X, [0, 1], optimizer=Adam(0.05), epochs=50, verbose=False).history["accuracy"][-1]
+        1.0
+        """
+        _not_yet(initial_state=initial_state, checkpoint=checkpoint)
+        if flag("resume", resume):
+            raise NotImplementedError("resume is not available yet")
+        _check_memory(memory)
+        usage = self.model.usage
+        usage.begin_write("fit")
+        try:
+            plan = planning.plan(
+                self.model, X, y, loss=loss, optimizer=optimizer, epochs=epochs, batch_size=batch_size,
+                validation_data=validation_data, sample_weight=sample_weight, l2=l2, shuffle=shuffle,
+                truncation=truncation, stateful=stateful, clip_norm=clip_norm, reduction=reduction,
+                callbacks=callbacks, verbose=verbose, n_threads=n_threads,
+            )  # fmt: skip
+            return training.fit(self.model, self, plan)
+        finally:
+            usage.end_write()
+
+    def update(
+        self, gradient: Any, optimizer: str | optimisers.Optimiser, clip_norm: float | None = None
+    ) -> None:
+        """Apply one step of an optimiser to a gradient (P,): fit equals gradient plus update, to the bit.
+
+        Errors: TypeError and ValueError for a gradient of another shape or not finite.
+
+        >>> from elman import SGD, Network, SimpleRNN
+        >>> net = Network([SimpleRNN(1)], input_size=1, seed=0)
+        >>> net.parameters[:] = 1.0
+        >>> net.update([1.0, 2.0, 3.0], SGD(0.5))
+        >>> net.parameters
+        array([ 0.5,  0. , -0.5], dtype=float32)
+        """
+        usage = self.model.usage
+        usage.begin_write("update")
+        try:
+            training.update(self.model, gradient, optimizer, clip_norm)
+        finally:
+            usage.end_write()
+
+    def reset_optimizer(self) -> None:
+        """Forget the optimiser's moments and its update count: the next fit starts it anew."""
+        self._write("reset_optimizer", self.model.reset_optimiser)
+
+    def reset_state(self) -> None:
+        """Forget the states that ``stateful=True`` carries from one pass to the next."""
+        self._write("reset_state", self.model.reset_carry)
+
+    def freeze(self, *patterns: str) -> None:
+        """Let fit leave parameters alone, by name or `fnmatch` pattern; one without match: ValueError.
+
+        >>> from elman import Network, SimpleRNN
+        >>> net = Network([SimpleRNN(2)], input_size=1, seed=0)
+        >>> net.freeze("*.recurrent_kernel")
+        >>> net.frozen
+        ('0.recurrent_kernel',)
+        """
+        self.model.frozen |= self.model.match(patterns)
+
+    def unfreeze(self, *patterns: str) -> None:
+        """Let fit train parameters again, by name or `fnmatch` pattern; one without match: ValueError."""
+        self.model.frozen -= self.model.match(patterns)
+
+    # answers
+
+    def predict(self, X: Any, *, initial_state: Any = None, n_threads: int | None = None) -> Any:
+        """Return the outputs for X: (n, C), or one a step in the form of X (array, list or `Sequences`).
+
+        The result is fresh and of the network's dtype. Errors: TypeError and ValueError for an X that does
+        not fit or is not finite; RuntimeError while another thread is inside fit.
+
+        >>> from elman import Network, SimpleRNN
+        >>> Network([SimpleRNN(4)], input_size=2, seed=0).predict(np.zeros((3, 5, 2))).shape
+        (3, 4)
+        """
+        _not_yet(initial_state=initial_state)
+        usage = self.model.usage
+        usage.begin_read()
+        try:
+            return recording.predict(self.model, X, planning.threads(n_threads))
+        finally:
+            usage.end_read()
+
+    def evaluate(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        loss: str | None = None,
+        sample_weight: Any = None,
+        stateful: bool = False,
+        n_threads: int | None = None,
+    ) -> dict[str, float]:
+        """Return the mean loss per answer, without l2, and the metrics.
+
+        Keys: "loss" and "accuracy", or "loss", "mean_squared_error" and "mean_absolute_error" for
+        squared_error; NaN where there is no answer. Arguments and errors as for `fit`; ``stateful=True``
+        reads and writes the carried states.
+
+        >>> from elman import Dense, Network, SimpleRNN
+        >>> net = Network([SimpleRNN(4), Dense(2, "softmax")], input_size=1, seed=0)
+        >>> sorted(net.evaluate(np.zeros((2, 5, 1)), [0, 1]))
+        ['accuracy', 'loss']
+        """
+        usage = self.model.usage
+        if flag("stateful", stateful):
+            usage.begin_write("evaluate(stateful=True)")
+            end = usage.end_write
+        else:
+            usage.begin_read()
+            end = usage.end_read
+        try:
+            return training.evaluate(self.model, X, y, loss, sample_weight, stateful, n_threads)
+        finally:
+            end()
+
+    def loss_and_gradient(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        loss: str | None = None,
+        reduction: str = "mean",
+        sample_weight: Any = None,
+        l2: float = 0.0,
+        initial_state: Any = None,
+        memory: str = "auto",
+        seed: int | None = None,
+    ) -> tuple[float, Array]:
+        """Return the loss of X as one update, and its exact gradient (P,), frozen parts included.
+
+        Arguments and errors as for `fit`.
+
+        >>> from elman import Network, SimpleRNN
+        >>> net = Network([SimpleRNN(2)], input_size=1, seed=0)
+        >>> loss, gradient = net.loss_and_gradient(np.zeros((1, 5, 1)), [[0.0, 0.0]])
+        >>> loss, gradient.shape
+        (0.0, (8,))
+        """
+        _not_yet(initial_state=initial_state, seed=seed)
+        _check_memory(memory)
+        mean = choice("reduction", reduction, ("mean", "sum")) == "mean"
+        usage = self.model.usage
+        usage.begin_read()
+        try:
+            return training.loss_and_gradient(self.model, X, y, loss, mean, sample_weight, number("l2", l2))
+        finally:
+            usage.end_read()
+
+    # looking inside
+
+    def states(self, X: Any) -> list[Any]:
+        """Return the hidden states of each recurrent layer after every step, each in the form of X.
+
+        >>> from elman import Network, SimpleRNN
+        >>> net = Network([SimpleRNN(4, return_sequences=True), SimpleRNN(3)], input_size=2, seed=0)
+        >>> [h.shape for h in net.states(np.zeros((6, 5, 2)))]
+        [(6, 5, 4), (6, 5, 3)]
+        """
+        usage = self.model.usage
+        usage.begin_read()
+        try:
+            return recording.states(self.model, X, _engine.threads(None))
+        finally:
+            usage.end_read()
+
+    def record(self, X: Any) -> Tape:
+        """Return a tape of the forward pass: outputs, states, and vector-Jacobian products.
+
+        >>> from elman import Network, SimpleRNN
+        >>> tape = Network([SimpleRNN(4)], input_size=2, seed=0).record(np.zeros((6, 5, 2)))
+        >>> tape.backward(np.ones((6, 4))).inputs.shape
+        (6, 5, 2)
+        """
+        usage = self.model.usage
+        usage.begin_read()
+        try:
+            return Tape(self.model, X, _engine.threads(None))
+        finally:
+            usage.end_read()
+
+    def stream(self, rows: int | None = None) -> _engine.Stream:
+        """Return a stream: after t steps it gives what predict gives on them, to the bit.
+
+        Shapes: ``step(x, out=None)`` x (F,) -> y (C,); with ``rows=k`` k streams at once, x (k, F) -> y (k,
+        C). ``state`` is a copy, one entry a recurrent layer or pool, and is set by the same; ``reset()``
+        starts anew. NaN or a wrong size is a ValueError and changes nothing. Changed weights take effect at
+        the next step.
+
+        >>> from elman import Network, SimpleRNN
+        >>> Network([SimpleRNN(4)], input_size=2, seed=0).stream().step(np.zeros(2)).shape
+        (4,)
+        """
+        return self.model.native.stream(0 if rows is None else integer("rows", rows, 1))
+
+    # keeping
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the network into one safetensors file that `elman.load` reads; no pickle.
+
+        Kept: layers, parameters, dtype, seed, frozen names, optimiser state, epoch count and history. States
+        carried by ``stateful`` are not.
+        """
+        usage = self.model.usage
+        usage.begin_read()
+        try:
+            saving.write(path, *saving.pack(self.model))
+        finally:
+            usage.end_read()
+
+    def __getstate__(self) -> dict[str, Any]:
+        usage = self.model.usage
+        usage.begin_read()
+        try:
+            return saving.state(self.model)
+        finally:
+            usage.end_read()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.model = saving.restore(state)
+
+    def _write(self, name: str, change: Any) -> None:
+        self.model.usage.begin_write(name)
+        try:
+            change()
+        finally:
+            self.model.usage.end_write()
+
+
+def load(path: str | os.PathLike[str]) -> Network:
+    """Return what was saved in a file: it predicts the same bits.
+
+    Errors: ValueError for a file that is damaged, not elman's, or of a newer format; OSError where it cannot
+    be read.
+
+    >>> load("/dev/null")
+    Traceback (most recent call last):
+    ...
+    ValueError: '/dev/null' is not an elman file, or damaged: its header is longer than the file
+    """
+    spec, arrays = saving.read(path)
+    net = Network.__new__(Network)
+    net.model = saving.unpack(spec, arrays, repr(os.fspath(path)))
+    return net
+
+
+def _not_yet(**arguments: Any) -> None:
+    for name, value in arguments.items():
+        if value is not None:
+            raise NotImplementedError(f"{name} is not available yet, expected None")
+
+
+def _check_memory(memory: Any) -> None:
+    if memory != "auto":
+        raise NotImplementedError(f"memory={memory!r} is not available yet, expected 'auto'")

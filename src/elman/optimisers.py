@@ -1,0 +1,241 @@
+"""Optimisers and rate schedules: frozen descriptions, formulas as PyTorch's (epsilon outside the root).
+
+g is the gradient after reduction, l2 and clipping; w the parameters; u the update, counted from 0.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from elman.arguments import choice, describe, flag, integer, number
+
+LearningRate = float | Callable[[int], float]
+
+
+@dataclass(frozen=True)
+class CosineDecay:
+    """A rate that falls along half a cosine: rate (1 + cos(pi u / updates)) / 2, and 0 from there on.
+
+    Shapes: none; call it with an update, counted from 0. ValueError for rates below 0 or updates below 1.
+
+    >>> CosineDecay(0.1, 10)(5)
+    0.05
+    """
+
+    rate: float
+    updates: int
+
+    def __post_init__(self) -> None:
+        _normalise(self, rate=number("rate", self.rate), updates=integer("updates", self.updates, 1))
+
+    def __call__(self, update: int) -> float:
+        return self.rate * (1.0 + math.cos(math.pi * min(update / self.updates, 1.0))) / 2.0
+
+
+@dataclass(frozen=True)
+class OneCycle:
+    """A rate that climbs from rate/25 to rate in the first 30 % of the updates, then falls to rate/250,000.
+
+    Both parts are half cosines, as PyTorch's OneCycleLR; after ``updates`` the last rate stays. ValueError
+    for rates below 0 or updates below 1.
+
+    Reference: L. N. Smith and N. Topin (2018), Super-convergence, arXiv:1708.07120.
+
+    >>> round(OneCycle(0.1, 101)(0), 6)
+    0.004
+    """
+
+    rate: float
+    updates: int
+
+    def __post_init__(self) -> None:
+        _normalise(self, rate=number("rate", self.rate), updates=integer("updates", self.updates, 1))
+
+    def __call__(self, update: int) -> float:
+        top = max(0.3 * self.updates - 1.0, 0.0)
+        end = self.updates - 1.0
+        low, last = self.rate / 25.0, self.rate / 250_000.0
+        if update < top:
+            return _half_cosine(low, self.rate, update / top)
+        return _half_cosine(self.rate, last, min((update - top) / (end - top), 1.0) if end > top else 1.0)
+
+
+def _half_cosine(start: float, end: float, fraction: float) -> float:
+    return end + (start - end) * (1.0 + math.cos(math.pi * fraction)) / 2.0
+
+
+@dataclass(frozen=True)
+class SGD:
+    """Stochastic gradient descent: v = momentum v + g; w = w - rate v (nesterov: w - rate (g + momentum v)).
+
+    ``learning_rate`` is a number of at least 0 or a callable update -> rate; ``momentum`` lies in [0, 1).
+    ValueError and TypeError name the argument.
+
+    >>> SGD(0.1, momentum=0.9)
+    SGD(learning_rate=0.1, momentum=0.9, nesterov=False)
+    """
+
+    learning_rate: LearningRate = 0.01
+    momentum: float = 0.0
+    nesterov: bool = False
+
+    def __post_init__(self) -> None:
+        _normalise(
+            self,
+            learning_rate=_rate(self.learning_rate),
+            momentum=number("momentum", self.momentum, below=1.0),
+            nesterov=flag("nesterov", self.nesterov),
+        )
+        if self.nesterov and self.momentum == 0.0:
+            raise ValueError("nesterov is True with momentum 0.0, expected a momentum above 0")
+
+
+@dataclass(frozen=True)
+class RMSprop:
+    """RMSprop: s = rho s + (1 - rho) g^2; w = w - rate g / (sqrt(s) + epsilon).
+
+    ``learning_rate`` is a number of at least 0 or a callable update -> rate; ``rho`` lies in [0, 1).
+    ValueError and TypeError name the argument. Reference: T. Tieleman and G. Hinton (2012), Coursera lecture
+    6e.
+
+    >>> RMSprop().rho
+    0.9
+    """
+
+    learning_rate: LearningRate = 0.001
+    rho: float = 0.9
+    epsilon: float = 1e-8
+
+    def __post_init__(self) -> None:
+        _normalise(
+            self,
+            learning_rate=_rate(self.learning_rate),
+            rho=number("rho", self.rho, below=1.0),
+            epsilon=number("epsilon", self.epsilon, positive=True),
+        )
+
+
+@dataclass(frozen=True)
+class Adam:
+    """Adam: m = b1 m + (1 - b1) g; s = b2 s + (1 - b2) g^2; w = w - rate m' / (sqrt(s') + epsilon).
+
+    m' = m / (1 - b1^(u+1)) and s' = s / (1 - b2^(u+1)). ``learning_rate`` is a number of at least 0 or a
+    callable update -> rate; both betas lie in [0, 1). ValueError and TypeError name the argument.
+
+    Reference: D. P. Kingma and J. Ba (2015), arXiv:1412.6980.
+
+    >>> Adam(0.01)
+    Adam(learning_rate=0.01, beta_1=0.9, beta_2=0.999, epsilon=1e-08)
+    """
+
+    learning_rate: LearningRate = 0.001
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+
+    def __post_init__(self) -> None:
+        _normalise(
+            self,
+            learning_rate=_rate(self.learning_rate),
+            beta_1=number("beta_1", self.beta_1, below=1.0),
+            beta_2=number("beta_2", self.beta_2, below=1.0),
+            epsilon=number("epsilon", self.epsilon, positive=True),
+        )
+
+
+@dataclass(frozen=True)
+class AdamW(Adam):
+    """Adam with decoupled weight decay: w = w - rate weight_decay w before Adam's step, all parameters.
+
+    As `Adam`, and ``weight_decay`` of at least 0. Reference: I. Loshchilov and F. Hutter (2019),
+    arXiv:1711.05101.
+
+    >>> AdamW(weight_decay=0.1).weight_decay
+    0.1
+    """
+
+    weight_decay: float = 0.01
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        _normalise(self, weight_decay=number("weight_decay", self.weight_decay))
+
+
+Optimiser = SGD | RMSprop | Adam | AdamW
+KINDS: dict[str, type[Optimiser]] = {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam, "adamw": AdamW}
+_SCHEDULES = {kind.__name__: kind for kind in (CosineDecay, OneCycle)}
+
+
+def _normalise(target: Any, **values: Any) -> None:
+    """Store plain Python values, so that equal optimisers compare equal and become JSON as they are."""
+    for name, value in values.items():
+        object.__setattr__(target, name, value)
+
+
+def _rate(value: Any) -> LearningRate:
+    return value if callable(value) else number("learning_rate", value)
+
+
+def check_optimiser(optimizer: Any) -> Optimiser:
+    """Return the optimiser that a name or an object means.
+
+    >>> check_optimiser("sgd")
+    SGD(learning_rate=0.01, momentum=0.0, nesterov=False)
+    """
+    if isinstance(optimizer, str):
+        return KINDS[choice("optimizer", optimizer, tuple(KINDS))]()
+    if not isinstance(optimizer, Optimiser):
+        raise TypeError(
+            f"optimizer is {describe(optimizer)}, expected a name ({', '.join(KINDS)}) "
+            f"or one of SGD, RMSprop, Adam, AdamW"
+        )
+    return optimizer
+
+
+def rate_at(optimiser: Optimiser, update: int) -> float:
+    """Return the learning rate of an update, checked: a callable may give anything.
+
+    >>> rate_at(SGD(lambda u: -1.0), 7)
+    Traceback (most recent call last):
+    ...
+    ValueError: learning_rate(7) is -1.0, expected a finite number of at least 0
+    """
+    rate = optimiser.learning_rate
+    if callable(rate):
+        return number(f"learning_rate({update})", rate(update))
+    return rate
+
+
+def to_dict(optimiser: Optimiser) -> dict[str, Any] | None:
+    """Return an optimiser as plain values, for JSON; None where its rate is a callable of the user's own.
+
+    >>> to_dict(SGD(CosineDecay(0.1, 5)))["learning_rate"]
+    {'schedule': 'CosineDecay', 'rate': 0.1, 'updates': 5}
+    """
+    values = {f.name: getattr(optimiser, f.name) for f in dataclasses.fields(optimiser)}
+    rate = optimiser.learning_rate
+    if callable(rate):
+        if not isinstance(rate, (CosineDecay, OneCycle)):
+            return None
+        values["learning_rate"] = {"schedule": type(rate).__name__, **dataclasses.asdict(rate)}
+    return {"optimiser": type(optimiser).__name__.lower(), **values}
+
+
+def from_dict(values: dict[str, Any]) -> Optimiser:
+    """Return the optimiser that `to_dict` wrote.
+
+    >>> from_dict({"optimiser": "sgd", "learning_rate": 0.5})
+    SGD(learning_rate=0.5, momentum=0.0, nesterov=False)
+    """
+    rest = dict(values)
+    kind = KINDS[choice("optimiser", rest.pop("optimiser", None), tuple(KINDS))]
+    rate = rest.get("learning_rate")
+    if isinstance(rate, dict):
+        rate = dict(rate)
+        schedule = _SCHEDULES[choice("schedule", rate.pop("schedule", None), tuple(_SCHEDULES))]
+        rest["learning_rate"] = schedule(**rate)
+    return kind(**rest)

@@ -1,0 +1,138 @@
+"""Plans: every argument of fit checked, before anything changes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from elman import _engine, losses
+from elman.arguments import choice, describe, flag, integer, number
+from elman.layers import POOLS
+from elman.model import Callback, Float64, Model
+from elman.optimisers import Optimiser, check_optimiser, rate_at
+from elman.sequences import Batch
+from elman.targets import as_answers, as_weights
+
+
+@dataclass(frozen=True)
+class Labelled:
+    """Sequences, answers and weights, checked, as the engine reads them."""
+
+    batch: Batch
+    data: Any
+    targets: Any
+    weights: Float64 | None
+
+
+def labelled(model: Model, X: Any, y: Any, loss: str, weights: Any, names: tuple[str, str, str]) -> Labelled:
+    """Return X, y and sample weights checked; ``names`` is what they are called in the messages."""
+    batch, data = model.batch(X, names[0])
+    answers = as_answers(y, batch, model.outputs, model.per_step, loss, model.dtype, names[1])
+    return Labelled(batch, data, _engine.targets(answers), as_weights(weights, batch.n, names[2]))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The arguments of fit, checked."""
+
+    train: Labelled
+    validation: Labelled | None
+    loss: str
+    optimiser: Optimiser
+    epochs: int
+    batch_size: int
+    l2: float
+    shuffle: bool
+    truncation: int
+    stateful: bool
+    clip_norm: float
+    mean: bool
+    callbacks: tuple[Callback, ...]
+    verbose: bool
+    n_threads: int
+
+
+def plan(
+    model: Model,
+    X: Any,
+    y: Any,
+    *,
+    loss: Any,
+    optimizer: Any,
+    epochs: Any,
+    batch_size: Any,
+    validation_data: Any,
+    sample_weight: Any,
+    l2: Any,
+    shuffle: Any,
+    truncation: Any,
+    stateful: Any,
+    clip_norm: Any,
+    reduction: Any,
+    callbacks: Any,
+    verbose: Any,
+    n_threads: Any,
+) -> Plan:
+    """Check every argument of fit; nothing has changed when this raises."""
+    loss = losses.check_loss(loss, model.layers[-1])
+    optimiser = check_optimiser(optimizer)
+    rate_at(optimiser, model.updates if optimiser == model.optimiser else 0)
+    train = labelled(model, X, y, loss, sample_weight, ("X", "y", "sample_weight"))
+    rows = train.batch.n
+    checked = Plan(
+        train=train,
+        validation=_validation(model, validation_data, loss),
+        loss=loss,
+        optimiser=optimiser,
+        epochs=integer("epochs", epochs, 1),
+        batch_size=min(integer("batch_size", batch_size, 1), rows),  # more than the data is the data
+        l2=number("l2", l2),
+        shuffle=flag("shuffle", shuffle),
+        truncation=_truncation(model, truncation),
+        stateful=flag("stateful", stateful),
+        clip_norm=0.0 if clip_norm is None else number("clip_norm", clip_norm, positive=True),
+        mean=choice("reduction", reduction, ("mean", "sum")) == "mean",
+        callbacks=_callbacks(callbacks),
+        verbose=flag("verbose", verbose),
+        n_threads=threads(n_threads),
+    )
+    if checked.stateful:
+        model.carried(rows)
+    return checked
+
+
+def threads(n_threads: Any) -> int:
+    """Return the number of threads that an argument means."""
+    return _engine.threads(None if n_threads is None else integer("n_threads", n_threads, 1))
+
+
+def _validation(model: Model, given: Any, loss: str) -> Labelled | None:
+    if given is None:
+        return None
+    if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+        raise TypeError(f"validation_data is {describe(given)}, expected (X, y) or (X, y, sample_weight)")
+    names = ("validation_data[0]", "validation_data[1]", "validation_data[2]")
+    return labelled(model, given[0], given[1], loss, given[2] if len(given) == 3 else None, names)
+
+
+def _truncation(model: Model, given: Any) -> int:
+    if given is None:
+        return 0
+    steps = integer("truncation", given, 1)
+    for i, layer in enumerate(model.layers):
+        if isinstance(layer, POOLS):
+            raise ValueError(
+                f"truncation is {steps}, expected None: layers[{i}] ({type(layer).__name__}) "
+                f"needs whole sequences"
+            )
+    return steps
+
+
+def _callbacks(given: Any) -> tuple[Callback, ...]:
+    if callable(given) or not isinstance(given, Sequence) or isinstance(given, str):
+        raise TypeError(f"callbacks is {describe(given)}, expected a list of callables")
+    for i, callback in enumerate(given):
+        if not callable(callback):
+            raise TypeError(f"callbacks[{i}] is {describe(callback)}, expected a callable (net, epoch, logs)")
+    return tuple(given)

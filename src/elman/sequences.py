@@ -1,0 +1,251 @@
+"""Sequences in every form that elman takes, and the way of results back to the same form.
+
+Inside there is one form: values (N, F), the steps of all sequences one after the other, and int64 offsets (n
++ 1,). No padding exists anywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.arguments import describe
+
+Array = NDArray[Any]
+Offsets = NDArray[np.int64]
+
+_READABLE = frozenset(
+    np.dtype(name) for name in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?")
+)
+
+
+class Sequences:
+    """n sequences of any lengths in one buffer: sequence i is values[offsets[i]:offsets[i + 1]].
+
+    Shapes: values (N, F), N = sum T_i, of any real dtype (a `numpy.memmap` is read where it lies; (N,) is
+    taken for answers of one number a step); offsets (n + 1,), integers from 0 to N that never fall.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Where values is no array of numbers or the offsets do not divide it.
+
+    >>> pair = Sequences(np.zeros((5, 2)), [0, 2, 5])
+    >>> len(pair), pair[1].shape
+    (2, (3, 2))
+    """
+
+    __slots__ = ("offsets", "values")
+
+    values: Array
+    offsets: Offsets
+
+    def __init__(self, values: Any, offsets: Any) -> None:
+        self.values = values if isinstance(values, np.ndarray) else _asarray("values", values)
+        _check_dtype("values", self.values)
+        if self.values.ndim not in (1, 2):
+            raise ValueError(
+                f"values has shape {self.values.shape}, expected (steps of all sequences, features)"
+            )
+        given = _asarray("offsets", offsets)
+        if given.dtype.kind not in "iu" or given.ndim != 1 or len(given) < 1:
+            raise TypeError(
+                f"offsets has dtype {given.dtype} and shape {given.shape}, "
+                f"expected integers of shape (sequences + 1,)"
+            )
+        self.offsets = given.astype(np.int64)
+        steps = len(self.values)
+        if self.offsets[0] != 0 or self.offsets[-1] != steps:
+            raise ValueError(
+                f"offsets run from {given[0]} to {given[-1]}, expected from 0 to {steps} (len(values))"
+            )
+        falls = np.flatnonzero(np.diff(self.offsets) < 0)
+        if len(falls):
+            i = int(falls[0])
+            raise ValueError(
+                f"offsets[{i + 1}] is {given[i + 1]}, expected at least offsets[{i}], {given[i]}"
+            )
+        self.offsets.flags.writeable = False  # checked once, so it must stay as it is
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, i: int) -> Array:
+        n = len(self)
+        if not -n <= i < n:
+            raise IndexError(f"sequence {i} of {n}")
+        i %= n
+        view: Array = self.values[self.offsets[i] : self.offsets[i + 1]]
+        return view
+
+    def __iter__(self) -> Iterator[Array]:
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        return f"Sequences({len(self)} sequences, values {self.values.shape} {self.values.dtype})"
+
+    def __reduce__(self) -> tuple[type[Sequences], tuple[Array, Offsets]]:
+        return Sequences, (np.asarray(self.values), self.offsets)
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Sequences as the engine reads them, and the form they came in.
+
+    values (N, F) contiguous; offsets (n + 1,); ``steps`` is T for an array (n, T, F), otherwise 0; ``listed``
+    tells a list from `Sequences`.
+    """
+
+    values: Array
+    offsets: Offsets
+    steps: int
+    listed: bool
+
+    @property
+    def n(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def rows(self) -> int:
+        """N, the number of steps of all sequences."""
+        return len(self.values)
+
+    def lengths(self) -> Offsets:
+        return np.diff(self.offsets)
+
+    def give_back(self, per_step: Array) -> Array | list[Array] | Sequences:
+        """Return per-step results (N, C) in the form in which the input came."""
+        if self.steps:
+            return per_step.reshape(self.n, self.steps, per_step.shape[-1])
+        if self.listed:
+            o = self.offsets.tolist()
+            return [per_step[o[i] : o[i + 1]] for i in range(self.n)]
+        return Sequences(per_step, self.offsets)
+
+
+def as_batch(
+    X: Any, features: int, dtype: np.dtype[Any], name: str = "X", source: str = "input_size"
+) -> Batch:
+    """Return X in the one inner form; a list is concatenated in ``dtype``, an array is read where it lies.
+
+    ``features`` is the expected F, ``source`` what it is called in the messages. Values are not looked at
+    here.
+
+    >>> as_batch(np.zeros((2, 3, 1)), 1, np.dtype("float32")).offsets
+    array([0, 3, 6])
+    >>> as_batch([np.zeros((4, 5))], 6, np.dtype("float32"))
+    Traceback (most recent call last):
+    ...
+    ValueError: X[0] has 5 features, expected 6 (the network's input_size)
+    """
+    if isinstance(X, np.ndarray):
+        return _from_array(X, features, name, source)
+    if isinstance(X, Sequences):
+        return _from_sequences(X, features, name, source)
+    if isinstance(X, (list, tuple)):
+        return _from_list(X, features, dtype, name, source)
+    if hasattr(X, "__array__"):
+        return _from_array(np.asarray(X), features, name, source)
+    raise TypeError(
+        f"{name} is {describe(X)}, expected an array (n, T, F), a list of arrays (T, F) or elman.Sequences"
+    )
+
+
+def _from_array(X: Array, features: int, name: str, source: str) -> Batch:
+    _check_dtype(name, X)
+    if X.ndim != 3:
+        raise ValueError(
+            f"{name} has shape {X.shape}, expected three dimensions (sequences, steps, features); "
+            f"one sequence is {name}[None], univariate ones {name}[..., None]"
+        )
+    n, steps, width = X.shape
+    if n == 0:
+        raise ValueError(f"{name} has no sequences, expected at least one")
+    if steps == 0:
+        raise ValueError(f"{name} has sequences of 0 steps, expected at least one step")
+    if width != features:
+        raise ValueError(f"{name} has {width} features, expected {features} (the network's {source})")
+    values = _readable(X).reshape(n * steps, width)
+    return Batch(values, np.arange(0, n * steps + 1, steps, dtype=np.int64), steps, False)
+
+
+def _from_sequences(X: Sequences, features: int, name: str, source: str) -> Batch:
+    if X.values.ndim != 2:
+        raise ValueError(
+            f"{name}.values has shape {X.values.shape}, expected (steps of all sequences, features)"
+        )
+    if X.values.shape[1] != features:
+        raise ValueError(
+            f"{name} has {X.values.shape[1]} features, expected {features} (the network's {source})"
+        )
+    if len(X) == 0:
+        raise ValueError(f"{name} has no sequences, expected at least one")
+    _refuse_empty(X.offsets, name)
+    return Batch(_readable(X.values), X.offsets, 0, False)
+
+
+def _from_list(X: Any, features: int, dtype: np.dtype[Any], name: str, source: str) -> Batch:
+    if not len(X):
+        raise ValueError(f"{name} has no sequences, expected at least one")
+    items: list[Array] = []
+    lengths = np.zeros(len(X) + 1, dtype=np.int64)
+    for i, item in enumerate(X):
+        array = item if type(item) is np.ndarray else _asarray(f"{name}[{i}]", item)
+        if array.dtype not in _READABLE:
+            _check_dtype(f"{name}[{i}]", array)
+        if array.ndim != 2:
+            raise ValueError(
+                f"{name}[{i}] has shape {array.shape}, expected two dimensions (steps, features)"
+            )
+        if array.shape[1] != features:
+            raise ValueError(
+                f"{name}[{i}] has {array.shape[1]} features, expected {features} (the network's {source})"
+            )
+        lengths[i + 1] = len(array)
+        items.append(array)
+    offsets = np.cumsum(lengths)
+    _refuse_empty(offsets, name)
+    with np.errstate(
+        over="ignore", invalid="ignore"
+    ):  # what overflows becomes infinite and is refused by its row
+        values = np.concatenate(items, dtype=dtype, casting="unsafe")
+    return Batch(values, offsets, 0, True)
+
+
+def _refuse_empty(offsets: Offsets, name: str) -> None:
+    lengths = np.diff(offsets)
+    if not lengths.all():
+        i = int(np.argmin(lengths))
+        raise ValueError(f"{name}[{i}] is empty (0 steps), expected at least one step")
+
+
+def _readable(values: Array) -> Array:
+    """Return values contiguous and of a dtype that the engine reads, the same memory where it can be."""
+    if values.dtype not in _READABLE or not values.dtype.isnative:
+        native = np.dtype(np.float64) if values.dtype.itemsize > 8 else values.dtype.newbyteorder("=")
+        with np.errstate(over="ignore"):
+            values = values.astype(native)
+    return np.ascontiguousarray(values)
+
+
+def _asarray(name: str, value: Any) -> Array:
+    """Return np.asarray(value), with a sentence of ours where NumPy finds no array in it."""
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{name} is not one array of numbers: {error}") from None
+    if isinstance(value, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array, expected a plain one (the mask would be lost)")
+    return array
+
+
+def _check_dtype(name: str, array: Array) -> None:
+    if isinstance(array, np.ma.MaskedArray):
+        raise TypeError(f"{name} is a masked array, expected a plain one (the mask would be lost)")
+    if array.dtype.kind not in "fiub":
+        hint = " (sequences of different lengths go into a list)" if array.dtype.kind == "O" else ""
+        raise TypeError(f"{name} has dtype {array.dtype}, expected real numbers{hint}")

@@ -1,0 +1,278 @@
+"""Training: the epoch loop in Python, a bounded run of minibatches in each native call.
+
+Orders and learning rates of many epochs cross to the engine as arrays; each epoch's sums come back.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from elman import _engine, losses
+from elman.arguments import number
+from elman.errors import DivergenceError
+from elman.history import History, means
+from elman.model import Callback, Float64, Model
+from elman.optimisers import check_optimiser, rate_at
+from elman.planning import Labelled, Plan, labelled, threads
+from elman.sequences import Array, Offsets
+
+_SPAN = 200_000  # entries of the order array, or learning rates, in one native call
+_SECONDS = 0.1  # a native call returns after about this long, so that the bar moves
+
+
+def evaluate(
+    model: Model, X: Any, y: Any, loss: Any, sample_weight: Any, stateful: bool, n_threads: Any
+) -> dict[str, float]:
+    """Return the mean loss and the metrics of one pass, by name."""
+    loss = losses.check_loss(loss, model.layers[-1])
+    labels = labelled(model, X, y, loss, sample_weight, ("X", "y", "sample_weight"))
+    count = threads(n_threads)
+    carry = None
+    if stateful:
+        carry = model.carry = model.carried(labels.batch.n)
+    keys = losses.report_keys(loss)
+    columns = means(_sums(model, labels, loss, carry, count), len(keys))
+    return {key: values[0] for key, values in zip(keys, columns, strict=True)}
+
+
+def loss_and_gradient(
+    model: Model, X: Any, y: Any, loss: Any, mean: bool, sample_weight: Any, l2: float
+) -> tuple[float, Array]:
+    """Return the loss of X as one update, and its gradient (P,)."""
+    loss = losses.check_loss(loss, model.layers[-1])
+    labels = labelled(model, X, y, loss, sample_weight, ("X", "y", "sample_weight"))
+    gradient = np.empty_like(model.parameters)
+    value = model.native.gradient(
+        labels.data, labels.targets, _engine.LOSSES[loss], labels.weights, mean, l2, gradient, threads(None)
+    )
+    return value, gradient
+
+
+def update(model: Model, gradient: Any, optimizer: Any, clip_norm: Any) -> None:
+    """Apply one step of an optimiser to a gradient (P,)."""
+    optimiser = check_optimiser(optimizer)
+    given = np.asarray(gradient)
+    if given.dtype.kind not in "fiu":
+        raise TypeError(f"gradient has dtype {given.dtype}, expected real numbers")
+    if given.shape != model.parameters.shape:
+        raise ValueError(
+            f"gradient has shape {given.shape}, expected {model.parameters.shape} (as net.parameters)"
+        )
+    with np.errstate(over="ignore"):
+        flat = np.ascontiguousarray(given, dtype=model.dtype)
+    if not np.isfinite(flat).all():
+        i = int(np.argmin(np.isfinite(flat)))
+        raise ValueError(f"gradient[{i}] is {given[i]}, expected numbers that are finite in {model.dtype}")
+    clip = 0.0 if clip_norm is None else number("clip_norm", clip_norm, positive=True)
+    rate = rate_at(optimiser, model.updates if optimiser == model.optimiser else 0)
+    model.begin(optimiser)
+    code = _engine.optimiser_code(optimiser)
+    model.native.update(flat, code, rate, model.moments, model.updates, model.trainable(), clip)
+    model.updates += 1
+
+
+def _sums(model: Model, labels: Labelled, loss: str, carry: list[Array] | None, n_threads: int) -> Float64:
+    code = _engine.LOSSES[loss]
+    return np.array(
+        [model.native.evaluate(labels.data, labels.targets, code, labels.weights, carry, n_threads)]
+    )
+
+
+def fit(model: Model, net: Any, plan: Plan) -> History:
+    """Train as planned; ``net`` is what callbacks are given. The caller holds the network's write access."""
+    keys = losses.report_keys(plan.loss)
+    if plan.validation is not None:
+        keys += tuple(f"val_{key}" for key in keys)
+    history = model.history = History(keys)
+    model.begin(plan.optimiser)
+    carry = None
+    if plan.stateful:
+        carry = model.carry = model.carried(plan.train.batch.n)
+    run = _Run(model, plan, carry, history)
+    bar = _bar(plan.epochs) if plan.verbose else None
+    try:
+        if plan.validation is None and not plan.callbacks:
+            while run.done < plan.epochs:
+                run.schedule(plan.epochs - run.done, bar)
+        else:
+            while run.done < plan.epochs:
+                run.schedule(1, None)
+                _show(bar, history, run.done)
+                if _called(plan.callbacks, net, run.done - 1, history):
+                    break
+    finally:
+        if bar is not None:
+            bar.close()
+    return history
+
+
+def _called(callbacks: tuple[Callback, ...], net: Any, epoch: int, history: History) -> bool:
+    """Call every callback; whether one of them asks to stop."""
+    stop = False
+    for callback in callbacks:
+        answer = callback(net, epoch, history.last())
+        stop = stop or (isinstance(answer, (bool, np.bool_)) and bool(answer))
+    return stop
+
+
+def _bar(epochs: int) -> Any:
+    from tqdm.auto import tqdm
+
+    return tqdm(total=epochs, unit="epoch", dynamic_ncols=True)
+
+
+def _show(bar: Any, history: History, done: int) -> None:
+    if bar is not None and done > bar.n:
+        bar.set_postfix({key: f"{value:.4g}" for key, value in history.last().items()}, refresh=False)
+        bar.update(done - bar.n)
+
+
+class _Run:
+    """The schedules of one fit, and the bookkeeping between them."""
+
+    def __init__(self, model: Model, plan: Plan, carry: list[Array] | None, history: History) -> None:
+        self.model, self.plan, self.carry, self.history = model, plan, carry, history
+        self.done = 0  # finished epochs of this fit
+        self.n = plan.train.batch.n
+        self.batches = -(-self.n // plan.batch_size)
+        self.per_epoch = self._updates_an_epoch()
+        self.snapshot = np.empty_like(model.parameters)
+        self.before = self.snapshot  # the snapshot of the schedule before; there is none yet
+
+    def _updates_an_epoch(self) -> int:
+        """The most updates that an epoch can have, for the length of schedules."""
+        k = self.plan.truncation
+        chunks = -(-int(self.plan.train.batch.lengths().max()) // k) if k else 1
+        return self.batches * chunks
+
+    def schedule(self, wanted: int, bar: Any) -> None:
+        """Train at most ``wanted`` epochs, as many as fit into one schedule."""
+        model, plan = self.model, self.plan
+        varying = callable(plan.optimiser.learning_rate)
+        epochs = max(1, min(wanted, _SPAN // max(self.n, self.per_epoch if varying else 1)))
+        order = self._order(epochs)
+        rates = self._rates(order, epochs, varying)
+        settings = (
+            _engine.LOSSES[plan.loss],
+            plan.mean,
+            plan.l2,
+            plan.clip_norm,
+            plan.truncation,
+            _engine.optimiser_code(plan.optimiser),
+            model.trainable(),
+        )
+        sums = np.zeros((epochs, 5))
+        progress = np.array([0, 0, 0, model.updates], dtype=np.int64)
+        start = _Start(model, self.carry) if epochs > 1 else None
+        first, updates, recorded = 0, model.updates, 0
+        status = 1
+        while status == 1:
+            try:
+                status = model.native.train(
+                    plan.train.data, plan.train.targets, plan.train.weights, self.carry, order, first,
+                    plan.batch_size, rates, settings, progress, sums, self.snapshot, model.moments,
+                    _SECONDS, plan.n_threads,
+                )  # fmt: skip
+            finally:  # an interrupt leaves here too, with progress valid for the last whole update
+                first = int(progress[0])
+                model.updates = updates + int(progress[1])
+                recorded = self._record(sums, recorded, first // self.batches)
+            _show(bar, self.history, self.done)
+        if status == 2:
+            self._diverged(start, order, rates, settings, progress)
+        self.before = self.snapshot.copy()
+
+    def _order(self, epochs: int) -> Offsets:
+        if self.plan.shuffle:
+            return _engine.shuffle(self.model.key, self.model.epoch, epochs, self.n)
+        return np.tile(np.arange(self.n, dtype=np.int64), epochs)
+
+    def _rates(self, order: Offsets, epochs: int, varying: bool) -> Float64:
+        """The learning rates of all the updates that the schedule can have, or the one of them all."""
+        optimiser, count = self.plan.optimiser, self.model.updates
+        if not varying:
+            return np.array([rate_at(optimiser, count)])
+        updates = self.batches * epochs
+        if self.plan.truncation:
+            updates = self._chunks(order, epochs)
+        return np.array([rate_at(optimiser, count + u) for u in range(updates)])
+
+    def _chunks(self, order: Offsets, epochs: int) -> int:
+        """How many chunks of truncated sequences have an answer, if none is missing: each is an update."""
+        chunks = (-(-self.plan.train.batch.lengths() // self.plan.truncation))[order].reshape(epochs, self.n)
+        starts = np.arange(0, self.n, self.plan.batch_size)
+        if self.model.per_step:
+            return int(np.maximum.reduceat(chunks, starts, axis=1).sum())
+        # a row's one answer lies in its last chunk: count the different last chunks of each minibatch
+        minibatch = np.arange(epochs)[:, None] * len(starts) + np.arange(self.n) // self.plan.batch_size
+        return len(np.unique(minibatch * (chunks.max() + 1) + chunks))
+
+    def _record(self, sums: Float64, recorded: int, finished: int) -> int:
+        """Write the newly finished epochs of a schedule down; how many are written."""
+        if finished > recorded:
+            validation = None
+            if self.plan.validation is not None:
+                validation = _sums(
+                    self.model, self.plan.validation, self.plan.loss, None, self.plan.n_threads
+                )
+            self.history.append(sums[recorded:finished], validation)
+            self.model.epoch += finished - recorded
+            self.done += finished - recorded
+        return finished
+
+    def _diverged(
+        self,
+        start: _Start | None,
+        order: Offsets,
+        rates: Float64,
+        settings: tuple[Any, ...],
+        progress: Offsets,
+    ) -> None:
+        """Put the last good weights back and say so.
+
+        The weights with which the epoch began may be infinite already, when the last update of the epoch
+        before broke them; then the epoch before was not good either, and its own beginning is wanted.
+        """
+        model = self.model
+        epoch, batch = self.done, int(progress[0]) % self.batches
+        good = self.snapshot
+        if not np.isfinite(good).all():
+            finished = int(progress[0]) // self.batches
+            if finished and start is not None:
+                good = start.again(self, order[: (finished - 1) * self.n], finished - 1, rates, settings)
+            else:
+                good = self.before
+        model.parameters[:] = good
+        model.reset_optimiser()  # its moments led here
+        model.carry = None
+        raise DivergenceError(epoch, batch)
+
+
+class _Start:
+    """What a schedule of several epochs began with, to go over its first epochs once more."""
+
+    def __init__(self, model: Model, carry: list[Array] | None) -> None:
+        self.parameters = model.parameters.copy()
+        self.moments = [m.copy() for m in model.moments]
+        self.carry = None if carry is None else [c.copy() for c in carry]
+        self.updates = model.updates
+
+    def again(
+        self, run: _Run, order: Offsets, epochs: int, rates: Float64, settings: tuple[Any, ...]
+    ) -> Array:
+        """Return the weights after the first ``epochs`` epochs: the same bits as the first time."""
+        model, plan = run.model, run.plan
+        model.parameters[:] = self.parameters
+        if epochs:
+            progress = np.array([0, 0, 0, self.updates], dtype=np.int64)
+            sums, first, status = np.zeros((epochs, 5)), 0, 1
+            while status == 1:
+                status = model.native.train(
+                    plan.train.data, plan.train.targets, plan.train.weights, self.carry, order, first,
+                    plan.batch_size, rates, settings, progress, sums, run.snapshot, self.moments,
+                    _SECONDS, plan.n_threads,
+                )  # fmt: skip
+                first = int(progress[0])
+        return model.parameters.copy()

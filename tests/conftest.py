@@ -1,0 +1,45 @@
+"""Fixtures with named ids."""
+
+from __future__ import annotations
+
+import pytest
+
+import support
+
+
+@pytest.fixture(params=support.DTYPES)
+def dtype(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=support.ACTIVATIONS)
+def activation(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=support.LOSSES)
+def loss(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture(params=[1, 2, 3, 4], ids=lambda n: f"{n}_threads")
+def n_threads(request: pytest.FixtureRequest) -> int:
+    return int(request.param)
+
+
+@pytest.fixture(params=support.GOLDEN, ids=lambda path: path.stem)
+def golden(request: pytest.FixtureRequest) -> support.Golden:
+    return support.load_golden(request.param)
+
+
+@pytest.fixture(scope="session")
+def available_isas() -> list[str]:
+    """What this machine can run, best first."""
+    from elman import _engine
+
+    return list(_engine.available_isas())
+
+
+@pytest.fixture
+def run_with_isa():
+    return support.run_with_isa

@@ -1,0 +1,94 @@
+"""The networks that the laws run over: one line a shape of network, for every activation and loss."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+import reference
+from elman import Dense, MaxPool, MeanPool, SimpleRNN
+from support import OUTPUT_OF
+
+C = 3
+
+
+def rnn(units: int, activation: str, *, steps: bool = False, **options: Any) -> SimpleRNN:
+    return SimpleRNN(units, activation=activation, return_sequences=steps, **options)
+
+
+def steps(activation: str, *units: int) -> list[SimpleRNN]:
+    return [rnn(H, activation, steps=True) for H in units]
+
+
+# name: (activation of the recurrent layers, last layer) -> layers
+SHAPES: dict[str, Callable[[str, Any], list[Any]]] = {
+    "last": lambda a, head: [rnn(5, a), head],
+    "steps": lambda a, head: [rnn(5, a, steps=True), head],
+    "two_last": lambda a, head: [rnn(4, a, steps=True), rnn(6, a), head],
+    "three_steps": lambda a, head: [*steps(a, 4, 6, 3), head],
+    "mean": lambda a, head: [rnn(5, a, steps=True), MeanPool(), head],
+    "max": lambda a, head: [rnn(5, a, steps=True), MaxPool(), head],
+    "two_mean_two_heads": lambda a, head: [*steps(a, 4, 7), MeanPool(), Dense(4, activation="tanh"), head],
+    "dense_between": lambda a, head: [
+        Dense(4, activation="tanh"), *steps(a, 5), Dense(3, activation="relu"), *steps(a, 4), head,
+    ],
+    "no_bias": lambda a, head: [
+        rnn(5, a, steps=True, use_bias=False), Dense(C, activation=head.activation, use_bias=False),
+    ],
+}  # fmt: skip
+
+# The output is the hidden state (or its pool): squared_error.
+BARE: dict[str, Callable[[str], list[Any]]] = {
+    "bare_last": lambda a: [rnn(3, a)],
+    "bare_two_steps": lambda a: [rnn(4, a, steps=True), rnn(3, a, steps=True)],
+    "bare_max": lambda a: [rnn(3, a, steps=True), MaxPool()],
+    "tanh_head": lambda a: [rnn(4, a, steps=True), Dense(3, activation="tanh")],
+    "softmax_head_mean": lambda a: [rnn(4, a, steps=True), Dense(3, activation="softmax"), MeanPool()],
+}
+
+
+def cases() -> list[tuple[str, str]]:
+    """(shape, loss), every pair that makes sense."""
+    return [(shape, loss) for shape in SHAPES for loss in OUTPUT_OF] + [
+        (shape, "squared_error") for shape in BARE
+    ]
+
+
+def build(shape: str, activation: str, loss: str) -> list[Any]:
+    if shape in BARE:
+        return BARE[shape](activation)
+    return SHAPES[shape](activation, Dense(C, activation=OUTPUT_OF[loss]))
+
+
+GAIN = {"tanh": 1.3, "relu": 1.1, "sigmoid": 5.0, "identity": 1.0}
+HEAD_GAIN = {"softmax": 1.0}  # far from saturation, where float32 differences cancel
+
+
+def lively_weights(layers: list[Any], F: int, generator: np.random.Generator) -> dict[str, np.ndarray]:
+    """Weights whose gradients neither vanish nor explode, so that differences see every entry above rounding.
+
+    Recurrent kernels are orthogonal, times 0.8 of a gain that makes up for the activation's slope; biases
+    keep sigmoid units near their middle.
+    """
+    weights: dict[str, np.ndarray] = {}
+    below_is_sigmoid = False
+    for index, layer in enumerate(layers):
+        own = {name: s for name, s in reference.shapes(layers, F).items() if name.startswith(f"{index}.")}
+        recurrent = reference.is_recurrent(layer)
+        gain = GAIN[layer.activation] if recurrent else HEAD_GAIN.get(getattr(layer, "activation", ""), 1.5)
+        for name, shape in own.items():
+            if name.endswith("recurrent_kernel"):
+                weights[name] = 0.8 * min(gain, 4.0) * np.linalg.qr(generator.normal(size=shape))[0]
+            elif name.endswith("kernel"):
+                weights[name] = gain * generator.normal(size=shape) / np.sqrt(shape[0])
+            else:
+                weights[name] = 0.3 * generator.normal(size=shape)
+        is_sigmoid = recurrent and layer.activation == "sigmoid"
+        if is_sigmoid and layer.use_bias:
+            weights[f"{index}.bias"] -= 0.5 * weights[f"{index}.recurrent_kernel"].sum(axis=0)
+            if below_is_sigmoid:
+                weights[f"{index}.bias"] -= 0.5 * weights[f"{index}.kernel"].sum(axis=0)
+        below_is_sigmoid = is_sigmoid
+    return weights

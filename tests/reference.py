@@ -1,0 +1,594 @@
+"""The executable specification: what elman computes, in plain NumPy, float64, one row at a time.
+
+The shape alphabet, here and everywhere: T steps, B rows of a batch, F input features, H hidden units, C
+outputs, G gates of a cell. A row is one sequence, (T, F). Weights are a dict of named arrays ("0.kernel",
+...). Layers and optimisers are elman's dataclasses or the ones below: only the name of the type and its
+fields are read.
+
+A cell is gates, states, pointwise forward and pointwise backward; time is written once (`through_time`,
+`back_through_time`). Nothing is clever, batched or padded; gradients are derived by hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+
+Array = np.ndarray
+Weights = dict[str, Array]
+
+
+# --------------------------------------------------------------------------------------------- descriptions
+
+
+@dataclass(frozen=True)
+class SimpleRNN:
+    units: int
+    activation: str = "tanh"
+    use_bias: bool = True
+    return_sequences: bool = False
+
+
+@dataclass(frozen=True)
+class Dense:
+    units: int
+    activation: str = "identity"
+    use_bias: bool = True
+
+
+@dataclass(frozen=True)
+class MeanPool:
+    pass
+
+
+@dataclass(frozen=True)
+class MaxPool:
+    pass
+
+
+@dataclass(frozen=True)
+class SGD:
+    learning_rate: Any = 0.01
+    momentum: float = 0.0
+    nesterov: bool = False
+
+
+@dataclass(frozen=True)
+class RMSprop:
+    learning_rate: Any = 0.001
+    rho: float = 0.9
+    epsilon: float = 1e-8
+
+
+@dataclass(frozen=True)
+class Adam:
+    learning_rate: Any = 0.001
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+
+
+@dataclass(frozen=True)
+class AdamW:
+    learning_rate: Any = 0.001
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-8
+    weight_decay: float = 0.01
+
+
+def kind(description: object) -> str:
+    return type(description).__name__
+
+
+# ---------------------------------------------------------------------------------------------- activations
+
+
+def sigmoid(z: Array) -> Array:
+    e = np.exp(-np.abs(z))
+    return np.where(z >= 0, 1.0, e) / (1.0 + e)
+
+
+def softmax(z: Array) -> Array:
+    e = np.exp(z - z.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
+
+
+FUNCTIONS: dict[str, Callable[[Array], Array]] = {
+    "tanh": np.tanh,
+    "relu": lambda z: np.maximum(z, 0.0),
+    "sigmoid": sigmoid,
+    "identity": lambda z: z,
+    "softmax": softmax,
+}
+
+# The derivative by z, written by means of the value y = f(z).
+DERIVATIVES: dict[str, Callable[[Array], Array]] = {
+    "tanh": lambda y: 1.0 - y * y,
+    "relu": lambda y: (y > 0.0).astype(np.float64),
+    "sigmoid": lambda y: y * (1.0 - y),
+    "identity": np.ones_like,
+}
+
+
+def activation_backward(activation: str, y: Array, dy: Array) -> Array:
+    """dz of y = f(z)."""
+    if activation == "softmax":
+        return y * (dy - (dy * y).sum(axis=-1, keepdims=True))
+    return dy * DERIVATIVES[activation](y)
+
+
+# ---------------------------------------------------------------------------------------------------- cells
+
+
+class Cell(NamedTuple):
+    """Four facts. xw = x kernel + bias and hu = h recurrent_kernel (G*H,); states (H,), h first."""
+
+    gates: int
+    states: int
+    forward: Callable[..., Any]  # (activation, xw, hu, states) -> (states after, cache)
+    backward: Callable[
+        ..., Any
+    ]  # (activation, cache, d_states) -> (d_xw, d_hu, d_states before, hu's share left out)
+
+
+def simple_forward(activation: str, xw: Array, hu: Array, states: tuple[Array, ...]) -> Any:
+    h = FUNCTIONS[activation](xw + hu)
+    return (h,), h
+
+
+def simple_backward(activation: str, h: Array, d_states: tuple[Array, ...]) -> Any:
+    dz = d_states[0] * DERIVATIVES[activation](h)
+    return dz, dz, (np.zeros_like(h),)
+
+
+CELLS = {"SimpleRNN": Cell(1, 1, simple_forward, simple_backward)}
+
+
+class Run(NamedTuple):
+    """One row through one recurrent layer: T+1 states (slot 0 is the start) and T caches."""
+
+    states: list[tuple[Array, ...]]
+    caches: list[Any]
+
+    def hidden(self) -> Array:
+        return np.array([states[0] for states in self.states[1:]])
+
+    def hidden_before(self) -> Array:
+        return np.array([states[0] for states in self.states[:-1]])
+
+
+def through_time(layer: Any, weights: Weights, x: Array, start: tuple[Array, ...]) -> Run:
+    """h_t = f(x_t kernel + h_{t-1} recurrent_kernel + bias); x (T, F)."""
+    cell = CELLS[kind(layer)]
+    xw = x @ weights["kernel"] + weights.get("bias", 0.0)
+    run = Run([start], [])
+    for t in range(len(x)):
+        hu = run.states[t][0] @ weights["recurrent_kernel"]
+        after, cache = cell.forward(layer.activation, xw[t], hu, run.states[t])
+        run.states.append(after)
+        run.caches.append(cache)
+    return run
+
+
+def back_through_time(layer: Any, weights: Weights, x: Array, run: Run, dh: Array) -> tuple[Weights, Array]:
+    """Gradients of the weights and of x; dh (T, H) is what comes from above at each step."""
+    cell = CELLS[kind(layer)]
+    d_xw = np.zeros((len(x), cell.gates * layer.units))
+    d_hu = np.zeros_like(d_xw)
+    d_states: tuple[Array, ...] = tuple(np.zeros(layer.units) for _ in range(cell.states))
+    for t in reversed(range(len(x))):
+        d_states = (d_states[0] + dh[t], *d_states[1:])
+        d_xw[t], d_hu[t], before = cell.backward(layer.activation, run.caches[t], d_states)
+        d_states = (before[0] + d_hu[t] @ weights["recurrent_kernel"].T, *before[1:])
+    gradient = {"kernel": x.T @ d_xw, "recurrent_kernel": run.hidden_before().T @ d_hu}
+    if "bias" in weights:
+        gradient["bias"] = d_xw.sum(axis=0)
+    return gradient, d_xw @ weights["kernel"].T
+
+
+# -------------------------------------------------------------------------------------------------- network
+
+
+def layer_weights(weights: Weights, index: int) -> Weights:
+    prefix = f"{index}."
+    return {name.removeprefix(prefix): w for name, w in weights.items() if name.startswith(prefix)}
+
+
+def is_recurrent(layer: Any) -> bool:
+    return kind(layer) in CELLS
+
+
+def zero_state(layers: list[Any]) -> list[tuple[Array, ...]]:
+    """One entry a recurrent layer."""
+    return [
+        tuple(np.zeros(each.units) for _ in range(CELLS[kind(each)].states))
+        for each in layers
+        if is_recurrent(each)
+    ]
+
+
+class Trace(NamedTuple):
+    """One row through one layer."""
+
+    x: Array  # (T, F) or (F,)
+    z: Array | None  # before the activation (Dense)
+    y: Array  # (T, H) or (H,)
+    run: Run | None
+
+
+def forward_layer(layer: Any, weights: Weights, x: Array, start: Any) -> Trace:
+    if is_recurrent(layer):
+        run = through_time(layer, weights, x, start)
+        hidden = run.hidden()
+        return Trace(x, None, hidden if layer.return_sequences else hidden[-1], run)
+    if kind(layer) == "Dense":
+        z = x @ weights["kernel"] + weights.get("bias", 0.0)
+        return Trace(x, z, FUNCTIONS[layer.activation](z), None)
+    pooled = x.mean(axis=0) if kind(layer) == "MeanPool" else x.max(axis=0)
+    return Trace(x, None, pooled, None)
+
+
+def backward_layer(
+    layer: Any, weights: Weights, trace: Trace, dy: Array, at_z: bool
+) -> tuple[Weights, Array]:
+    """Gradients of the weights and of x. `at_z`: dy is by z, not by y (losses computed from logits)."""
+    if is_recurrent(layer):
+        assert trace.run is not None
+        dh = dy
+        if not layer.return_sequences:
+            dh = np.zeros((len(trace.x), layer.units))
+            dh[-1] = dy
+        return back_through_time(layer, weights, trace.x, trace.run, dh)
+    if kind(layer) == "Dense":
+        dz = dy if at_z else activation_backward(layer.activation, trace.y, dy)
+        steps_x, steps_dz = np.atleast_2d(trace.x), np.atleast_2d(dz)
+        gradient = {"kernel": steps_x.T @ steps_dz}
+        if "bias" in weights:
+            gradient["bias"] = steps_dz.sum(axis=0)
+        return gradient, dz @ weights["kernel"].T
+    if kind(layer) == "MeanPool":
+        return {}, np.repeat(dy[None] / len(trace.x), len(trace.x), axis=0)
+    dx = np.zeros_like(trace.x)
+    dx[trace.x.argmax(axis=0), np.arange(len(dy))] = dy  # MaxPool: the first of equals
+    return {}, dx
+
+
+def forward(layers: list[Any], weights: Weights, x: Array, start: Any = None) -> list[Trace]:
+    """One row (T, F) through every layer; `start` as in `zero_state`."""
+    starts = iter(zero_state(layers) if start is None else start)
+    traces: list[Trace] = []
+    for index, layer in enumerate(layers):
+        begin = next(starts) if is_recurrent(layer) else None
+        traces.append(forward_layer(layer, layer_weights(weights, index), x, begin))
+        x = traces[-1].y
+    return traces
+
+
+def backward(
+    layers: list[Any], weights: Weights, traces: list[Trace], dy: Array, at_z: bool = False
+) -> tuple[Weights, Array]:
+    """Gradients of every weight and of the input (T, F), for a cotangent dy of the output."""
+    gradient: Weights = {}
+    for index in reversed(range(len(layers))):
+        own, dy = backward_layer(layers[index], layer_weights(weights, index), traces[index], dy, at_z)
+        gradient |= {f"{index}.{name}": g for name, g in own.items()}
+        at_z = False
+    return {name: gradient[name] for name in weights}, dy
+
+
+def output(layers: list[Any], weights: Weights, x: Array, start: Any = None) -> Array:
+    return forward(layers, weights, np.asarray(x, float), start)[-1].y
+
+
+def hidden_states(layers: list[Any], weights: Weights, x: Array, start: Any = None) -> list[Array]:
+    """Of each recurrent layer, every step (T, H)."""
+    return [
+        trace.run.hidden() for trace in forward(layers, weights, np.asarray(x, float), start) if trace.run
+    ]
+
+
+def final_state(traces: list[Trace]) -> list[tuple[Array, ...]]:
+    return [trace.run.states[-1] for trace in traces if trace.run]
+
+
+# --------------------------------------------------------------------------------------------------- losses
+
+
+def answers_of(y: Any, outputs: Array, loss: str) -> Array:
+    """A row's answers as (A, C), A = 1 or T, a missing one being NaN. Indices become rows of an identity."""
+    steps, C = np.atleast_2d(outputs).shape
+    y = np.asarray(y)
+    if loss == "cross_entropy" and np.issubdtype(y.dtype, np.integer):
+        indices = np.atleast_1d(y)
+        return np.where((indices < 0)[:, None], np.nan, np.eye(C)[indices])
+    return y.astype(np.float64).reshape(steps, C)
+
+
+def losses_of(loss: str, trace: Trace, answers: Array) -> tuple[Array, Array, bool]:
+    """Each answer's loss (A,), its cotangent (A, C), and whether that is by z."""
+    y = np.where(np.isnan(answers), 0.0, answers)
+    known = ~np.isnan(answers)
+    p = np.atleast_2d(trace.y)
+    if loss == "squared_error":
+        difference = np.where(known, p - y, 0.0)
+        return 0.5 * (difference**2).sum(axis=1), difference, False
+    assert trace.z is not None
+    z = np.atleast_2d(trace.z)
+    if loss == "binary_cross_entropy":
+        each = np.logaddexp(0.0, z) - y * z
+        return np.where(known, each, 0.0).sum(axis=1), np.where(known, p - y, 0.0), True
+    assert loss == "cross_entropy"
+    top = z.max(axis=1, keepdims=True)
+    log_p = z - top - np.log(np.exp(z - top).sum(axis=1, keepdims=True))
+    return -(y * log_p).sum(axis=1), p * y.sum(axis=1, keepdims=True) - y, True
+
+
+class Sums(NamedTuple):
+    """What a report is made of."""
+
+    loss: float = 0.0
+    weight: float = 0.0
+    metric: float = 0.0  # accuracy, or mean_squared_error
+    absolute: float = 0.0  # mean_absolute_error
+    metric_weight: float = 0.0
+
+    def plus(self, other: Sums) -> Sums:
+        return Sums(*(a + b for a, b in zip(self, other, strict=True)))
+
+
+def metrics_of(loss: str, p: Array, answers: Array, weight: float) -> tuple[float, float, float]:
+    """Sums of metric, absolute error and weight, over answers (argmax) or over elements."""
+    known = ~np.isnan(answers)
+    if loss == "cross_entropy":
+        known = known.all(axis=1)
+        right = p[known].argmax(axis=1) == answers[known].argmax(axis=1)
+        return weight * right.sum(), 0.0, weight * known.sum()
+    if loss == "binary_cross_entropy":
+        right = (p[known] > 0.5) == (
+            answers[known] > 0.5
+        )  # exactly 0.5 is a no, as in Keras and scikit-learn
+        return weight * right.sum(), 0.0, weight * known.sum()
+    difference = p[known] - answers[known]
+    return weight * (difference**2).sum(), weight * np.abs(difference).sum(), weight * known.sum()
+
+
+def report(sums: Sums, loss: str) -> dict[str, float]:
+    """The mean an answer, and the metrics."""
+    mean = sums.loss / sums.weight
+    if loss == "squared_error":
+        squared, absolute = sums.metric / sums.metric_weight, sums.absolute / sums.metric_weight
+        return {"loss": mean, "mean_squared_error": squared, "mean_absolute_error": absolute}
+    return {"loss": mean, "accuracy": sums.metric / sums.metric_weight}
+
+
+# ---------------------------------------------------------------------------------------- loss and gradient
+
+
+class Minibatch(NamedTuple):
+    loss: float  # the update's: reduced, with l2
+    gradient: Weights
+    sums: Sums
+    states: list[list[tuple[Array, ...]]]  # each row's last
+    answered: bool
+
+
+def is_kernel(name: str) -> bool:
+    return name.endswith("kernel")
+
+
+def l2_loss(weights: Weights, l2: float) -> float:
+    return 0.5 * l2 * sum(float((w**2).sum()) for name, w in weights.items() if is_kernel(name))
+
+
+def minibatch(
+    layers: list[Any],
+    weights: Weights,
+    X: list[Array],
+    Y: list[Any],
+    loss: str,
+    *,
+    sample_weight: Array | None = None,
+    reduction: str = "mean",
+    l2: float = 0.0,
+    starts: list[Any] | None = None,
+) -> Minibatch:
+    """Loss and gradient of rows X (T_i, F) with answers Y; an answer of None: the row has none here."""
+    total = {name: np.zeros_like(w) for name, w in weights.items()}
+    sums, states = Sums(), []
+    for row, x in enumerate(X):
+        traces = forward(layers, weights, np.asarray(x, float), starts[row] if starts else None)
+        states.append(final_state(traces))
+        if Y[row] is None:
+            continue
+        weight = 1.0 if sample_weight is None else float(sample_weight[row])
+        answers = answers_of(Y[row], traces[-1].y, loss)
+        values, d, at_z = losses_of(loss, traces[-1], answers)
+        count = float((~np.isnan(answers)).any(axis=1).sum())
+        metrics = metrics_of(loss, np.atleast_2d(traces[-1].y), answers, weight)
+        sums = sums.plus(Sums(weight * float(values.sum()), weight * count, *metrics))
+        gradient, _ = backward(layers, weights, traces, (weight * d).reshape(traces[-1].y.shape), at_z)
+        total = {name: total[name] + gradient[name] for name in weights}
+    if sums.weight == 0.0:
+        return Minibatch(0.0, total, sums, states, False)
+    scale = 1.0 / sums.weight if reduction == "mean" else 1.0
+    gradient = {
+        name: scale * total[name] + (l2 * w if is_kernel(name) else 0.0) for name, w in weights.items()
+    }
+    return Minibatch(scale * sums.loss + l2_loss(weights, l2), gradient, sums, states, True)
+
+
+def evaluate(
+    layers: list[Any], weights: Weights, X: list[Array], Y: list[Any], loss: str, **options: Any
+) -> dict[str, float]:
+    return report(minibatch(layers, weights, X, Y, loss, **options).sums, loss)
+
+
+# ----------------------------------------------------------------------------------------------- optimisers
+
+
+def clip(gradient: Weights, clip_norm: float | None) -> Weights:
+    norm = np.sqrt(sum(float((g**2).sum()) for g in gradient.values()))
+    if clip_norm is None or norm <= clip_norm:
+        return gradient
+    return {name: g * (clip_norm / norm) for name, g in gradient.items()}
+
+
+class Stepper:
+    """An optimiser at work: PyTorch's formulas, epsilon outside the root. Frozen names are left out."""
+
+    def __init__(self, optimizer: Any, frozen: tuple[str, ...] = (), clip_norm: float | None = None) -> None:
+        self.optimizer, self.frozen, self.clip_norm = optimizer, frozen, clip_norm
+        self.count = 0
+        self.first: Weights = {}
+        self.second: Weights = {}
+
+    def rate(self) -> float:
+        rate = self.optimizer.learning_rate
+        return float(rate(self.count)) if callable(rate) else float(rate)
+
+    def step(self, weights: Weights, gradient: Weights) -> Weights:
+        rate = self.rate()
+        self.count += 1
+        moving = clip({name: g for name, g in gradient.items() if name not in self.frozen}, self.clip_norm)
+        return weights | {name: self.moved(name, weights[name], g, rate) for name, g in moving.items()}
+
+    def average(self, moments: Weights, name: str, decay: float, share: float, value: Array) -> Array:
+        moments[name] = decay * moments.get(name, np.zeros_like(value)) + share * value
+        return moments[name]
+
+    def moved(self, name: str, w: Array, g: Array, rate: float) -> Array:
+        o = self.optimizer
+        if kind(o) == "SGD":
+            if not o.momentum:
+                return w - rate * g
+            velocity = self.average(self.first, name, o.momentum, 1.0, g)
+            return w - rate * (g + o.momentum * velocity if o.nesterov else velocity)
+        if kind(o) == "RMSprop":
+            return w - rate * g / (
+                np.sqrt(self.average(self.second, name, o.rho, 1.0 - o.rho, g * g)) + o.epsilon
+            )
+        if kind(o) == "AdamW":
+            w = w * (1.0 - rate * o.weight_decay)
+        m = self.average(self.first, name, o.beta_1, 1.0 - o.beta_1, g) / (1.0 - o.beta_1**self.count)
+        v = self.average(self.second, name, o.beta_2, 1.0 - o.beta_2, g * g) / (1.0 - o.beta_2**self.count)
+        return w - rate * m / (np.sqrt(v) + o.epsilon)
+
+
+# ------------------------------------------------------------------------------------------------- training
+
+
+def has_time_axis(layers: list[Any]) -> bool:
+    """Has the network's output a time axis?"""
+    time = True
+    for layer in layers:
+        time = layer.return_sequences if is_recurrent(layer) else time and kind(layer) == "Dense"
+    return time
+
+
+def chunks(
+    layers: list[Any], X: list[Array], Y: list[Any], truncation: int | None
+) -> list[tuple[list[int], list[Array], list[Any]]]:
+    """A minibatch cut in time: (rows still running, their next k steps, their answers) of each chunk."""
+    if truncation is None:
+        return [(list(range(len(X))), X, Y)]
+    per_step, longest = has_time_axis(layers), max(len(x) for x in X)
+    cut = []
+    for begin in range(0, longest, truncation):
+        end = begin + truncation
+        rows = [row for row in range(len(X)) if len(X[row]) > begin]
+        steps = [X[row][begin:end] for row in rows]
+        answers = [
+            Y[row][begin:end] if per_step else (Y[row] if len(X[row]) <= end else None) for row in rows
+        ]
+        cut.append((rows, steps, answers))
+    return cut
+
+
+class Trainer:
+    """The training loop: each minibatch (each chunk of it, when truncated) is an update."""
+
+    def __init__(self, layers: list[Any], weights: Weights, optimizer: Any, **options: Any) -> None:
+        self.layers = list(layers)
+        self.weights = {name: np.array(w, float) for name, w in weights.items()}
+        self.loss = options.pop("loss")
+        self.truncation = options.pop("truncation", None)
+        self.stateful = options.pop("stateful", False)
+        self.sample_weight = options.pop("sample_weight", None)
+        self.reduction, self.l2 = options.pop("reduction", "mean"), options.pop("l2", 0.0)
+        self.stepper = Stepper(optimizer, options.pop("frozen", ()), options.pop("clip_norm", None))
+        assert not options, options
+        self.carried: list[Any] | None = None
+        self.update_losses: list[float] = []
+
+    def starts(self, n: int) -> list[Any]:
+        return self.carried if self.stateful and self.carried else [zero_state(self.layers) for _ in range(n)]
+
+    def epoch(
+        self, X: list[Array], Y: list[Any], batch_size: int, order: list[int] | None = None
+    ) -> dict[str, float]:
+        states, sums = list(self.starts(len(X))), Sums()
+        rows = list(range(len(X))) if order is None else order
+        for begin in range(0, len(rows), batch_size):
+            sums = sums.plus(self.train_rows(rows[begin : begin + batch_size], X, Y, states))
+        self.carried = states
+        return report(sums, self.loss)
+
+    def train_rows(self, rows: list[int], X: list[Array], Y: list[Any], states: list[Any]) -> Sums:
+        sums = Sums()
+        for members, steps, answers in chunks(
+            self.layers, [X[r] for r in rows], [Y[r] for r in rows], self.truncation
+        ):
+            active = [rows[member] for member in members]
+            weight = None if self.sample_weight is None else self.sample_weight[active]
+            done = minibatch(
+                self.layers, self.weights, steps, answers, self.loss, sample_weight=weight,
+                reduction=self.reduction, l2=self.l2, starts=[states[r] for r in active],
+            )  # fmt: skip
+            for row, state in zip(active, done.states, strict=True):
+                states[row] = state
+            if done.answered:
+                self.weights = self.stepper.step(self.weights, done.gradient)
+                self.update_losses.append(done.loss)
+            sums = sums.plus(done.sums)
+        return sums
+
+    def fit(self, X: list[Array], Y: list[Any], epochs: int, batch_size: int = 32) -> list[dict[str, float]]:
+        return [self.epoch(X, Y, batch_size) for _ in range(epochs)]
+
+    def evaluate(self, X: list[Array], Y: list[Any]) -> dict[str, float]:
+        """With the carried state, which it reads and writes, when stateful."""
+        starts = self.starts(len(X))
+        done = minibatch(self.layers, self.weights, X, Y, self.loss, starts=starts)
+        self.carried = done.states
+        return report(done.sums, self.loss)
+
+
+# -------------------------------------------------------------------------------------------------- weights
+
+
+def shapes(layers: list[Any], F: int) -> dict[str, tuple[int, ...]]:
+    """Every named weight and its shape, in order."""
+    table: dict[str, tuple[int, ...]] = {}
+    for index, layer in enumerate(layers):
+        if kind(layer) in ("MeanPool", "MaxPool"):
+            continue
+        width = layer.units * (CELLS[kind(layer)].gates if is_recurrent(layer) else 1)
+        table[f"{index}.kernel"] = (F, width)
+        if is_recurrent(layer):
+            table[f"{index}.recurrent_kernel"] = (layer.units, width)
+        if layer.use_bias:
+            table[f"{index}.bias"] = (width,)
+        F = layer.units
+    return table
+
+
+def random_weights(layers: list[Any], F: int, generator: np.random.Generator) -> Weights:
+    """Weights that make every term count: biases too, and a recurrence that neither dies nor explodes."""
+    return {
+        name: generator.normal(size=shape) * (0.3 if len(shape) == 1 else 0.9 / np.sqrt(shape[0]))
+        for name, shape in shapes(layers, F).items()
+    }

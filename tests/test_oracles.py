@@ -1,0 +1,129 @@
+"""Live comparison with PyTorch's nn.RNN: random shapes, forward, every gradient, ten losses. Run by `make
+oracles`."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import elman
+from networks import lively_weights, rnn
+from support import DTYPES, as_y, assert_near, network, proofs, ragged, random_answers, stack
+
+pytestmark = pytest.mark.oracle
+
+HEADS = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid", "squared_error": "identity"}
+OPTIMIZERS = {
+    "sgd": (elman.SGD(0.01, momentum=0.9), lambda torch, p: torch.optim.SGD(p, lr=0.01, momentum=0.9)),
+    "adam": (elman.Adam(0.01), lambda torch, p: torch.optim.Adam(p, lr=0.01)),
+    "rmsprop": (elman.RMSprop(0.005), lambda torch, p: torch.optim.RMSprop(p, lr=0.005, alpha=0.9)),
+    "adamw": (elman.AdamW(0.01), lambda torch, p: torch.optim.AdamW(p, lr=0.01, weight_decay=0.01)),
+}
+
+
+class Twin:
+    """The network as PyTorch has it: stacked nn.RNN on packed rows, one nn.Linear."""
+
+    def __init__(self, torch, layers, F, weights):
+        self.torch, self.layers, self.named, self.parts = torch, layers, {}, []
+        for index, layer in enumerate(layers):
+            recurrent = isinstance(layer, elman.SimpleRNN)
+            part = (
+                torch.nn.RNN(F, layer.units, nonlinearity=layer.activation, batch_first=True)
+                if recurrent
+                else torch.nn.Linear(F, layer.units)
+            ).double()
+            names = ["kernel", "recurrent_kernel", "bias"] if recurrent else ["kernel", "bias"]
+            ours = (
+                [part.weight_ih_l0, part.weight_hh_l0, part.bias_ih_l0]
+                if recurrent
+                else [part.weight, part.bias]
+            )
+            if recurrent:
+                torch.nn.init.zeros_(part.bias_hh_l0)
+            for name, parameter in zip(names, ours, strict=True):
+                parameter.data = torch.from_numpy(weights[f"{index}.{name}"].T.copy())
+                self.named[f"{index}.{name}"] = parameter
+            self.parts.append(part)
+            F = layer.units
+
+    def forward(self, rows):
+        """Before the last activation, stacked; and the states of each layer."""
+        utils, hidden = self.torch.nn.utils.rnn, []
+        for part, layer in zip(self.parts[:-1], self.layers[:-1], strict=True):
+            packed, last = part(utils.pack_sequence(rows, enforce_sorted=False))
+            padded, lengths = utils.pad_packed_sequence(packed, batch_first=True)
+            rows = [padded[i, :length] for i, length in enumerate(lengths)]
+            hidden.append(self.torch.cat(rows))
+            out = self.torch.cat(rows) if layer.return_sequences else last[0]
+        return self.parts[-1](out), hidden
+
+    def loss(self, z, y, name):
+        functional = self.torch.nn.functional
+        if name == "cross_entropy":
+            return functional.cross_entropy(z, y)
+        if name == "binary_cross_entropy":
+            return functional.binary_cross_entropy_with_logits(z, y, reduction="none").sum(dim=1).mean()
+        return 0.5 * functional.mse_loss(z, y, reduction="none").sum(dim=1).mean()
+
+    def flat(self, gradient):
+        tensors = [p.grad if gradient else p.detach() for p in self.named.values()]
+        return np.concatenate([t.numpy().T.ravel() for t in tensors])
+
+
+@pytest.mark.parametrize("seed", range(proofs(60)))
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_networks_are_pytorchs(seed, dtype):
+    torch = pytest.importorskip("torch")
+    generator = np.random.default_rng(seed)
+    activation, loss = str(generator.choice(["tanh", "relu"])), list(HEADS)[seed % 3]
+    depth, per_step = int(generator.integers(1, 4)), bool(generator.integers(2))
+    sizes = generator.integers(1, 70, size=depth).tolist()
+    F, C, n = (int(size) for size in generator.integers(1, 20, size=3))
+    layers = [rnn(H, activation, steps=per_step or level < depth - 1) for level, H in enumerate(sizes)]
+    layers.append(elman.Dense(C, activation=HEADS[loss]))
+    lengths = generator.integers(1, 40, size=n).tolist()
+    net = network(layers, F, dtype, lively_weights(layers, F, generator))
+    X = ragged(generator, lengths, F, dtype)
+    answers = random_answers(generator, layers, C, lengths, loss)
+    twin = Twin(torch, layers, F, {name: np.array(w, float) for name, w in net.weights.items()})
+    rows = [torch.from_numpy(x.astype(float)) for x in X]
+    y = torch.from_numpy(
+        np.concatenate([np.atleast_1d(a) for a in answers]) if per_step else np.array(answers)
+    )
+
+    z, hidden = twin.forward(rows)
+    outputs = {"softmax": lambda z: torch.softmax(z, 1), "sigmoid": torch.sigmoid, "identity": lambda z: z}[
+        HEADS[loss]
+    ](z)
+    assert_near(
+        stack(net.predict(X)) if per_step else net.predict(X), outputs.detach().numpy(), dtype, "outputs"
+    )
+    for layer, (found, truth) in enumerate(zip(net.states(X), hidden, strict=True)):
+        assert_near(stack(found), truth.detach().numpy(), dtype, f"states {layer}")
+    value = twin.loss(z, y, loss)
+    value.backward()
+    found, gradient = net.loss_and_gradient(X, as_y(layers, answers), loss=loss)
+    assert_near(found, value.item(), dtype, "loss")
+    assert_near(gradient, twin.flat(gradient=True), dtype, "gradient")
+
+    ours, theirs = list(OPTIMIZERS.values())[seed % 4]
+    optimizer, losses = theirs(torch, list(twin.named.values())), []
+    for _ in range(10):
+        optimizer.zero_grad()
+        value = twin.loss(twin.forward(rows)[0], y, loss)
+        value.backward()
+        optimizer.step()
+        losses.append(value.item())
+    history = net.fit(
+        X,
+        as_y(layers, answers),
+        loss=loss,
+        optimizer=ours,
+        epochs=10,
+        batch_size=n,
+        shuffle=False,
+        verbose=False,
+    )
+    assert_near(history.history["loss"], losses, dtype, "ten losses")
+    assert_near(net.parameters, twin.flat(gradient=False), dtype, "weights")
