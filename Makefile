@@ -55,7 +55,7 @@ sanitize: $(call group,build)  ## the engine's smoke program under the address, 
 	    echo "sanitize: $$preset"; \
 	    cmake --preset $$preset --log-level=WARNING > /dev/null; \
 	    cmake --build build/$$preset --target engine_smoke > build/$$preset/log.txt || { cat build/$$preset/log.txt; exit 1; }; \
-	    $$fixed build/$$preset/engine_smoke; \
+	    for isa in $$(build/$$preset/engine_smoke --isas); do ELMAN_ISA=$$isa $$fixed build/$$preset/engine_smoke; done; \
 	done
 
 bench: install $(call group,bench)  ## measure against PyTorch, JAX, NumPy and ONNX Runtime (about ten minutes)

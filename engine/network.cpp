@@ -99,7 +99,7 @@ template <class Real> void Pass<Real>::reserve_rows(const Batch& batch) {
   }
 }
 
-template <class Real> void Pass<Real>::prepare(const Batch& batch, const Chunk& chunk, bool backward, bool fused, bool inputs) {
+template <class Real> void Pass<Real>::prepare(const Data& data, const Batch& batch, const Chunk& chunk, bool backward, bool fused, bool inputs) {
   batch_ = &batch;
   chunk_ = &chunk;
   fused_ = fused;
@@ -112,7 +112,9 @@ template <class Real> void Pass<Real>::prepare(const Batch& batch, const Chunk& 
     if (!(last && fused)) value_[i].reserve((op.type == Type::recurrent ? chunk.B + rows : rows) * ld_[i]);
     if (backward || (last && fused)) cotangent_[i].reserve(rows * ld_[i]);
   }
-  x_.reserve(chunk.N * spec_.input_size);
+  // A single row of the right type is read where it lies; a tape must keep it.
+  const bool in_place = chunk.B == 1 && !inputs && data.dtype == (sizeof(Real) == 4 ? Dtype::f32 : Dtype::f64);
+  input_ = in_place ? static_cast<const Real*>(data.values) + (batch.start[0] + chunk.t0) * data.F : x_.reserve(chunk.N * spec_.input_size);
   if (inputs) {
     input_cotangent_.reserve(chunk.N * padded<Real>(spec_.input_size));
     input_ld_ = padded<Real>(spec_.input_size);
@@ -138,15 +140,10 @@ template <class Real> void Pass<Real>::prepare(const Batch& batch, const Chunk& 
   block_start_.push_back(static_cast<Index>(segments_.size()));
 }
 
-template <class Real> void Pass<Real>::gather(const Data& data, Index b0, Index b1, bool copy) {
+template <class Real> void Pass<Real>::gather(const Data& data, Index b0, Index b1) {
   const Chunk& c = *chunk_;
-  const bool same = data.dtype == (sizeof(Real) == 4 ? Dtype::f32 : Dtype::f64);
-  if (c.B == 1 && same && !copy) {
-    input_ = static_cast<const Real*>(data.values) + (batch_->start[0] + c.t0) * data.F;
-    return;
-  }
   Real* x = x_.data();
-  input_ = x;
+  if (input_ != x) return;
   const Index F = data.F;
   for (Index b = b0; b < std::min(b1, c.B); ++b) {
     const Index first = batch_->start[static_cast<std::size_t>(b)] + c.t0, steps = c.length(*batch_, b);

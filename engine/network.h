@@ -53,11 +53,11 @@ template <class Real> class Pass {
   // Room for the states of a batch's rows; once a batch, before begin_rows.
   void reserve_rows(const Batch& batch);
   // Buffers for the steps of `chunk`; `backward`: cotangents too. `fused`: the last activation is left to the loss, and its sums are written straight to the cotangent buffer.
-  void prepare(const Batch& batch, const Chunk& chunk, bool backward, bool fused, bool inputs);
+  void prepare(const Data& data, const Batch& batch, const Chunk& chunk, bool backward, bool fused, bool inputs);
 
   // The phases, each for the rows b0 .. b1 of the batch; false: interrupted.
-  // The inputs of the chunk time-major; a single row of the right type is read where it lies, unless it must be kept.
-  void gather(const Data& data, Index b0, Index b1, bool copy = false);
+  // The inputs of the chunk, time-major.
+  void gather(const Data& data, Index b0, Index b1);
   void begin_rows(const std::vector<const Real*>& initial, Index b0, Index b1);   // [n, H] by sequence, or empty: zeros; once a batch
   bool forward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt);
   void end_rows(Index b0, Index b1);                                              // keeps the last states for the next chunk

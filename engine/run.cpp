@@ -66,7 +66,7 @@ template <class Real> bool run_forward(const Network<Real>& network, const Data&
       const Index most = std::max<Index>(1, 1024 / count);
       for (Index t0 = 0; t0 < batch.longest; t0 += most) {
         chunk.cut(batch, t0, most);
-        pass.prepare(batch, chunk, wanted.answers != nullptr, loss_fused, false);
+        pass.prepare(data, batch, chunk, wanted.answers != nullptr, loss_fused, false);
         pass.gather(data, 0, chunk.B);
         if (!pass.forward(weights, 0, chunk.B, look)) return whole.store(false);
         pass.end_rows(0, chunk.B);
@@ -120,13 +120,13 @@ template <class Real> bool Tape<Real>::record(const Data& data, Interrupt& inter
   const std::vector<Index> bounds = split_rows(batch_, chunk_.B, threads, 8);
   weights_.prepare(spec, parameters_.data(), chunk_.B / threads, true, true, threads);
   pass_.reserve_rows(batch_);
-  pass_.prepare(batch_, chunk_, true, false, true);
+  pass_.prepare(data, batch_, chunk_, true, false, true);
   pass_.begin_rows({}, 0, n);
   std::atomic<bool> whole{true};
   parallel(threads, [&](int part) {
     const Index b0 = bounds[static_cast<std::size_t>(part)], b1 = bounds[static_cast<std::size_t>(part) + 1];
     if (b1 <= b0) return;
-    pass_.gather(data, b0, b1, true);
+    pass_.gather(data, b0, b1);
     if (!pass_.forward(weights_, b0, b1, &interrupt)) whole.store(false);
   });
   return whole.load();

@@ -75,7 +75,7 @@ Outcome Trainer<Real>::chunk_gradient(const Data& data, const Answers<Real>& ans
   if (work < 2'000'000) interrupt = nullptr;
   const std::vector<Index> bounds = split_rows(batch, chunk.B, threads, 8);
   weights_.prepare(spec, network_.parameters.data(), chunk.B / threads, learn, false, threads);
-  pass_.prepare(batch, chunk, learn, fused(spec, objective.loss), false);
+  pass_.prepare(data, batch, chunk, learn, fused(spec, objective.loss), false);
   std::atomic<bool> whole{true};
   parallel(threads, [&](int part) {
     const Index b0 = bounds[static_cast<std::size_t>(part)], b1 = bounds[static_cast<std::size_t>(part) + 1];

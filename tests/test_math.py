@@ -1,4 +1,4 @@
-"""The engine's tanh, sigmoid, exp and log against higher precision: the errors that engine/kernels/math.h states."""
+"""tanh, sigmoid, exp and log of the engine have the errors that engine/kernels/math.h states."""
 
 import numpy as np
 import pytest
