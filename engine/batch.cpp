@@ -50,8 +50,8 @@ void Chunk::cut(const Batch& batch, Index first, Index most) {
   offset[static_cast<std::size_t>(T)] = N;
 }
 
-std::vector<Index> split_rows(const Batch& batch, Index B, int parts, Index grain) {
-  std::vector<Index> bounds{0};
+void split_rows(std::vector<Index>& bounds, const Batch& batch, Index B, int parts, Index grain) {
+  bounds.assign(1, 0);
   Index total = 0;
   for (Index b = 0; b < B; ++b) total += batch.length[static_cast<std::size_t>(b)];
   Index sum = 0, b = 0;
@@ -61,7 +61,6 @@ std::vector<Index> split_rows(const Batch& batch, Index B, int parts, Index grai
     bounds.push_back(std::max(bounds.back(), rounded));
   }
   bounds.push_back(B);
-  return bounds;
 }
 
 }  // namespace elman

@@ -36,6 +36,6 @@ struct Chunk {
 };
 
 // Cuts rows [0, B) for `parts` threads so that each has about as many steps, at multiples of `grain` rows: parts + 1 bounds.
-std::vector<Index> split_rows(const Batch& batch, Index B, int parts, Index grain);
+void split_rows(std::vector<Index>& bounds, const Batch& batch, Index B, int parts, Index grain);
 
 }  // namespace elman

@@ -52,13 +52,12 @@ template <class Real> void Weights<Real>::prepare(const Spec& spec, const Real* 
   // Few rows read each weight once: packing would cost as much. Narrow matrices lie well as they are.
   const bool few = rows < 4;
   Index packed = 0;
-  struct Job { Real* out; const Real* src; Index K, N, panel; bool transposed; };
-  std::vector<Job> jobs;
+  jobs_.clear();
   const auto as_is = [&](Index offset, Index N) { return Matrix<Real>{parameters + offset, N, N}; };
   const auto pack = [&](std::size_t slot, Index offset, Index K, Index N, bool transposed) {
     const Index panel = few ? round_up(N, lanes) : std::min(round_up(N, lanes), 2 * lanes);
     Real* out = store_[slot].reserve(round_up(N, panel) * K);
-    jobs.push_back({out, parameters + offset, K, N, panel, transposed});
+    jobs_.push_back({out, parameters + offset, K, N, panel, transposed});
     packed += K * N;
     return Matrix<Real>{out, panel, panel};
   };
@@ -76,7 +75,7 @@ template <class Real> void Weights<Real>::prepare(const Spec& spec, const Real* 
   }
   const int parts = packed < 50'000 ? 1 : threads;
   parallel(parts, [&](int part) {
-    for (const Job& job : jobs) {
+    for (const Job& job : jobs_) {
       const Index panels = round_up(job.N, job.panel) / job.panel;
       const Index p0 = panels * part / parts, p1 = panels * (part + 1) / parts;
       (job.transposed ? k.pack_transposed : k.pack)(job.out, job.src, job.K, job.N, job.panel, p0, p1);

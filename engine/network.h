@@ -42,8 +42,10 @@ template <class Real> class Weights {
   std::vector<Matrix<Real>> kernel, recurrent, kernel_transposed, recurrent_transposed;   // one an operation
 
  private:
+  struct Job { Real* out; const Real* src; Index K, N, panel; bool transposed; };
   const Real* parameters_ = nullptr;
   std::vector<Buffer<Real>> store_;
+  std::vector<Job> jobs_;
 };
 
 template <class Real> class Pass {

@@ -76,9 +76,11 @@ template <class Real> bool run_forward(const Network<Real>& network, const Data&
         if (wanted.answers) {
           const Objective objective{wanted.loss, false, 0, wanted.weights};
           rows.prepare(spec, data, *wanted.answers, objective, batch, chunk);
+          // A row's sums go on from step to step, however its steps are cut: the cuts depend on the number of threads.
+          const auto row_sums = [&](Index b) { return sums.data() + 5 * batch.row[static_cast<std::size_t>(b)]; };
+          for (Index b = 0; b < chunk.B; ++b) std::copy_n(row_sums(b), 5, rows.sums.data() + 5 * b);
           rows.run(pass, spec, *wanted.answers, wanted.loss, 0, chunk.B, false);
-          for (Index b = 0; b < chunk.B; ++b)
-            for (std::size_t j = 0; j < 5; ++j) sums[static_cast<std::size_t>(5 * batch.row[static_cast<std::size_t>(b)]) + j] += rows.sums[static_cast<std::size_t>(5 * b) + j];
+          for (Index b = 0; b < chunk.B; ++b) std::copy_n(rows.sums.data() + 5 * b, 5, row_sums(b));
         }
       }
       std::size_t recurrent = 0;
@@ -117,7 +119,8 @@ template <class Real> bool Tape<Real>::record(const Data& data, Interrupt& inter
   batch_.assign_range(data, 0, data.n);
   chunk_.cut(batch_, 0, batch_.longest);
   const int threads = threads_for(chunk_.N * work_per_step(spec), n_threads);
-  const std::vector<Index> bounds = split_rows(batch_, chunk_.B, threads, 8);
+  std::vector<Index> bounds;
+  split_rows(bounds, batch_, chunk_.B, threads, 8);
   weights_.prepare(spec, parameters_.data(), chunk_.B / threads, true, true, threads);
   pass_.reserve_rows(batch_);
   pass_.prepare(data, batch_, chunk_, true, false, true);
@@ -144,7 +147,8 @@ template <class Real> bool Tape<Real>::backward(const Real* d_outputs, Real* d_p
   const std::size_t last = spec.operations.size() - 1;
   const Index C = spec.output_size;
   const int threads = threads_for(chunk_.N * work_per_step(spec), n_threads);
-  const std::vector<Index> bounds = split_rows(batch_, chunk_.B, threads, 8);
+  std::vector<Index> bounds;
+  split_rows(bounds, batch_, chunk_.B, threads, 8);
   std::atomic<bool> whole{true};
   parallel(threads, [&](int part) {
     const Index b0 = bounds[static_cast<std::size_t>(part)], b1 = bounds[static_cast<std::size_t>(part) + 1];

@@ -45,19 +45,20 @@ class Team {
   static constexpr int most_threads = 256, most_parts = 0xffff;   // a ticket has 16 bits for parts
   std::mutex in_use;
 
-  void run(int n, const std::function<void(int)>& work) {
+  void run(int n, Part part, void* work) {
     while (static_cast<int>(workers_.size()) < std::min(n, most_threads) - 1) {
       const unsigned seen = generation_.load();
       workers_.emplace_back([this, seen] { serve(seen); });
       workers_.back().detach();            // they sleep until the process ends
     }
-    work_.store(&work, std::memory_order_relaxed);
+    part_.store(part, std::memory_order_relaxed);
+    work_.store(work, std::memory_order_relaxed);
     done_.store(1, std::memory_order_relaxed);
     const unsigned generation = generation_.load() + 1;
     ticket_.store(std::uint64_t{generation} << 32 | std::uint64_t(n) << 16 | 1u);
     generation_.store(generation);
     if (sleepers_.load() > 0) generation_.notify_all();
-    work(0);
+    part(work, 0);
     take(generation);
     while (!spin(2000, [&] { return done_.load(std::memory_order_acquire) == n; })) std::this_thread::yield();
   }
@@ -68,7 +69,7 @@ class Team {
     std::uint64_t ticket = ticket_.load();
     while (ticket >> 32 == generation && (ticket & 0xffff) < (ticket >> 16 & 0xffff)) {
       if (!ticket_.compare_exchange_weak(ticket, ticket + 1)) continue;
-      (*work_.load(std::memory_order_relaxed))(static_cast<int>(ticket & 0xffff));
+      part_.load(std::memory_order_relaxed)(work_.load(std::memory_order_relaxed), static_cast<int>(ticket & 0xffff));
       done_.fetch_add(1, std::memory_order_release);
       ticket = ticket_.load();
     }
@@ -88,7 +89,8 @@ class Team {
   }
 
   std::vector<std::thread> workers_;
-  std::atomic<const std::function<void(int)>*> work_{nullptr};
+  std::atomic<Part> part_{nullptr};
+  std::atomic<void*> work_{nullptr};
   std::atomic<int> done_{0}, sleepers_{0};
   std::atomic<std::uint64_t> ticket_{0};
   std::atomic<unsigned> generation_{0};
@@ -102,8 +104,7 @@ void make_team() { team.store(new Team); }
 
 }  // namespace
 
-void parallel(int n, const std::function<void(int)>& work) {
-  if (n <= 1) return work(0);
+void run_parts(int n, Part part, void* work) {
   std::call_once(once, [] {
     make_team();
 #if defined(__unix__) || defined(__APPLE__)
@@ -113,9 +114,9 @@ void parallel(int n, const std::function<void(int)>& work) {
   Team& t = *team.load();
   const std::unique_lock<std::mutex> hold(t.in_use, std::try_to_lock);
   if (hold.owns_lock() && n <= Team::most_parts) {
-    t.run(n, work);
+    t.run(n, part, work);
   } else {
-    for (int i = 0; i < n; ++i) work(i);
+    for (int i = 0; i < n; ++i) part(work, i);
   }
 }
 

@@ -73,12 +73,12 @@ Outcome Trainer<Real>::chunk_gradient(const Data& data, const Answers<Real>& ans
   const Index work = 3 * chunk.N * work_per_step(spec);
   const int threads = threads_for(work, n_threads_);
   if (work < 2'000'000) interrupt = nullptr;
-  const std::vector<Index> bounds = split_rows(batch, chunk.B, threads, 8);
+  split_rows(bounds_, batch, chunk.B, threads, 8);
   weights_.prepare(spec, network_.parameters.data(), chunk.B / threads, learn, false, threads);
   pass_.prepare(data, batch, chunk, learn, fused(spec, objective.loss), false);
   std::atomic<bool> whole{true};
   parallel(threads, [&](int part) {
-    const Index b0 = bounds[static_cast<std::size_t>(part)], b1 = bounds[static_cast<std::size_t>(part) + 1];
+    const Index b0 = bounds_[static_cast<std::size_t>(part)], b1 = bounds_[static_cast<std::size_t>(part) + 1];
     if (b1 <= b0) return;
     pass_.gather(data, b0, b1);
     if (!pass_.forward(weights_, b0, b1, interrupt)) return whole.store(false);

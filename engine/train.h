@@ -55,6 +55,7 @@ template <class Real> class Trainer {
   Pass<Real> pass_;
   Weights<Real> weights_;
   Rows<Real> rows_;
+  std::vector<Index> bounds_;
   int n_threads_;
 };
 

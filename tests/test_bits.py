@@ -277,6 +277,7 @@ THREADED = {
     "ragged": ([1 + (i * 37) % 60 for i in range(70)], 128),
     "odd": ([30 + i % 7 for i in range(33)], 65),
     "long": ([400] * 5, 64),
+    "wide": ([1 + (i * 29) % 79 for i in range(150)], 200),
     "tiny": ([4] * 3, 3),
 }
 
@@ -299,6 +300,17 @@ def test_threads_change_no_bit(size, depth, dtype):
         assert_same_bits(parameters, results[0][0], f"weights, {n_threads} threads")
         assert_same_bits(predicted, results[0][1], f"outputs, {n_threads} threads")
         assert history == results[0][2] and evaluated == results[0][3]
+
+
+@pytest.mark.parametrize("H", [16, 200])
+def test_threads_change_no_bit_of_an_evaluation(H, dtype):
+    """Sums over many rows, which a split by threads would add up in another order."""
+    for seed in range(6):
+        lengths = np.random.default_rng(seed).integers(1, 80, size=100 + 20 * seed).tolist()
+        layers = [rnn(H, "tanh", steps=True), rnn(H, "tanh", steps=True), Dense(4, activation="softmax")]
+        net, X, y = training(dtype, lengths=lengths, layers=layers, seed=seed)
+        found = [net.evaluate(X, y, n_threads=n_threads) for n_threads in (1, 2, 3, 4, 8)]
+        assert found == [found[0]] * 5
 
 
 USES_THREADS = """

@@ -31,8 +31,9 @@ template <> struct Constants<double> {
 template <class Real> ELMAN_INLINE Vec<Real> absolute(Vec<Real> x) { return bit_and_not(broadcast(Real(-0.0)), x); }
 template <class Real> ELMAN_INLINE Vec<Real> with_sign_of(Vec<Real> x, Vec<Real> sign) { return bit_or(x, bit_and(broadcast(Real(-0.0)), sign)); }
 
-// 1/k!
-constexpr double reciprocal_factorial(int k) { return k < 2 ? 1.0 : reciprocal_factorial(k - 1) / k; }
+// 1/k!, and 2/(2k + 1)
+constexpr double reciprocal_factorial[] = {1.0, 1.0, 1.0 / 2, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720, 1.0 / 5040, 1.0 / 40320, 1.0 / 362880, 1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800};
+constexpr double twice_reciprocal_odd[] = {2.0, 2.0 / 3, 2.0 / 5, 2.0 / 7, 2.0 / 9, 2.0 / 11, 2.0 / 13, 2.0 / 15, 2.0 / 17, 2.0 / 19, 2.0 / 21};
 
 // x = n ln 2 + r. Gives expm1(r) by its series, and n in the low bits of `power`.
 template <class Real> ELMAN_INLINE Vec<Real> reduced_expm1(Vec<Real> x, Vec<Real>& power) {
@@ -41,8 +42,8 @@ template <class Real> ELMAN_INLINE Vec<Real> reduced_expm1(Vec<Real> x, Vec<Real
   const Vec<Real> n = power - broadcast(K::rounding);
   Vec<Real> r = multiply_add(n, broadcast(-K::ln2_high), x);
   r = multiply_add(n, broadcast(-K::ln2_low), r);
-  Vec<Real> p = broadcast(Real(reciprocal_factorial(K::exp_terms)));
-  ELMAN_UNROLL for (int k = K::exp_terms - 1; k >= 2; --k) p = multiply_add(p, r, broadcast(Real(reciprocal_factorial(k))));
+  Vec<Real> p = broadcast(Real(reciprocal_factorial[K::exp_terms]));
+  ELMAN_UNROLL for (int k = K::exp_terms - 1; k >= 2; --k) p = multiply_add(p, r, broadcast(Real(reciprocal_factorial[k])));
   return multiply_add(r * r, p, r);
 }
 
@@ -96,8 +97,8 @@ template <class Real> ELMAN_INLINE Vec<Real> logarithm(Vec<Real> x) {
   n = if_greater(m, sqrt2, n + one, n);
   m = if_greater(m, sqrt2, m * half, m);
   const Vec<Real> f = m - one, s = f / (f + broadcast(Real(2))), u = s * s;
-  Vec<Real> p = broadcast(Real(2.0 / (2 * K::log_terms + 1)));
-  ELMAN_UNROLL for (int k = K::log_terms - 1; k >= 1; --k) p = multiply_add(p, u, broadcast(Real(2.0 / (2 * k + 1))));
+  Vec<Real> p = broadcast(Real(twice_reciprocal_odd[K::log_terms]));
+  ELMAN_UNROLL for (int k = K::log_terms - 1; k >= 1; --k) p = multiply_add(p, u, broadcast(Real(twice_reciprocal_odd[k])));
   // log m = 2 s + s u p = f - s (f - u p), which loses nothing where m is near 1
   const Vec<Real> tail = multiply_add(n, broadcast(K::ln2_low), (broadcast(Real(0)) - s) * (f - u * p));
   return multiply_add(n, broadcast(K::ln2_high), f + tail);

@@ -70,20 +70,18 @@ template <class Real> ELMAN_INLINE void store_lanes(Real* p, const Lanes<Real>& 
   }
 }
 
-template <class Real> ELMAN_INLINE Real sum_lanes(const Lanes<Real>& a) {
-  Real x[lanes<Real>];
-  ELMAN_UNROLL for (int i = 0; i < a.n; ++i) store(x + i * Vec<Real>::width, a.v[i]);
-  for (Index s = lanes<Real> / 2; s; s /= 2)
-    for (Index i = 0; i < s; ++i) x[i] += x[i + s];
-  return x[0];
+template <class Real> ELMAN_INLINE Real sum_lanes(Lanes<Real> a) {
+  ELMAN_UNROLL for (int s = a.n / 2; s; s /= 2) {
+    ELMAN_UNROLL for (int i = 0; i < s; ++i) a.v[i] = a.v[i] + a.v[i + s];
+  }
+  return sum(a.v[0]);
 }
 
-template <class Real> ELMAN_INLINE Real max_lanes(const Lanes<Real>& a) {
-  Real x[lanes<Real>];
-  ELMAN_UNROLL for (int i = 0; i < a.n; ++i) store(x + i * Vec<Real>::width, a.v[i]);
-  for (Index s = lanes<Real> / 2; s; s /= 2)
-    for (Index i = 0; i < s; ++i) x[i] = x[i] < x[i + s] ? x[i + s] : x[i];
-  return x[0];
+template <class Real> ELMAN_INLINE Real max_lanes(Lanes<Real> a) {
+  ELMAN_UNROLL for (int s = a.n / 2; s; s /= 2) {
+    ELMAN_UNROLL for (int i = 0; i < s; ++i) a.v[i] = maximum(a.v[i], a.v[i + s]);
+  }
+  return largest(a.v[0]);
 }
 
 }  // namespace

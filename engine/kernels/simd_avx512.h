@@ -47,6 +47,27 @@ ELMAN_INLINE F32 minimum(F32 a, F32 b) { return {_mm512_min_ps(a.v, b.v)}; }
 ELMAN_INLINE F64 minimum(F64 a, F64 b) { return {_mm512_min_pd(a.v, b.v)}; }
 ELMAN_INLINE F32 maximum(F32 a, F32 b) { return {_mm512_max_ps(a.v, b.v)}; }
 ELMAN_INLINE F64 maximum(F64 a, F64 b) { return {_mm512_max_pd(a.v, b.v)}; }
+// The sum and the largest of the lanes, the upper half onto the lower, and again.
+ELMAN_INLINE float sum(F32 a) {
+  const __m256 e = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
+  const __m128 q = _mm_add_ps(_mm256_castps256_ps128(e), _mm256_extractf128_ps(e, 1)), d = _mm_add_ps(q, _mm_movehl_ps(q, q));
+  return _mm_cvtss_f32(_mm_add_ss(d, _mm_shuffle_ps(d, d, 1)));
+}
+ELMAN_INLINE double sum(F64 a) {
+  const __m256d q = _mm256_add_pd(_mm512_castpd512_pd256(a.v), _mm512_extractf64x4_pd(a.v, 1));
+  const __m128d d = _mm_add_pd(_mm256_castpd256_pd128(q), _mm256_extractf128_pd(q, 1));
+  return _mm_cvtsd_f64(_mm_add_sd(d, _mm_unpackhi_pd(d, d)));
+}
+ELMAN_INLINE float largest(F32 a) {
+  const __m256 e = _mm256_max_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
+  const __m128 q = _mm_max_ps(_mm256_castps256_ps128(e), _mm256_extractf128_ps(e, 1)), d = _mm_max_ps(q, _mm_movehl_ps(q, q));
+  return _mm_cvtss_f32(_mm_max_ss(d, _mm_shuffle_ps(d, d, 1)));
+}
+ELMAN_INLINE double largest(F64 a) {
+  const __m256d q = _mm256_max_pd(_mm512_castpd512_pd256(a.v), _mm512_extractf64x4_pd(a.v, 1));
+  const __m128d d = _mm_max_pd(_mm256_castpd256_pd128(q), _mm256_extractf128_pd(q, 1));
+  return _mm_cvtsd_f64(_mm_max_sd(d, _mm_unpackhi_pd(d, d)));
+}
 ELMAN_INLINE F32 bit_and(F32 a, F32 b) { return {_mm512_and_ps(a.v, b.v)}; }
 ELMAN_INLINE F64 bit_and(F64 a, F64 b) { return {_mm512_and_pd(a.v, b.v)}; }
 ELMAN_INLINE F32 bit_or(F32 a, F32 b) { return {_mm512_or_ps(a.v, b.v)}; }

@@ -54,6 +54,17 @@ ELMAN_INLINE F32 minimum(F32 a, F32 b) { return {vminq_f32(a.v, b.v)}; }
 ELMAN_INLINE F64 minimum(F64 a, F64 b) { return {vminq_f64(a.v, b.v)}; }
 ELMAN_INLINE F32 maximum(F32 a, F32 b) { return {vmaxq_f32(a.v, b.v)}; }
 ELMAN_INLINE F64 maximum(F64 a, F64 b) { return {vmaxq_f64(a.v, b.v)}; }
+// The sum and the largest of the lanes, the upper half onto the lower, and again.
+ELMAN_INLINE float sum(F32 a) {
+  const float32x2_t d = vadd_f32(vget_low_f32(a.v), vget_high_f32(a.v));
+  return vget_lane_f32(vadd_f32(d, vdup_lane_f32(d, 1)), 0);
+}
+ELMAN_INLINE double sum(F64 a) { return vget_lane_f64(vadd_f64(vget_low_f64(a.v), vget_high_f64(a.v)), 0); }
+ELMAN_INLINE float largest(F32 a) {
+  const float32x2_t d = vmax_f32(vget_low_f32(a.v), vget_high_f32(a.v));
+  return vget_lane_f32(vmax_f32(d, vdup_lane_f32(d, 1)), 0);
+}
+ELMAN_INLINE double largest(F64 a) { return vget_lane_f64(vmax_f64(vget_low_f64(a.v), vget_high_f64(a.v)), 0); }
 ELMAN_INLINE F32 bit_and(F32 a, F32 b) { return {vreinterpretq_f32_u32(vandq_u32(vreinterpretq_u32_f32(a.v), vreinterpretq_u32_f32(b.v)))}; }
 ELMAN_INLINE F64 bit_and(F64 a, F64 b) { return {vreinterpretq_f64_u64(vandq_u64(vreinterpretq_u64_f64(a.v), vreinterpretq_u64_f64(b.v)))}; }
 ELMAN_INLINE F32 bit_or(F32 a, F32 b) { return {vreinterpretq_f32_u32(vorrq_u32(vreinterpretq_u32_f32(a.v), vreinterpretq_u32_f32(b.v)))}; }

@@ -38,6 +38,9 @@ ELMAN_INLINE F64 square_root(F64 a) { return {__builtin_sqrt(a.v)}; }
 // NaN in b comes through.
 template <class Real> ELMAN_INLINE Vec<Real> minimum(Vec<Real> a, Vec<Real> b) { return {a.v < b.v ? a.v : b.v}; }
 template <class Real> ELMAN_INLINE Vec<Real> maximum(Vec<Real> a, Vec<Real> b) { return {a.v > b.v ? a.v : b.v}; }
+// The sum and the largest of the lanes, the upper half onto the lower, and again.
+template <class Real> ELMAN_INLINE Real sum(Vec<Real> a) { return a.v; }
+template <class Real> ELMAN_INLINE Real largest(Vec<Real> a) { return a.v; }
 template <class Real> ELMAN_INLINE Vec<Real> bit_and(Vec<Real> a, Vec<Real> b) { return from_bits(bits_of(a.v) & bits_of(b.v)); }
 template <class Real> ELMAN_INLINE Vec<Real> bit_or(Vec<Real> a, Vec<Real> b) { return from_bits(bits_of(a.v) | bits_of(b.v)); }
 // a without the bits of mask

@@ -51,6 +51,23 @@ ELMAN_INLINE F32 minimum(F32 a, F32 b) { return {_mm_min_ps(a.v, b.v)}; }
 ELMAN_INLINE F64 minimum(F64 a, F64 b) { return {_mm_min_pd(a.v, b.v)}; }
 ELMAN_INLINE F32 maximum(F32 a, F32 b) { return {_mm_max_ps(a.v, b.v)}; }
 ELMAN_INLINE F64 maximum(F64 a, F64 b) { return {_mm_max_pd(a.v, b.v)}; }
+// The sum and the largest of the lanes, the upper half onto the lower, and again.
+ELMAN_INLINE float sum(F32 a) {
+  const __m128 d = _mm_add_ps(a.v, _mm_movehl_ps(a.v, a.v));
+  return _mm_cvtss_f32(_mm_add_ss(d, _mm_shuffle_ps(d, d, 1)));
+}
+ELMAN_INLINE double sum(F64 a) {
+  const __m128d d = a.v;
+  return _mm_cvtsd_f64(_mm_add_sd(d, _mm_unpackhi_pd(d, d)));
+}
+ELMAN_INLINE float largest(F32 a) {
+  const __m128 d = _mm_max_ps(a.v, _mm_movehl_ps(a.v, a.v));
+  return _mm_cvtss_f32(_mm_max_ss(d, _mm_shuffle_ps(d, d, 1)));
+}
+ELMAN_INLINE double largest(F64 a) {
+  const __m128d d = a.v;
+  return _mm_cvtsd_f64(_mm_max_sd(d, _mm_unpackhi_pd(d, d)));
+}
 ELMAN_INLINE F32 bit_and(F32 a, F32 b) { return {_mm_and_ps(a.v, b.v)}; }
 ELMAN_INLINE F64 bit_and(F64 a, F64 b) { return {_mm_and_pd(a.v, b.v)}; }
 ELMAN_INLINE F32 bit_or(F32 a, F32 b) { return {_mm_or_ps(a.v, b.v)}; }

@@ -18,14 +18,14 @@ def describe(value: object) -> str:
     >>> describe("3")
     "'3' (a str)"
     """
-    text = repr(value)
+    text = " ".join(repr(value).split())
     if len(text) > 60:
         text = text[:57] + "..."
     return f"{text} (a {type(value).__name__})"
 
 
-def integer(name: str, value: Any, minimum: int = 0) -> int:
-    """Return ``value`` as an int of at least ``minimum``.
+def integer(name: str, value: Any, minimum: int = 0, maximum: float = 2**63 - 1) -> int:
+    """Return ``value`` as an int from ``minimum`` to ``maximum`` (by default, what the engine can count).
 
     >>> integer("units", 0, 1)
     Traceback (most recent call last):
@@ -38,6 +38,8 @@ def integer(name: str, value: Any, minimum: int = 0) -> int:
         value = int(value)
     if value < minimum:
         raise ValueError(f"{name} is {value}, expected an integer of at least {minimum}")
+    if value > maximum:
+        raise ValueError(f"{name} is {describe(value)}, expected an integer of at most {maximum}")
     return int(value)
 
 

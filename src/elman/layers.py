@@ -15,6 +15,7 @@ from elman.arguments import choice, describe, flag, integer
 
 RECURRENT_ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity")
 DENSE_ACTIVATIONS = ("identity", "softmax", "sigmoid", "tanh", "relu")
+MOST_UNITS = 2**20  # as the engine's
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ class SimpleRNN:
     def __post_init__(self) -> None:
         _normalise(
             self,
-            units=integer("units", self.units, 1),
+            units=integer("units", self.units, 1, MOST_UNITS),
             activation=choice("activation", self.activation, RECURRENT_ACTIVATIONS),
             use_bias=flag("use_bias", self.use_bias),
             return_sequences=flag("return_sequences", self.return_sequences),
@@ -109,7 +110,7 @@ class Dense:
     def __post_init__(self) -> None:
         _normalise(
             self,
-            units=integer("units", self.units, 1),
+            units=integer("units", self.units, 1, MOST_UNITS),
             activation=choice("activation", self.activation, DENSE_ACTIVATIONS),
             use_bias=flag("use_bias", self.use_bias),
             kernel_initializer=_initializer("kernel_initializer", self.kernel_initializer),

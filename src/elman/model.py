@@ -10,7 +10,7 @@ import math
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from threading import get_ident
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +21,8 @@ from elman.history import History
 from elman.layers import RECURRENT, Layer, check_stack
 from elman.optimisers import Optimiser
 from elman.sequences import Array, Batch, Offsets, as_batch
+
+_MOST_INPUTS = 2**31 - 1  # times the most units, far from the end of the engine's 64-bit sizes
 
 
 class Weights(Mapping[str, Array]):
@@ -53,7 +55,9 @@ class Weights(Mapping[str, Array]):
     def __len__(self) -> int:
         return len(self._views)
 
-    def __setitem__(self, name: str, value: object) -> NoReturn:
+    def __setitem__(self, name: str, value: object) -> None:
+        if value is self[name]:  # the end of weights[name] *= 2, already written into the view
+            return
         raise TypeError(f"weights cannot be replaced, only written into: weights[{name!r}][...] = values")
 
     def __repr__(self) -> str:
@@ -78,9 +82,9 @@ class Model:
 
     def __init__(self, layers: Any, input_size: Any, dtype: Any, seed: Any) -> None:
         self.layers: tuple[Layer, ...] = check_stack(layers)
-        self.input_size = integer("input_size", input_size, 1)
+        self.input_size = integer("input_size", input_size, 1, _MOST_INPUTS)
         self.dtype: np.dtype[Any] = real_dtype(dtype)
-        self.seed = _fresh_seed() if seed is None else integer("seed", seed)
+        self.seed = _fresh_seed() if seed is None else integer("seed", seed, maximum=math.inf)
         self.key = initializers.shuffle_key(self.seed)
         self.native = _engine.build(self.layers, self.input_size, self.dtype)
         self.table = self.native.table

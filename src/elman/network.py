@@ -16,6 +16,8 @@ from elman.model import Callback, Model, Weights
 from elman.recording import Tape
 from elman.sequences import Array
 
+_MOST_ROWS = 2**24  # of one stream, as the engine's
+
 
 class Network:
     """A recurrent network: layers over sequences of ``input_size`` features, trained by the native engine.
@@ -106,7 +108,9 @@ class Network:
         return self.model.parameters
 
     @parameters.setter
-    def parameters(self, _: object) -> None:
+    def parameters(self, value: object) -> None:
+        if value is self.parameters:  # the end of net.parameters *= 2, already written into the view
+            return
         raise AttributeError(
             "net.parameters cannot be replaced, only written into: net.parameters[:] = values"
         )
@@ -410,7 +414,7 @@ class Network:
         >>> Network([SimpleRNN(4)], input_size=2, seed=0).stream().step(np.zeros(2)).shape
         (4,)
         """
-        return self.model.native.stream(0 if rows is None else integer("rows", rows, 1))
+        return self.model.native.stream(0 if rows is None else integer("rows", rows, 1, _MOST_ROWS))
 
     # keeping
 

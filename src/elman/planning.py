@@ -15,6 +15,9 @@ from elman.sequences import Batch
 from elman.targets import as_answers, as_weights
 
 
+_MOST_THREADS = 2**31 - 1  # a C int
+
+
 @dataclass(frozen=True)
 class Labelled:
     """Sequences, answers and weights, checked, as the engine reads them."""
@@ -104,7 +107,7 @@ def plan(
 
 def threads(n_threads: Any) -> int:
     """Return the number of threads that an argument means."""
-    return _engine.threads(None if n_threads is None else integer("n_threads", n_threads, 1))
+    return _engine.threads(None if n_threads is None else integer("n_threads", n_threads, 1, _MOST_THREADS))
 
 
 def _validation(model: Model, given: Any, loss: str) -> Labelled | None:

@@ -10,6 +10,7 @@ import json
 import os
 import re
 from pathlib import Path
+from threading import get_ident
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ def write(path: str | os.PathLike[str], spec: dict[str, Any], arrays: dict[str, 
     digest = hashlib.sha256(content).hexdigest().encode()
     place = _find(content)
     content = content[: place[0]] + digest + content[place[1] :]
-    partial = Path(f"{os.fspath(path)}.{os.getpid()}.partial")
+    partial = Path(f"{os.fspath(path)}.{os.getpid()}.{get_ident()}.partial")
     try:
         partial.write_bytes(content)
         partial.replace(path)

@@ -6,6 +6,7 @@ Inside there is one form: values (N, F), the steps of all sequences one after th
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -76,6 +77,7 @@ class Sequences:
 
     def __getitem__(self, i: int) -> Array:
         n = len(self)
+        i = operator.index(i)
         if not -n <= i < n:
             raise IndexError(f"sequence {i} of {n}")
         i %= n
@@ -196,10 +198,11 @@ def _from_list(X: Any, features: int, dtype: np.dtype[Any], name: str, source: s
     for i, item in enumerate(X):
         array = item if type(item) is np.ndarray else _asarray(f"{name}[{i}]", item)
         if array.dtype not in _READABLE:
-            _check_dtype(f"{name}[{i}]", array)
+            _check_dtype(f"{name}[{i}]", array, hint="")
         if array.ndim != 2:
+            hint = f"; a univariate one is {name}[{i}][:, None]" if array.ndim == features == 1 else ""
             raise ValueError(
-                f"{name}[{i}] has shape {array.shape}, expected two dimensions (steps, features)"
+                f"{name}[{i}] has shape {array.shape}, expected two dimensions (steps, features){hint}"
             )
         if array.shape[1] != features:
             raise ValueError(
@@ -212,7 +215,8 @@ def _from_list(X: Any, features: int, dtype: np.dtype[Any], name: str, source: s
     with np.errstate(
         over="ignore", invalid="ignore"
     ):  # what overflows becomes infinite and is refused by its row
-        values = np.concatenate(items, dtype=dtype, casting="unsafe")
+        values = np.empty((int(offsets[-1]), features), dtype)  # C order, also for items in Fortran order
+        np.concatenate(items, out=values, casting="unsafe")
     return Batch(values, offsets, 0, True)
 
 
@@ -243,9 +247,12 @@ def _asarray(name: str, value: Any) -> Array:
     return array
 
 
-def _check_dtype(name: str, array: Array) -> None:
+def _check_dtype(
+    name: str, array: Array, hint: str = " (sequences of different lengths go into a list)"
+) -> None:
     if isinstance(array, np.ma.MaskedArray):
         raise TypeError(f"{name} is a masked array, expected a plain one (the mask would be lost)")
     if array.dtype.kind not in "fiub":
-        hint = " (sequences of different lengths go into a list)" if array.dtype.kind == "O" else ""
-        raise TypeError(f"{name} has dtype {array.dtype}, expected real numbers{hint}")
+        raise TypeError(
+            f"{name} has dtype {array.dtype}, expected real numbers{hint if array.dtype.kind == 'O' else ''}"
+        )

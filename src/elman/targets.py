@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from elman.arguments import describe
 from elman.sequences import Array, Batch, Sequences, _asarray
 
+_SMALLEST_WEIGHT = np.finfo(np.float64).tiny  # the engine takes denormal numbers for 0
 _SUM_TOLERANCE = 1e-4  # how far probabilities may be from a sum of 1
 
 
@@ -125,9 +126,6 @@ def _listed_rows(y: Any, lengths: NDArray[np.int64], name: str) -> Array:
             raise ValueError(
                 f"{name}[{i}] has shape {item.shape}, expected (T, ...) as {name}[0], {items[0].shape}"
             )
-    kinds = {item.dtype.kind in "iu" for item in items}
-    if len(kinds) > 1 and not shape:
-        raise TypeError(f"{name} mixes integers and other numbers, expected one kind")
     return np.concatenate(items)
 
 
@@ -140,6 +138,8 @@ def _same_lengths(came: NDArray[np.int64], expected: NDArray[np.int64], name: st
 
 def _numbers(name: str, y: Any) -> Array:
     array = _asarray(name, y)
+    if array.dtype.kind == "O" and array.ndim == 0:
+        raise TypeError(f"{name} is {describe(y)}, expected an array or a list of numbers")
     if array.dtype.kind in "USO":
         raise TypeError(
             f"{name} has dtype {array.dtype}, expected numbers (other labels belong to the estimators)"
@@ -228,6 +228,9 @@ def as_weights(sample_weight: Any, n: int, name: str = "sample_weight") -> NDArr
     if bad.any():
         i = int(np.argmax(bad))
         raise ValueError(f"{name}[{i}] is {weights[i]}, expected a finite number of at least 0")
-    if not weights.any():
+    if not (weights >= _SMALLEST_WEIGHT).any():
         raise ValueError(f"{name} is 0 everywhere, expected at least one weight above 0")
+    with np.errstate(over="ignore"):
+        if weights.sum() == np.inf:
+            raise ValueError(f"{name} has an infinite sum, expected weights with a finite one")
     return weights

@@ -212,13 +212,13 @@ class _Run:
     def _record(self, sums: Float64, recorded: int, finished: int) -> int:
         """Write the newly finished epochs of a schedule down; how many are written."""
         if finished > recorded:
+            self.model.epoch += finished - recorded  # first: an interrupt may end the validation
             validation = None
             if self.plan.validation is not None:
                 validation = _sums(
                     self.model, self.plan.validation, self.plan.loss, None, self.plan.n_threads
                 )
             self.history.append(sums[recorded:finished], validation)
-            self.model.epoch += finished - recorded
             self.done += finished - recorded
         return finished
 
