@@ -54,24 +54,27 @@ template <class Real> void Data::copy(Index first, Index count, Real* out, Index
 template void Data::copy(Index, Index, float*, Index) const;
 template void Data::copy(Index, Index, double*, Index) const;
 
-Index Data::first_bad(bool float32) const {
+namespace {
+
+template <class T> inline bool is_bad(T x, double largest) { return !(x <= static_cast<T>(largest) && x >= static_cast<T>(-largest)); }
+inline bool is_bad(Half x, double) { return (x.bits & 0x7c00u) == 0x7c00u; }
+
+}  // namespace
+
+Index Data::first_bad(bool float32, const std::function<bool()>& stop) const {
   if (dtype > Dtype::f64) return -1;   // whole numbers are finite in float32 too
-  const double largest = float32 ? double(std::numeric_limits<float>::max()) : std::numeric_limits<double>::max();
+  const double largest = float32 || dtype == Dtype::f32 ? double(std::numeric_limits<float>::max()) : std::numeric_limits<double>::max();
   return typed(dtype, values, [&](auto p) -> Index {
-    constexpr Index block = 1024;
+    constexpr Index block = 1024, between_looks = 1 << 22;
     const Index total = N * F;
     for (Index i = 0; i < total; i += block) {
+      if (i % between_looks == 0 && i && stop()) return -1;
       const Index end = i + block < total ? i + block : total;
       int bad = 0;
-      for (Index j = i; j < end; ++j) {
-        const double x = double(value_of(p[j]));
-        bad |= !(x <= largest && x >= -largest);
-      }
+      for (Index j = i; j < end; ++j) bad |= is_bad(p[j], largest);
       if (bad)
-        for (Index j = i; j < end; ++j) {
-          const double x = double(value_of(p[j]));
-          if (!(x <= largest && x >= -largest)) return j / F;
-        }
+        for (Index j = i; j < end; ++j)
+          if (is_bad(p[j], largest)) return j / F;
     }
     return -1;
   });

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 
 #include "kernels/table.h"
 
@@ -21,8 +22,8 @@ struct Data {
 
   // Steps first .. first + count of the flat buffer to out, rows `stride` apart.
   template <class Real> void copy(Index first, Index count, Real* out, Index stride) const;
-  // First step that holds NaN, infinity or (float32) what overflows; -1 none.
-  Index first_bad(bool float32) const;
+  // First step that holds NaN, infinity or (float32) what overflows; -1 none. `stop` is asked now and then; true: gives up.
+  Index first_bad(bool float32, const std::function<bool()>& stop) const;
 };
 
 // One answer a row: a class or -1; or C numbers, NaN where there is none.

@@ -80,4 +80,21 @@ class FlushDenormals {
   FlushDenormals& operator=(const FlushDenormals&) = delete;
 };
 
+// Denormal numbers count again while this lives: for what the caller's own code does in the middle of a native call.
+class AllowDenormals {
+ public:
+#if defined(__SSE2__) || defined(_M_X64)
+  AllowDenormals() : saved_(_mm_getcsr()) { _mm_setcsr(saved_ & ~0x8040u); }
+  ~AllowDenormals() { _mm_setcsr(saved_); }
+
+ private:
+  unsigned saved_;
+#else
+  AllowDenormals() {}
+#endif
+ public:
+  AllowDenormals(const AllowDenormals&) = delete;
+  AllowDenormals& operator=(const AllowDenormals&) = delete;
+};
+
 }  // namespace elman

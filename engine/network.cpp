@@ -20,6 +20,10 @@ template <class Real> Index padded(Index columns) {
   return ld;
 }
 
+// Rows of one step between two looks at the interrupt, a multiple of every tile's: some ten milliseconds of work; and steps of so many rows.
+Index rows_at_once(const Operation& op) { return std::max<Index>(48, 200'000'000 / (op.out * (op.in + op.out)) / 48 * 48); }
+Index steps_at_once(const Operation& op, Index rows) { return std::max<Index>(1, rows_at_once(op) / std::max<Index>(rows, 1)); }
+
 }  // namespace
 
 bool Interrupt::check() {
@@ -174,15 +178,14 @@ template <class Real> typename Pass<Real>::Input Pass<Real>::input_of(std::size_
   return {outputs(op - 1), ld_[op - 1]};
 }
 
-template <class Real> template <class F> void Pass<Real>::over_blocks(bool steps, Index b0, Index b1, F f) const {
-  if (steps && b0 == 0 && b1 >= chunk_->B) f(Index(0), chunk_->N);
-  else over_rows(steps, b0, b1, [&](Index row, Index, Index n, Index) { f(row, n); });
+template <class Real> template <class F> void Pass<Real>::over_blocks(bool steps, Index most, Index b0, Index b1, F f) const {
+  const auto pieces = [&](Index row, Index n) {
+    for (Index r = 0; r < n; r += most) f(row + r, std::min(most, n - r));
+  };
+  if (steps && b0 == 0 && b1 >= chunk_->B) pieces(0, chunk_->N);
+  else over_rows(steps, b0, b1, [&](Index row, Index, Index n, Index) { pieces(row, n); });
 }
 
-// Steps between two looks at the interrupt: some ten milliseconds of work.
-template <class Real> Index Pass<Real>::steps_at_once(const Operation& op, Index rows) const {
-  return std::max<Index>(1, 200'000'000 / (std::max<Index>(rows, 1) * op.out * (op.in + op.out)));
-}
 
 template <class Real> bool Pass<Real>::forward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt) {
   const Chunk& c = *chunk_;
@@ -200,17 +203,18 @@ template <class Real> bool Pass<Real>::forward(const Weights<Real>& weights, Ind
       Real* states = value_[i].data();
       std::copy_n(carry_[i].data() + b0 * ld_[i], (b1 - b0) * ld_[i], states + b0 * ld_[i]);
       const RecurrentForward<Real> args{in.data, in.ld, op.in, weights.kernel[i], weights.recurrent[i], weights.bias(op), states, ld_[i], op.out, op.activation};
-      const Index block = steps_at_once(op, b1 - b0);
-      for (Index t = 0; t < c.T; t += block) {
-        if (interrupt && t && interrupt->check()) return false;
-        kernels_.recurrent_forward(args, steps, t, std::min(c.T, t + block), b0, b1);
-      }
+      const Index most = rows_at_once(op), block = steps_at_once(op, b1 - b0);
+      for (Index r = b0; r < b1; r += most)
+        for (Index t = 0; t < c.T; t += block) {
+          if (interrupt && (t || r > b0) && interrupt->check()) return false;
+          kernels_.recurrent_forward(args, steps, t, std::min(c.T, t + block), r, std::min(b1, r + most));
+        }
       continue;
     }
     const bool to_loss = fused_ && i + 1 == spec_.operations.size();
     Real* y = to_loss ? cotangent_[i].data() : value_[i].data();
     bool go_on = true;
-    over_blocks(op.steps_in, b0, b1, [&](Index row, Index n) {
+    over_blocks(op.steps_in, rows_at_once(op), b0, b1, [&](Index row, Index n) {
       if (!go_on || (interrupt && row && interrupt->check())) {
         go_on = false;
         return;
@@ -287,6 +291,16 @@ template <class Real> void Pass<Real>::end_rows(Index b0, Index b1) {
   }
 }
 
+template <class Real> void Pass<Real>::store_rows(const std::vector<Real*>& out) const {
+  std::size_t recurrent = 0;
+  for (std::size_t i = 0; i < spec_.operations.size() && !out.empty(); ++i) {
+    const Index H = spec_.operations[i].out;
+    if (spec_.operations[i].type != Type::recurrent) continue;
+    for (Index b = 0; b < batch_->size(); ++b) std::copy_n(carry_[i].data() + b * ld_[i], H, out[recurrent] + batch_->row[static_cast<std::size_t>(b)] * H);
+    ++recurrent;
+  }
+}
+
 template <class Real> bool Pass<Real>::backward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt) {
   const Chunk& c = *chunk_;
   const Steps steps = c.steps();
@@ -302,13 +316,14 @@ template <class Real> bool Pass<Real>::backward(const Weights<Real>& weights, In
     if (op.type == Type::recurrent) {
       const bool every_step = i + 1 == spec_.operations.size() || !(spec_.operations[i + 1].type == Type::pool && spec_.operations[i + 1].pool == Pool::last);
       const RecurrentBackward<Real> args{weights.recurrent_transposed[i], value_[i].data(), ld_[i], op.out, d, ld_[i], every_step, op.activation};
-      const Index block = steps_at_once(op, b1 - b0);
-      for (Index t = c.T; t > 0; t -= block) {
-        if (interrupt && interrupt->check()) return false;
-        kernels_.recurrent_backward(args, steps, std::max<Index>(0, t - block), t, b0, b1);
-      }
+      const Index most = rows_at_once(op), block = steps_at_once(op, b1 - b0);
+      for (Index r = b0; r < b1; r += most)
+        for (Index t = c.T; t > 0; t -= block) {
+          if (interrupt && interrupt->check()) return false;
+          kernels_.recurrent_backward(args, steps, std::max<Index>(0, t - block), t, r, std::min(b1, r + most));
+        }
     } else if (op.activation != Activation::identity && !(fused_ && i + 1 == spec_.operations.size())) {
-      over_blocks(op.steps_in, b0, b1, [&](Index row, Index n) {
+      over_blocks(op.steps_in, rows_at_once(op), b0, b1, [&](Index row, Index n) {
         kernels_.activate_backward(op.activation, value_[i].data() + row * ld_[i], ld_[i], d + row * ld_[i], ld_[i], n, op.out);
       });
     }
@@ -316,7 +331,7 @@ template <class Real> bool Pass<Real>::backward(const Weights<Real>& weights, In
     Real* below = i ? cotangent_[i - 1].data() : input_cotangent_.data();
     const Index ldb = i ? ld_[i - 1] : input_ld_;
     bool go_on = true;
-    over_blocks(op.steps_in, b0, b1, [&](Index row, Index n) {
+    over_blocks(op.steps_in, rows_at_once(op), b0, b1, [&](Index row, Index n) {
       if (!go_on || (interrupt && row && interrupt->check())) {
         go_on = false;
         return;
@@ -356,9 +371,16 @@ template <class Real> bool Pass<Real>::weight_gradients(Real* gradient, int part
         const Segment& last = segments[n - 1];
         whole = {segments[0].d, segments[0].d, last.d + last.count - segments[0].d};   // a block's own rows follow one another
       }
-      if (r1 > r0) kernels_.weight_gradient({value_[i].data(), ld_[i], op.out, d, ld_[i], op.out, segments, n, gradient + op.recurrent}, r0, r1);
       const Segment* own = op.steps_in ? &whole : segments;
-      if (k1 > k0) kernels_.weight_gradient({in.data, in.ld, op.in, d, ld_[i], op.out, own, 1, gradient + op.kernel}, k0, k1);
+      const Index most = std::max(group, 200'000'000 / (std::max<Index>(own->count, 1) * op.out) / group * group);
+      for (Index k = r0; k < r1; k += most) {
+        if (k > r0 && interrupt && interrupt->check()) return false;
+        kernels_.weight_gradient({value_[i].data(), ld_[i], op.out, d, ld_[i], op.out, segments, n, gradient + op.recurrent}, k, std::min(r1, k + most));
+      }
+      for (Index k = k0; k < k1; k += most) {
+        if (k > k0 && interrupt && interrupt->check()) return false;
+        kernels_.weight_gradient({in.data, in.ld, op.in, d, ld_[i], op.out, own, 1, gradient + op.kernel}, k, std::min(k1, k + most));
+      }
       if (part == 0 && op.bias >= 0) kernels_.bias_gradient({nullptr, 0, 0, d, ld_[i], op.out, own, 1, gradient + op.bias});
     }
   }

@@ -63,6 +63,7 @@ template <class Real> class Pass {
   void begin_rows(const std::vector<const Real*>& initial, Index b0, Index b1);   // [n, H] by sequence, or empty: zeros; once a batch
   bool forward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt);
   void end_rows(Index b0, Index b1);                                              // keeps the last states for the next chunk
+  void store_rows(const std::vector<Real*>& out) const;                           // those states by sequence, [n, H] a recurrent layer; or empty
   bool backward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt);
   // The part `part` of `parts` of every weight gradient, added to gradient [P].
   bool weight_gradients(Real* gradient, int part, int parts, Interrupt* interrupt);
@@ -71,7 +72,6 @@ template <class Real> class Pass {
   Real* outputs(std::size_t op) { return value_[op].data() + (spec_.operations[op].type == Operation::Type::recurrent ? chunk_->B * ld_[op] : 0); }
   Real* cotangents(std::size_t op) { return cotangent_[op].data(); }
   Real* input_cotangents() { return input_cotangent_.data(); }
-  Real* final_state(std::size_t op) { return carry_[op].data(); }        // [B, H] after end_rows
   Index ld(std::size_t op) const { return ld_[op]; }
   Index input_ld() const { return input_ld_; }
   // Calls f(first row of op-sized buffers, first batch row, rows, step) for the rows b0 .. b1 of something per step or per sequence.
@@ -91,10 +91,9 @@ template <class Real> class Pass {
  private:
   struct Input { const Real* data; Index ld; };
   Input input_of(std::size_t op);
-  template <class F> void over_blocks(bool steps, Index b0, Index b1, F f) const;   // f(first row, rows), in as few pieces as may be
+  template <class F> void over_blocks(bool steps, Index most, Index b0, Index b1, F f) const;   // f(first row, rows), at most `most` rows at once
   void pool_forward(std::size_t op, Index b0, Index b1);
   void pool_backward(std::size_t op, Index b0, Index b1);
-  Index steps_at_once(const Operation& op, Index rows) const;
 
   const Spec& spec_;
   const KernelTable<Real>& kernels_;

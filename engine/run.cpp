@@ -46,6 +46,11 @@ template <class Real> bool run_forward(const Network<Real>& network, const Data&
   const std::vector<const Real*> initial(wanted.carry.begin(), wanted.carry.end());
   const bool loss_fused = wanted.answers && fused(spec, wanted.loss);
   std::vector<double> sums(wanted.answers ? static_cast<std::size_t>(5 * data.n) : 0, 0.0);
+  // The states after the call: the caller's are overwritten only when all went well.
+  std::vector<Buffer<Real>> held;
+  std::vector<Real*> after;
+  if (!wanted.carry.empty())
+    for (const Index H : spec.state_sizes) after.push_back(held.emplace_back(data.n * H).data());
   std::atomic<Index> next{0};
   std::atomic<bool> whole{true};
   Interrupt* look = work < 2'000'000 ? nullptr : &interrupt;
@@ -83,18 +88,13 @@ template <class Real> bool run_forward(const Network<Real>& network, const Data&
           for (Index b = 0; b < chunk.B; ++b) std::copy_n(rows.sums.data() + 5 * b, 5, row_sums(b));
         }
       }
-      std::size_t recurrent = 0;
-      if (!wanted.carry.empty())
-        for (std::size_t i = 0; i < spec.operations.size(); ++i) {
-          if (spec.operations[i].type != Type::recurrent) continue;
-          const Index H = spec.operations[i].out;
-          for (Index b = 0; b < count; ++b) std::copy_n(pass.final_state(i) + b * pass.ld(i), H, wanted.carry[recurrent] + batch.row[static_cast<std::size_t>(b)] * H);
-          ++recurrent;
-        }
+      pass.store_rows(after);
     }
-  });
+  }, look);
   for (std::size_t i = 0; i < sums.size(); ++i) wanted.sums.v[i % 5] += sums[i];
-  return whole.load();
+  if (!whole.load()) return false;
+  for (std::size_t i = 0; i < after.size(); ++i) std::copy_n(after[i], data.n * spec.state_sizes[i], wanted.carry[i]);
+  return true;
 }
 
 template <class Real>
@@ -131,7 +131,7 @@ template <class Real> bool Tape<Real>::record(const Data& data, Interrupt& inter
     if (b1 <= b0) return;
     pass_.gather(data, b0, b1);
     if (!pass_.forward(weights_, b0, b1, &interrupt)) whole.store(false);
-  });
+  }, &interrupt);
   return whole.load();
 }
 
@@ -143,6 +143,7 @@ template <class Real> void Tape<Real>::outputs(Real* out) {
 template <class Real> void Tape<Real>::states(const std::vector<Real*>& out) { give_states(pass_, spec, batch_, chunk_, out); }
 
 template <class Real> bool Tape<Real>::backward(const Real* d_outputs, Real* d_parameters, Real* d_inputs, Interrupt& interrupt, int n_threads) {
+  const std::lock_guard<std::mutex> alone(mutex_);
   const FlushDenormals mode;
   const std::size_t last = spec.operations.size() - 1;
   const Index C = spec.output_size;
@@ -165,12 +166,12 @@ template <class Real> bool Tape<Real>::backward(const Real* d_outputs, Real* d_p
       for (Index r = 0; r < count; ++r)
         std::copy_n(pass_.input_cotangents() + (row + r) * pass_.input_ld(), spec.input_size, d_inputs + (batch_.start[static_cast<std::size_t>(b + r)] + t) * spec.input_size);
     });
-  });
+  }, &interrupt);
   if (!whole.load()) return false;
   std::fill_n(d_parameters, spec.parameter_count, Real(0));
   parallel(threads, [&](int part) {
     if (!pass_.weight_gradients(d_parameters, part, threads, &interrupt)) whole.store(false);
-  });
+  }, &interrupt);
   return whole.load();
 }
 

@@ -1,6 +1,8 @@
 // Whole calls without training: predict, states, evaluate, loss and gradient, and the tape of a recorded forward pass.
 #pragma once
 
+#include <mutex>
+
 #include "train.h"
 
 namespace elman {
@@ -41,6 +43,7 @@ template <class Real> class Tape {
   Chunk chunk_;
   Weights<Real> weights_;
   Pass<Real> pass_;
+  std::mutex mutex_;          // a backward pass writes the buffers of the tape
 };
 
 }  // namespace elman

@@ -10,7 +10,10 @@ Spec::Spec(Index inputs, std::vector<Layer> given) : input_size(inputs), layers(
   bool steps = true;
   const auto add = [&](std::size_t layer, const char* name, std::vector<Index> shape, bool decays) {
     Index size = 1;
-    for (const Index n : shape) size *= n;
+    for (const Index n : shape) {
+      if (n > (Index(1) << 40) / size) throw std::invalid_argument("the network is too large");
+      size *= n;
+    }
     parameters.push_back({std::to_string(layer) + "." + name, parameter_count, std::move(shape), decays});
     parameter_count += size;
     if (parameter_count > (Index(1) << 40)) throw std::invalid_argument("the network is too large");
@@ -22,7 +25,7 @@ Spec::Spec(Index inputs, std::vector<Layer> given) : input_size(inputs), layers(
     op.in = width;
     op.steps_in = op.steps_out = steps;
     if (layer.kind == Kind::mean_pool || layer.kind == Kind::max_pool) {
-      if (!steps) throw std::invalid_argument("a pool needs a time axis");
+      if (!steps || operations.empty()) throw std::invalid_argument("a pool needs a layer with a time axis below it");
       op.type = Operation::Type::pool;
       op.pool = layer.kind == Kind::mean_pool ? Pool::mean : Pool::max;
       op.out = width;

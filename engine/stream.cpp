@@ -14,7 +14,7 @@ Stream<Real>::Stream(const Network<Real>& network, Index n) : rows(n), network_(
     part.value.zeros((op.type == Type::recurrent ? 2 : 1) * rows * part.ld);
     if (op.type == Type::pool && op.pool != Pool::last) {
       part.total.zeros(rows * part.ld);
-      part.count.assign(static_cast<std::size_t>(rows), Real(0));
+      part.count.assign(static_cast<std::size_t>(rows), 0);
     }
     if (op.type == Type::recurrent || !part.count.empty()) kept_.push_back(parts_.size());
     parts_.push_back(std::move(part));
@@ -43,11 +43,11 @@ template <class Real> void Stream<Real>::step(const Real* x, Real* y) {
     } else {
       for (Index b = 0; b < rows; ++b) {
         Real* total = part.total.data() + b * part.ld;
-        Real& count = part.count[static_cast<std::size_t>(b)];
+        Index& count = part.count[static_cast<std::size_t>(b)];
         if (count == 0) std::copy_n(in + b * ldi, op.out, total);
         else kernels_.pool_add(op.pool, total, part.ld, in + b * ldi, ldi, 1, op.out);
         count += 1;
-        if (op.pool == Pool::mean) kernels_.divide(out + b * part.ld, total, count, op.out);
+        if (op.pool == Pool::mean) kernels_.divide(out + b * part.ld, total, static_cast<Real>(count), op.out);
         else std::copy_n(total, op.out, out + b * part.ld);
       }
     }
@@ -60,7 +60,7 @@ template <class Real> void Stream<Real>::step(const Real* x, Real* y) {
 template <class Real> void Stream<Real>::reset() {
   for (Part& part : parts_) {
     part.value.zeros((part.op.type == Type::recurrent ? 2 : 1) * rows * part.ld);
-    std::fill(part.count.begin(), part.count.end(), Real(0));
+    std::fill(part.count.begin(), part.count.end(), 0);
   }
 }
 
@@ -70,6 +70,8 @@ template <class Real> std::vector<Index> Stream<Real>::state_sizes() const {
   return sizes;
 }
 
+template <class Real> bool Stream<Real>::counts_steps(std::size_t entry) const { return parts_[kept_[entry]].op.type == Type::pool; }
+
 template <class Real> void Stream<Real>::get_state(std::size_t entry, Real* out) const {
   const Part& part = parts_[kept_[entry]];
   const bool pool = part.op.type == Type::pool;
@@ -78,7 +80,7 @@ template <class Real> void Stream<Real>::get_state(std::size_t entry, Real* out)
     const bool none = pool && part.count[static_cast<std::size_t>(b)] == 0;
     if (none) std::fill_n(out, H, Real(0));
     else std::copy_n((pool ? part.total : part.value).data() + b * part.ld, H, out);
-    if (pool) out[H] = part.count[static_cast<std::size_t>(b)];
+    if (pool) out[H] = static_cast<Real>(part.count[static_cast<std::size_t>(b)]);
   }
 }
 
@@ -88,7 +90,7 @@ template <class Real> void Stream<Real>::set_state(std::size_t entry, const Real
   const Index H = part.op.out, width = H + (pool ? 1 : 0);
   for (Index b = 0; b < rows; ++b, state += width) {
     std::copy_n(state, H, (pool ? part.total : part.value).data() + b * part.ld);
-    if (pool) part.count[static_cast<std::size_t>(b)] = state[H];
+    if (pool) part.count[static_cast<std::size_t>(b)] = static_cast<Index>(state[H]);
   }
 }
 

@@ -17,6 +17,7 @@ template <class Real> class Stream {
 
   // One entry a recurrent layer, [rows, H], or pool of a layer of its own, [rows, H + 1]: running sum or maximum, then the number of steps.
   std::vector<Index> state_sizes() const;
+  bool counts_steps(std::size_t entry) const;   // is it a pool's, whose last column is a whole number?
   void get_state(std::size_t entry, Real* out) const;
   void set_state(std::size_t entry, const Real* state);
 
@@ -29,7 +30,7 @@ template <class Real> class Stream {
     Index ld;
     Buffer<Real> value;        // recurrent: [rows] state before, [rows] state after; others [rows]
     Buffer<Real> total;        // pools that keep something: [rows]
-    std::vector<Real> count;   // [rows]
+    std::vector<Index> count;  // [rows] steps in it
   };
   const Network<Real>& network_;
   const KernelTable<Real>& kernels_;

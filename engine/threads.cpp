@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -45,10 +46,14 @@ class Team {
   static constexpr int most_threads = 256, most_parts = 0xffff;   // a ticket has 16 bits for parts
   std::mutex in_use;
 
-  void run(int n, Part part, void* work) {
+  void run(int n, Part part, void* work, Idle idle, void* context) {
     while (static_cast<int>(workers_.size()) < std::min(n, most_threads) - 1) {
       const unsigned seen = generation_.load();
-      workers_.emplace_back([this, seen] { serve(seen); });
+      try {
+        workers_.emplace_back([this, seen] { serve(seen); });
+      } catch (const std::system_error&) {
+        break;                             // the caller does what nobody claims
+      }
       workers_.back().detach();            // they sleep until the process ends
     }
     part_.store(part, std::memory_order_relaxed);
@@ -60,7 +65,10 @@ class Team {
     if (sleepers_.load() > 0) generation_.notify_all();
     part(work, 0);
     take(generation);
-    while (!spin(2000, [&] { return done_.load(std::memory_order_acquire) == n; })) std::this_thread::yield();
+    while (!spin(2000, [&] { return done_.load(std::memory_order_acquire) == n; })) {
+      idle(context);
+      std::this_thread::yield();
+    }
   }
 
  private:
@@ -104,17 +112,21 @@ void make_team() { team.store(new Team); }
 
 }  // namespace
 
-void run_parts(int n, Part part, void* work) {
+void prepare_threads() {
   std::call_once(once, [] {
     make_team();
 #if defined(__unix__) || defined(__APPLE__)
     pthread_atfork(nullptr, nullptr, make_team);
 #endif
   });
+}
+
+void run_parts(int n, Part part, void* work, Idle idle, void* context) {
+  prepare_threads();
   Team& t = *team.load();
   const std::unique_lock<std::mutex> hold(t.in_use, std::try_to_lock);
   if (hold.owns_lock() && n <= Team::most_parts) {
-    t.run(n, part, work);
+    t.run(n, part, work, idle, context);
   } else {
     for (int i = 0; i < n; ++i) part(work, i);
   }

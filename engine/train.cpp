@@ -12,11 +12,21 @@ namespace {
 double seconds_now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 
+// In double, whose range holds the square of every float, and in eight sums, whatever the machine.
+template <class Real> double square_sum(const Real* x, Index n) {
+  double lane[8] = {0, 0, 0, 0, 0, 0, 0, 0};
+  Index i = 0;
+  for (; i + 8 <= n; i += 8)
+    for (int j = 0; j < 8; ++j) lane[j] += static_cast<double>(x[i + j]) * static_cast<double>(x[i + j]);
+  for (int j = 0; i < n; ++i, ++j) lane[j] += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+  return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
+}
+
 }  // namespace
 
 int threads_for(Index work, int n_threads) {
   constexpr Index least = 1'000'000;   // some ten microseconds
-  return static_cast<int>(std::clamp<Index>(work / least, 1, n_threads));
+  return static_cast<int>(std::clamp<Index>(work / least, 1, std::clamp(n_threads, 1, 256)));
 }
 
 bool fused(const Spec& spec, Loss loss) {
@@ -73,11 +83,12 @@ Outcome Trainer<Real>::chunk_gradient(const Data& data, const Answers<Real>& ans
   const Index work = 3 * chunk.N * work_per_step(spec);
   const int threads = threads_for(work, n_threads_);
   if (work < 2'000'000) interrupt = nullptr;
-  split_rows(bounds_, batch, chunk.B, threads, 8);
-  weights_.prepare(spec, network_.parameters.data(), chunk.B / threads, learn, false, threads);
+  const int row_parts = static_cast<int>(std::min<Index>(threads, (chunk.B + 7) / 8));
+  split_rows(bounds_, batch, chunk.B, row_parts, 8);
+  weights_.prepare(spec, network_.parameters.data(), chunk.B / row_parts, learn, false, threads);
   pass_.prepare(data, batch, chunk, learn, fused(spec, objective.loss), false);
   std::atomic<bool> whole{true};
-  parallel(threads, [&](int part) {
+  parallel(row_parts, [&](int part) {
     const Index b0 = bounds_[static_cast<std::size_t>(part)], b1 = bounds_[static_cast<std::size_t>(part) + 1];
     if (b1 <= b0) return;
     pass_.gather(data, b0, b1);
@@ -86,7 +97,7 @@ Outcome Trainer<Real>::chunk_gradient(const Data& data, const Answers<Real>& ans
     if (!learn) return;
     rows_.run(pass_, spec, answers, objective.loss, b0, b1, true);
     if (!pass_.backward(weights_, b0, b1, interrupt)) whole.store(false);
-  });
+  }, interrupt);
   if (!whole.load()) return Outcome::stopped;
   if (!learn) return Outcome::nothing;
   Sums own;
@@ -96,7 +107,7 @@ Outcome Trainer<Real>::chunk_gradient(const Data& data, const Answers<Real>& ans
   std::fill_n(gradient, spec.parameter_count, Real(0));
   parallel(threads, [&](int part) {
     if (!pass_.weight_gradients(gradient, part, threads, interrupt)) whole.store(false);
-  });
+  }, interrupt);
   if (!whole.load()) return Outcome::stopped;
   if (objective.l2 > 0) {
     for (const Parameter& p : spec.parameters) {
@@ -104,22 +115,23 @@ Outcome Trainer<Real>::chunk_gradient(const Data& data, const Answers<Real>& ans
       const Index size = p.shape[0] * p.shape[1];
       const Real* w = network_.parameters.data() + p.offset;
       k.add_scaled(gradient + p.offset, w, static_cast<Real>(objective.l2), size);
-      value += 0.5 * objective.l2 * k.square_sum(w, size);
+      value += 0.5 * objective.l2 * square_sum(w, size);
     }
   }
   for (int i = 0; i < 5; ++i) sums.v[i] += own.v[i];
   return Outcome::updated;
 }
 
-template <class Real> void Optimiser<Real>::apply(Real* parameters, const Real* gradient, double rate, Index step, int n_threads) const {
+template <class Real> bool Optimiser<Real>::apply(Real* parameters, const Real* gradient, double rate, Index step, int n_threads) const {
   const KernelTable<Real>& k = kernels<Real>();
   Real clip = 1;
   Index size = 0;
   for (const auto& [begin, end] : trainable) size += end - begin;
   if (clip_norm > 0) {
     double square = 0;
-    for (const auto& [begin, end] : trainable) square += k.square_sum(gradient + begin, end - begin);
+    for (const auto& [begin, end] : trainable) square += square_sum(gradient + begin, end - begin);
     const double norm = std::sqrt(square);
+    if (!std::isfinite(norm)) return false;
     if (norm > clip_norm) clip = static_cast<Real>(clip_norm / norm);
   }
   const int parts = size < 100'000 ? 1 : n_threads;
@@ -129,6 +141,7 @@ template <class Real> void Optimiser<Real>::apply(Real* parameters, const Real* 
       k.update(rule, rate, step, clip, parameters + i0, gradient + i0, m ? m + i0 : nullptr, v ? v + i0 : nullptr, i1 - i0);
     }
   });
+  return true;
 }
 
 template <class Real>
@@ -166,20 +179,14 @@ Status train(Network<Real>& network, const Data& data, const Answers<Real>& answ
       if (outcome == Outcome::stopped) return Status::stopped;
       if (outcome == Outcome::updated) {
         const double rate = s.rates[s.n_rates == 1 ? 0 : std::min<Index>(s.progress[1], s.n_rates - 1)];
-        optimiser.apply(w, gradient.data(), rate, s.progress[3] + s.progress[1] + 1, n_threads);
+        if (!optimiser.apply(w, gradient.data(), rate, s.progress[3] + s.progress[1] + 1, n_threads)) {
+          s.progress[2] = epoch;
+          return Status::diverged;
+        }
         ++s.progress[1];
       }
     }
-    std::size_t recurrent = 0;
-    if (!s.carry.empty()) {
-      for (std::size_t op = 0; op < spec.operations.size(); ++op) {
-        if (spec.operations[op].type != Operation::Type::recurrent) continue;
-        const Index H = spec.operations[op].out;
-        for (Index b = 0; b < batch.size(); ++b)
-          std::copy_n(pass.final_state(op) + b * pass.ld(op), H, s.carry[recurrent] + batch.row[static_cast<std::size_t>(b)] * H);
-        ++recurrent;
-      }
-    }
+    pass.store_rows(s.carry);
     for (int j = 0; j < 5; ++j) s.sums[5 * epoch + j] += sums.v[j];
     s.progress[2] = epoch;
     if (i + 1 == per_epoch && !kernels<Real>().all_finite(w, P)) return Status::diverged;

@@ -66,8 +66,8 @@ template <class Real> struct Optimiser {
   std::vector<std::pair<Index, Index>> trainable;
   double clip_norm;         // 0: none
 
-  // One step with the gradient [P]; `step` counts from 1.
-  void apply(Real* parameters, const Real* gradient, double rate, Index step, int n_threads) const;
+  // One step with the gradient [P]; `step` counts from 1. false: the norm is not finite, nothing was changed.
+  bool apply(Real* parameters, const Real* gradient, double rate, Index step, int n_threads) const;
 };
 
 template <class Real> struct Schedule {

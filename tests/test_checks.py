@@ -59,6 +59,17 @@ def test_the_lines_read_as_the_article():
     assert line in str(report).splitlines()
 
 
+def test_rows_unpack():
+    report = elman.check_gradient(network(), X, [0, 1, 2, 0])
+    for row, (name, index, expected, actual) in zip(report.rows, report.rows, strict=True):
+        assert (name, index, expected, actual) == (row.name, row.index, row.expected, row.actual)
+
+
+def test_what_is_no_network_is_named():
+    with pytest.raises(TypeError, match=r"net is 3 \(a int\), expected an elman.Network"):
+        elman.check_gradient(3, X)
+
+
 def test_many_parameters_are_sampled():
     net = Network([SimpleRNN(30)], 2, seed=0)
     report = elman.check_gradient(net, X, max_entries=50, seed=1)

@@ -1,5 +1,7 @@
 """Every bad input has its own sentence: argument, what was expected, what came; and nothing has changed."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -61,6 +63,7 @@ BAD_X = [
     (None, TypeError, "X is None"),
     (3.0, TypeError, "X is 3.0 (a float)"),
     (np.ma.zeros((4, 5, 2)), TypeError, "X is a masked array"),
+    ([None], TypeError, "X[0] has dtype object, expected real numbers"),
     ([[[0.0, 1.0], [2.0]]], ValueError, "X[0] is not one array of numbers"),
 ]
 
@@ -92,7 +95,9 @@ BAD_Y = [
     (classifier, X, [[NAN] * 3] * 4, ValueError, "y[0] is nan (output 0), expected a probability"),
     (classifier, X, np.zeros((4, 5, 3)), ValueError, "y has shape (4, 5, 3), expected (n,) or (n, C)"),
     (classifier, X, [[0], [1, 2], [0], [0]], ValueError, "y is not one array of numbers"),
-    (classifier, X, None, TypeError, "y has dtype object"),
+    (classifier, X, None, TypeError, "y is None (a NoneType), expected an array or a list of numbers"),
+    (classifier, X, iter(Y), TypeError, "y is <list_iterator"),
+    (classifier, X, [10**30, 0, 1, 2], TypeError, "y has dtype object, expected numbers"),
     (classifier, X, Sequences(np.zeros((4, 1)), [0, 4]), TypeError, "y is elman.Sequences"),
     (regressor, X, [0, 1, NAN, 0], ValueError, "y[2] is nan (output 0), expected a finite number"),
     (regressor, X, [0, 1, INF, 0], ValueError, "y[2] is inf (output 0), expected a finite number"),
@@ -150,13 +155,18 @@ BAD_OPTIONS = [
     ({"callbacks": [3]}, TypeError, "callbacks[0] is 3 (a int), expected a callable"),
     ({"verbose": 2}, TypeError, "verbose is 2"),
     ({"n_threads": 0}, ValueError, "n_threads is 0"),
+    ({"n_threads": 2**31}, ValueError, "n_threads is 2147483648 (a int), expected an integer of at most"),
+    ({"truncation": 10**30}, ValueError, "truncation is 1000000000000000000000000000000 (a int), expected"),
     ({"validation_data": X}, TypeError, "validation_data is"),
+    ({"validation_data": (X,)}, TypeError, "validation_data is (array([[[0., 0.], [0., 0.], [0., 0.], [0"),
     ({"validation_data": (X, [0])}, ValueError, "validation_data[1] has 1 answers, expected 4"),
     ({"validation_data": (X[..., :1], Y)}, ValueError, "validation_data[0] has 1 features, expected 2"),
     ({"sample_weight": [1.0]}, ValueError, "sample_weight has shape (1,), expected (4,)"),
     ({"sample_weight": [1, 1, -1, 1]}, ValueError, "sample_weight[2] is -1.0"),
     ({"sample_weight": [1, 1, NAN, 1]}, ValueError, "sample_weight[2] is nan"),
     ({"sample_weight": [0, 0, 0, 0]}, ValueError, "sample_weight is 0 everywhere"),
+    ({"sample_weight": [1e-320] * 4}, ValueError, "sample_weight is 0 everywhere"),
+    ({"sample_weight": [1e308] * 4}, ValueError, "sample_weight has a sum of inf, expected at most 1e+300"),
     ({"sample_weight": list("abcd")}, TypeError, "sample_weight has dtype <U1"),
     ({"initial_state": 0}, NotImplementedError, "initial_state is not available yet"),
     ({"checkpoint": "x"}, NotImplementedError, "checkpoint is not available yet"),
@@ -199,6 +209,26 @@ def test_update_checks_its_gradient(gradient, error, message):
     with pytest.raises(error) as raised:
         net.update(gradient, "sgd")
     assert message in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (lambda: SimpleRNN(2**20 + 1), "units is 1048577 (a int), expected an integer of at most 1048576"),
+        (lambda: Dense(10**30), "units is 1000000000000000000000000000000 (a int), expected an integer of"),
+        (lambda: Network([SimpleRNN(4)], 2**62), "input_size is 4611686018427387904 (a int), expected an"),
+        (lambda: classifier().stream(rows=10**30), "rows is 1000000000000000000000000000000 (a int), exp"),
+    ],
+)
+def test_sizes_beyond_the_engine_are_refused_by_name(make, message):
+    with pytest.raises(ValueError, match=re.escape(message)):
+        make()
+
+
+def test_one_feature_is_asked_for_by_example():
+    net = Network([SimpleRNN(4)], input_size=1, seed=0)
+    with pytest.raises(ValueError, match=re.escape("a univariate one is X[1][:, None]")):
+        net.predict([np.zeros((5, 1)), np.zeros(5)])
 
 
 def test_streams_refuse_what_is_no_step():

@@ -18,6 +18,8 @@ def test_sequences_index_like_a_list():
     assert [len(part) for part in s] == [2, 3]
     with pytest.raises(IndexError):
         s[2]
+    with pytest.raises(TypeError, match="integer"):
+        s[0:1]
 
 
 def test_offsets_stay_as_they_were_checked():
@@ -86,6 +88,14 @@ def test_views_in_any_order_are_welcome(make):
     X = make(np.random.default_rng(0).normal(size=(3, 4, 2)))
     net = Network([SimpleRNN(3)], 2, seed=0)
     np.testing.assert_array_equal(net.predict(X), net.predict(X.copy(order="C")))
+
+
+def test_lists_in_fortran_order_are_welcome():
+    """As data frames and transposed recordings (channels, steps).T are; of one such array too."""
+    X = np.random.default_rng(0).normal(size=(3, 4, 2))
+    net = Network([SimpleRNN(3)], 2, seed=0)
+    np.testing.assert_array_equal(net.predict([np.asfortranarray(x) for x in X]), net.predict(X))
+    np.testing.assert_array_equal(net.predict([np.asfortranarray(X[0])]), net.predict(X[:1]))
 
 
 def test_per_step_results_come_as_the_input_came():

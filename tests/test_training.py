@@ -7,7 +7,7 @@ import threading
 import numpy as np
 import pytest
 
-from elman import SGD, Adam, CosineDecay, Dense, DivergenceError, Network, SimpleRNN
+from elman import SGD, Adam, CosineDecay, Dense, DivergenceError, Network, SimpleRNN, training
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(10, 6, 2))
@@ -256,6 +256,43 @@ def test_a_copy_goes_on_as_the_network_would(twice):
     assert not np.array_equal(other.parameters, net.parameters)
     fit(other, 2, stateful=True)
     np.testing.assert_array_equal(other.parameters, net.parameters)
+
+
+def test_weights_may_be_changed_in_place():
+    net = network("float64")
+    before = net.parameters.copy()
+    net.parameters *= 2.0
+    net.weights["1.bias"] += 1.0
+    np.testing.assert_array_equal(net.parameters[:-3], 2.0 * before[:-3])
+    np.testing.assert_array_equal(net.weights["1.bias"], 1.0)
+    with pytest.raises(AttributeError, match="cannot be replaced"):
+        net.parameters = before
+    with pytest.raises(TypeError, match="cannot be replaced"):
+        net.weights["1.bias"] = np.zeros(3)
+
+
+def test_an_interrupted_validation_ends_its_epoch(monkeypatch):
+    """The epoch's updates are done, so the next fit takes the next epoch's order."""
+    net, twin = network(), network()
+
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "_sums", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            fit(net, validation_data=(X, Y))
+    assert net.history.epoch == 0
+    fit(net)
+    fit(twin, 2)
+    np.testing.assert_array_equal(net.parameters, twin.parameters)
+
+
+def test_numbers_a_step_may_mix_integers_and_floats():
+    net = Network([SimpleRNN(4, return_sequences=True), Dense(1)], 2, seed=0)
+    short = [X[0, :2], X[1, :3]]
+    found = net.evaluate(short, [[1, 0], [0.5, 1.5, 2.0]])
+    assert found == net.evaluate(short, [[1.0, 0.0], [0.5, 1.5, 2.0]])
 
 
 def test_inputs_are_never_changed():

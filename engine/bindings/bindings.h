@@ -10,11 +10,13 @@
 #include <nanobind/stl/unique_ptr.h>
 #include <nanobind/stl/vector.h>
 
+#include <chrono>
 #include <limits>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "../run.h"
@@ -50,23 +52,44 @@ struct AnswersObject {
   template <class Real> Answers<Real> view(const Spec& spec, const Data& data, Loss loss) const;
 };
 
-// Looks for signals; a pending exception stays set for the caller to raise.
-struct Signals : Interrupt {
-  Signals() {
-    poll = [](void*) {
-      const nb::gil_scoped_acquire gil;
-      return PyErr_CheckSignals() != 0;
-    };
+// The interpreter's lock is given up while this lives. A thread that wants it back while the interpreter shuts down is ended by Python before 3.14, in the middle
+// of C++: it is caught here and sleeps until the process is gone.
+class WithoutLock {
+ public:
+  WithoutLock() : state_(PyEval_SaveThread()) {}
+  ~WithoutLock() { take(); }
+  WithoutLock(const WithoutLock&) = delete;
+  WithoutLock& operator=(const WithoutLock&) = delete;
+
+  // Signal handlers run here, with the caller's treatment of denormal numbers; true: one of them raised.
+  bool signalled() {
+    take();
+    const AllowDenormals mode;
+    const bool raised = PyErr_CheckSignals() != 0;
+    state_ = PyEval_SaveThread();
+    return raised;
   }
+
+ private:
+  void take() {
+    try {
+      PyEval_RestoreThread(state_);
+    } catch (...) {
+      for (;;) std::this_thread::sleep_for(std::chrono::hours(1));
+    }
+  }
+  PyThreadState* state_;
 };
 
 // Runs work without the interpreter's lock; raises what a signal handler raised.
 template <class F> void call(F work) {
-  Signals signals;
+  Interrupt interrupt;
+  interrupt.poll = [](void* lock) { return static_cast<WithoutLock*>(lock)->signalled(); };
   bool whole;
   {
-    const nb::gil_scoped_release release;
-    whole = work(static_cast<Interrupt&>(signals));
+    WithoutLock lock;
+    interrupt.context = &lock;
+    whole = work(interrupt);
   }
   if (!whole && PyErr_Occurred()) throw nb::python_error();
 }

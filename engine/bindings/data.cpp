@@ -77,8 +77,12 @@ void bind_data(nb::module_& m) {
   nb::class_<DataObject>(m, "Data", "Sequences as the engine reads them; keeps the arrays alive.")
       .def(nb::init<AnyRows, Vector<const std::int64_t>>(), nb::arg("values").noconvert(), nb::arg("offsets").noconvert(), nb::sig("def __init__(self, values: numpy.ndarray, offsets: numpy.ndarray) -> None"))
       .def("first_bad", [](const DataObject& d, bool float32) {
-        const nb::gil_scoped_release release;
-        return d.data.first_bad(float32);
+        Index bad = -1;
+        call([&](Interrupt& interrupt) {
+          bad = d.data.first_bad(float32, [&] { return interrupt.check(); });
+          return !interrupt.stop.load();
+        });
+        return bad;
       }, nb::arg("float32"), "The first step with NaN, infinity or a value too large for the network's dtype; -1 none.");
   nb::class_<AnswersObject>(m, "Targets", "Answers: classes, or rows of numbers.")
       .def(nb::init<std::optional<Vector<const std::int64_t>>, std::optional<Rows2<const float>>, std::optional<Rows2<const double>>>(), nb::arg("indices").noconvert() = nb::none(),

@@ -20,7 +20,7 @@ nb::object shuffled(std::uint64_t key, std::uint64_t first_epoch, Index epochs, 
 
 // Best of several rounds, in units of 1e9 floating-point operations a second.
 double fma_peak(int n_threads) {
-  const nb::gil_scoped_release release;
+  const WithoutLock lock;
   const KernelTable<float>& k = kernels<float>();
   constexpr Index rounds = 2'000'000;
   double best = 0;
@@ -50,6 +50,9 @@ NB_MODULE(_core, m) {
   m.doc() = "elman's engine. Only elman._engine imports it.";
   try {
     (void)elman::isa();
+    (void)elman::kernels<float>();
+    (void)elman::kernels<double>();
+    elman::prepare_threads();
   } catch (const std::invalid_argument& error) {   // a wrong ELMAN_ISA
     throw nb::import_error(error.what());
   }

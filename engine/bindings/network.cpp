@@ -122,9 +122,12 @@ template <class Real>
 void update(Network<Real>& net, Vector<const Real> given, OptimiserTuple optimiser, double rate, std::vector<Vector<Real>> moments, Index count, Rows2<const std::int64_t> trainable, double clip_norm) {
   require(static_cast<Index>(given.size()) == net.spec.parameter_count, "gradient: wrong size");
   const Optimiser<Real> o = optimiser_of<Real>(optimiser, moments, trainable, clip_norm, net.spec.parameter_count);
-  const nb::gil_scoped_release release;
-  const FlushDenormals mode;
-  o.apply(net.parameters.data(), given.data(), rate, count + 1, 1);
+  bool finite = false;
+  call([&](Interrupt&) {
+    const FlushDenormals mode;
+    return finite = o.apply(net.parameters.data(), given.data(), rate, count + 1, 1);
+  });
+  require(finite, "gradient: its norm is not finite");
 }
 
 using Settings = std::tuple<int, bool, double, double, Index, OptimiserTuple, Rows2<const std::int64_t>>;

@@ -95,6 +95,11 @@ template <class Real> class StreamObject {
       checked.push_back(numbers(given[i], name, sizes[i], "the state's size"));
       for (const Real v : checked.back())
         if (!(v - v == 0)) throw std::invalid_argument(name + " holds a value that is not finite");
+      for (Index b = 0; stream_.counts_steps(i) && b < stream_.rows; ++b) {
+        const Real count = checked.back()[static_cast<std::size_t>((b + 1) * sizes[i] - 1)];
+        if (!(count >= 0 && count < Real(1e15)) || count != static_cast<Real>(static_cast<Index>(count)))
+          throw std::invalid_argument(name + " ends with " + std::to_string(count) + ", expected the number of steps");
+      }
     }
     for (std::size_t i = 0; i < sizes.size(); ++i) stream_.set_state(i, checked[i].data());
   }
@@ -135,7 +140,7 @@ template <class Real> class StreamObject {
 template <class Real> void bind(nb::module_& m, const char* name, const char* network_name) {
   using S = StreamObject<Real>;
   nb::class_<S>(m, name, "A network one step at a time.")
-      .def("step", &S::step, nb::arg("x"), nb::arg("out") = nb::none(), nb::sig("def step(self, x: object, out: numpy.ndarray | None = None) -> numpy.ndarray"),
+      .def("step", &S::step, nb::arg("x").none(), nb::arg("out") = nb::none(), nb::sig("def step(self, x: object, out: numpy.ndarray | None = None) -> numpy.ndarray"),
            "The answer y_t after the step x_t, (F,) -> (C,), or (rows, F) -> (rows, C).")
       .def("reset", &S::reset, "Back to the state before the first step.")
       .def_prop_rw("state", &S::state, &S::set_state, nb::for_getter(nb::sig("def state(self) -> list[numpy.ndarray]")), nb::for_setter(nb::sig("def state(self, value: object, /) -> None")),

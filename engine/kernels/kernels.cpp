@@ -23,7 +23,6 @@ template <class Real> constexpr KernelTable<Real> make_table() {
           max_backward<Real>,
           pack<Real>,
           pack_transposed<Real>,
-          square_sum<Real>,
           all_finite<Real>,
           add_scaled<Real>,
           update<Real>,

@@ -6,7 +6,7 @@ namespace elman {
 namespace ELMAN_ISA {
 namespace {
 
-template <class Real> constexpr Real lowest = Real(-3.0e38);
+template <class Real> constexpr Real lowest = sizeof(Real) == 4 ? Real(-3.0e38) : Real(-1.7e308);
 
 template <class Real> struct Softmax { Real maximum, sum; };
 
@@ -103,7 +103,7 @@ template <class Real> ELMAN_INLINE Real log_of(Real x) {
 template <class Real> ELMAN_INLINE Answer cross_entropy(const LossRows<Real>& p, Real* y, Index target, const Real* scale) {
   if (p.classes) {
     const Index c = p.classes[target];
-    if (c < 0) return {0, 0, 0, 0, false};
+    if (c < 0 || c >= p.C) return {0, 0, 0, 0, false};   // the caller's memory may have changed since it was checked
     const Real logit = y[c];
     const bool right = is_first_maximum(y, p.C, c);
     const Softmax<Real> s = exponentials(y, p.C);

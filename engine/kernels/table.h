@@ -117,7 +117,6 @@ template <class Real> struct KernelTable {
   void (*pack)(Real* out, const Real* src, Index K, Index N, Index panel, Index p0, Index p1);
   // src [N, K] dense -> panels of its transpose [K, N]
   void (*pack_transposed)(Real* out, const Real* src, Index K, Index N, Index panel, Index p0, Index p1);
-  double (*square_sum)(const Real* x, Index n);
   bool (*all_finite)(const Real* x, Index n);
   // g += l2 w
   void (*add_scaled)(Real* g, const Real* w, Real l2, Index n);

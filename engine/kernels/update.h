@@ -29,21 +29,6 @@ template <class Real> void max_backward(Real* dz, const Real* h, Real* maximum, 
   }
 }
 
-// Sum of squares: 64-byte lanes within blocks of 4096, blocks added in double.
-template <class Real> double square_sum(const Real* x, Index n) {
-  double total = 0;
-  for (Index i0 = 0; i0 < n; i0 += 4096) {
-    const Index end = smaller(n, i0 + 4096);
-    Lanes<Real> acc = lanes_of(Real(0));
-    for (Index i = i0; i < end; i += lanes<Real>) {
-      const Lanes<Real> v = load_lanes(x + i, end - i, Real(0));
-      ELMAN_UNROLL for (int k = 0; k < v.n; ++k) acc.v[k] = multiply_add(v.v[k], v.v[k], acc.v[k]);
-    }
-    total += double(sum_lanes(acc));
-  }
-  return total;
-}
-
 template <class Real> bool all_finite(const Real* x, Index n) {
   Lanes<Real> acc = lanes_of(Real(0));
   for (Index i = 0; i < n; i += lanes<Real>) {

@@ -88,10 +88,11 @@ def check_gradient(
 
     Shapes: X and y as for fit; with ``y=None`` the loss is the sum of the outputs of the last step. The
     relative error of an entry is |expected - actual| / max(|expected|, |actual|, 1e-3 times the largest
-    |entry| of that parameter). An entry that is off by more than 1e-8 is measured again over smaller and larger
-    steps, since rounding of the loss may drown epsilon; the gradient has no say in which step is kept. Where a relu or a max has a kink within the difference the entry is skipped;
-    with more than 5 % skipped the report is not ok. More than ``max_entries`` parameters are sampled with
-    ``seed``. The network does not change.
+    |entry| of that parameter). An entry that is off by more than 1e-8 is measured again over smaller and
+    larger steps, since rounding of the loss may drown epsilon; the gradient has no say in which step is kept.
+    Where a relu or a max has a kink within the difference the entry is skipped; with more than 5 % skipped
+    the report is not ok. More than ``max_entries`` parameters are sampled with ``seed``. The network does not
+    change.
 
     Errors: as fit, for X, y and loss; ValueError for an epsilon that is not above 0.
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 class History:
-    """The reports of one fit: ``history["loss"]``, ``history["val_loss"]``, ..., one value an epoch.
+    """The reports of one fit: ``history.history["loss"]``, ..., one value an epoch.
 
     >>> h = History(("loss", "accuracy"))
     >>> h.epoch, h.history

@@ -14,7 +14,6 @@ from elman.optimisers import Optimiser, check_optimiser, rate_at
 from elman.sequences import Batch
 from elman.targets import as_answers, as_weights
 
-
 _MOST_THREADS = 2**31 - 1  # a C int
 
 

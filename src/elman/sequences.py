@@ -7,6 +7,7 @@ Inside there is one form: values (N, F), the steps of all sequences one after th
 from __future__ import annotations
 
 import operator
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -242,16 +243,21 @@ def _asarray(name: str, value: Any) -> Array:
         array = np.asarray(value)
     except (ValueError, TypeError) as error:
         raise ValueError(f"{name} is not one array of numbers: {error}") from None
-    if isinstance(value, np.ma.MaskedArray):
-        raise TypeError(f"{name} is a masked array, expected a plain one (the mask would be lost)")
+    _refuse_mask(name, value)
     return array
+
+
+def _refuse_mask(name: str, value: Any) -> None:
+    # NumPy imports numpy.ma on first use; a fork in that moment would leave its import lock held in the child.
+    masked = sys.modules.get("numpy.ma")
+    if masked is not None and isinstance(value, masked.MaskedArray):
+        raise TypeError(f"{name} is a masked array, expected a plain one (the mask would be lost)")
 
 
 def _check_dtype(
     name: str, array: Array, hint: str = " (sequences of different lengths go into a list)"
 ) -> None:
-    if isinstance(array, np.ma.MaskedArray):
-        raise TypeError(f"{name} is a masked array, expected a plain one (the mask would be lost)")
+    _refuse_mask(name, array)
     if array.dtype.kind not in "fiub":
         raise TypeError(
             f"{name} has dtype {array.dtype}, expected real numbers{hint if array.dtype.kind == 'O' else ''}"

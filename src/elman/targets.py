@@ -16,6 +16,7 @@ from elman.arguments import describe
 from elman.sequences import Array, Batch, Sequences, _asarray
 
 _SMALLEST_WEIGHT = np.finfo(np.float64).tiny  # the engine takes denormal numbers for 0
+_LARGEST_SUM = 1e300  # of weights: room for the losses that they multiply
 _SUM_TOLERANCE = 1e-4  # how far probabilities may be from a sum of 1
 
 
@@ -231,6 +232,7 @@ def as_weights(sample_weight: Any, n: int, name: str = "sample_weight") -> NDArr
     if not (weights >= _SMALLEST_WEIGHT).any():
         raise ValueError(f"{name} is 0 everywhere, expected at least one weight above 0")
     with np.errstate(over="ignore"):
-        if weights.sum() == np.inf:
-            raise ValueError(f"{name} has an infinite sum, expected weights with a finite one")
+        total = weights.sum()
+    if total > _LARGEST_SUM:
+        raise ValueError(f"{name} has a sum of {total:.3g}, expected at most {_LARGEST_SUM:.0e}")
     return weights
