@@ -141,7 +141,7 @@ def test_a_missing_engine_says_how_to_build_it(tmp_path):
     for path in PACKAGE.glob("*.py"):
         (tmp_path / "elman" / path.name).write_text(path.read_text())
     done = subprocess.run(
-        [sys.executable, "-I", "-c", f"import sys; sys.path[:0] = [{str(tmp_path)!r}]; from elman import load"],
+        [sys.executable, "-I", "-c", f"import sys; sys.path[:0] = ['{tmp_path}']; from elman import load"],
         capture_output=True,
         text=True,
     )

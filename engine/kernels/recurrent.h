@@ -44,6 +44,10 @@ template <class Real, class Cell> void recurrent_backward(const RecurrentBackwar
     Real* dz = p.dz + s.offset[t] * p.ldz;
     const Real* next = t + 1 < s.T ? p.dz + s.offset[t + 1] * p.ldz : nullptr;
     over_tiles<Real>(b0, go_on, p.H, p.recurrent_transposed.panel, [&](auto R, auto C, auto S, Index b, Index v) {
+      // The states were written long ago: they come from afar while the product is made.
+      ELMAN_UNROLL for (int r = 0; r < R.value; ++r) {
+        ELMAN_UNROLL for (int c = 0; c < C.value; ++c) prefetch(h + (b + r) * p.ld + (v + c) * w);
+      }
       Tile<Real, R.value, C.value, S.value> tile;
       if (p.every_step) tile.begin_rows(dz + b * p.ldz + v * w, p.ldz);
       else tile.begin(nullptr);

@@ -38,6 +38,15 @@ constexpr Index round_up(Index n, Index to) { return (n + to - 1) / to * to; }
 ELMAN_INLINE Index smaller(Index a, Index b) { return a < b ? a : b; }
 ELMAN_INLINE Index larger(Index a, Index b) { return a > b ? a : b; }
 
+// Asks for the cache line at p before it is needed.
+ELMAN_INLINE void prefetch(const void* p) {
+#if defined(_MSC_VER) && !defined(__clang__)
+  (void)p;
+#else
+  __builtin_prefetch(p);
+#endif
+}
+
 // A group of 64 bytes of lanes.
 template <class Real> struct Lanes {
   static constexpr int n = vectors_per_lane_group<Real>;

@@ -248,7 +248,7 @@ def _asarray(name: str, value: Any) -> Array:
 
 
 def _refuse_mask(name: str, value: Any) -> None:
-    # NumPy imports numpy.ma on first use; a fork in that moment would leave its import lock held in the child.
+    # NumPy imports numpy.ma on first use; a fork in that moment would leave its import lock held for ever.
     masked = sys.modules.get("numpy.ma")
     if masked is not None and isinstance(value, masked.MaskedArray):
         raise TypeError(f"{name} is a masked array, expected a plain one (the mask would be lost)")
