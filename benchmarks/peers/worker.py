@@ -28,8 +28,10 @@ def answer(peer: Any, request: dict[str, Any], threads: int, kept: dict[str, Any
     if do == "losses":
         return [float(loss) for loss in peer.losses(CASES[request["case"]], request["updates"], threads)]
     if do == "train":
-        run = peer.trainer(CASES[request["case"]], threads)
-        return seconds(run)
+        if request["case"] not in kept:  # made and run once untimed: caches, clocks and thread pools are warm
+            kept[request["case"]] = peer.trainer(CASES[request["case"]], threads)
+            kept[request["case"]]()
+        return seconds(kept[request["case"]])
     if do == "outputs":
         step = peer.stepper(STREAM)
         return [[float(value) for value in step(x)] for x in STREAM.data()[0][0][: request["steps"]]]

@@ -1,7 +1,7 @@
 """Golden runs: small networks as PyTorch computes them, in float64, written to one .npz file a network.
 
-    python3 -m venv /tmp/torchenv && /tmp/torchenv/bin/pip install torch==2.13.0 numpy
-    /tmp/torchenv/bin/python tests/golden/make_golden.py
+    python3 -m venv .torch && .torch/bin/pip install torch==2.13.0 numpy
+    .torch/bin/python tests/golden/make_golden.py
 
 A file holds: `spec` (JSON: layers, loss, options of each run), the rows (`X`, `lengths`), the answers `Y`,
 weights `w/NAME`, outputs, hidden states `states/LAYER`, every gradient `g/NAME` and `g/X`, and for each run
