@@ -6,6 +6,8 @@ import pytest
 
 import support
 
+collect_ignore_glob = ["golden/*"]  # scripts that need PyTorch: pytest would import them for their examples
+
 
 @pytest.fixture(params=support.DTYPES)
 def dtype(request: pytest.FixtureRequest) -> str:
