@@ -32,12 +32,19 @@ template <class Real> struct Answers {
   const Real* values;
   Index rows, C;
   bool missing;                  // is any answer missing?
+  const double* class_weight;    // [C] what an answer of each class counts, or null: 1
 
   bool given(Index row) const {
     if (classes) return classes[row] >= 0;
     for (Index j = 0; j < C; ++j)
       if (values[row * C + j] == values[row * C + j]) return true;
     return false;
+  }
+  // What the answer of a row counts, before its sequence's weight.
+  double weight(Index row) const {
+    if (!class_weight) return given(row) ? 1.0 : 0.0;
+    const long long c = classes[row];
+    return c >= 0 && c < C ? class_weight[c] : 0.0;
   }
 };
 

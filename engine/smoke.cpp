@@ -55,10 +55,12 @@ template <class Real> void one(std::vector<Layer> layers, Loss loss, Index trunc
   const Index P = net.spec.parameter_count, C = net.spec.output_size, answers = net.spec.per_step ? data.N : data.n;
   std::vector<long long> classes(static_cast<std::size_t>(answers));
   std::vector<Real> values(static_cast<std::size_t>(answers * C));
+  std::vector<double> class_weight(static_cast<std::size_t>(C));
+  for (std::size_t i = 0; i < class_weight.size(); ++i) class_weight[i] = 0.5 + static_cast<double>(i);
   for (std::size_t i = 0; i < classes.size(); ++i) classes[i] = net.spec.per_step && i % 5 == 4 ? -1 : static_cast<long long>(i) % C;
   for (std::size_t i = 0; i < values.size(); ++i) values[i] = static_cast<Real>(i % 2);
   const bool indices = loss == Loss::cross_entropy;
-  const Answers<Real> given{indices ? classes.data() : nullptr, indices ? nullptr : values.data(), answers, C, indices && net.spec.per_step};
+  const Answers<Real> given{indices ? classes.data() : nullptr, indices ? nullptr : values.data(), answers, C, indices && net.spec.per_step, indices ? class_weight.data() : nullptr};
   const Objective objective{loss, true, 0.01, nullptr};
   Interrupt interrupt;
 

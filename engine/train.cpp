@@ -47,12 +47,12 @@ void Rows<Real>::prepare(const Spec& spec, const Data& data, const Answers<Real>
     const Index row = batch.row[b], steps = spec.per_step ? chunk.length(batch, static_cast<Index>(b)) : 1;
     first[b] = spec.per_step ? static_cast<Index>(data.offsets[row]) + chunk.t0 : chunk.ends(batch, static_cast<Index>(b)) ? row : -1;
     weight[b] = objective.weights ? objective.weights[row] : 1.0;
-    Index given = first[b] < 0 ? 0 : steps;
-    if (given && answers.missing) {
+    double given = first[b] < 0 ? 0.0 : static_cast<double>(steps);
+    if (first[b] >= 0 && (answers.missing || answers.class_weight)) {
       given = 0;
-      for (Index t = 0; t < steps; ++t) given += answers.given(first[b] + t);
+      for (Index t = 0; t < steps; ++t) given += answers.weight(first[b] + t);
     }
-    total += weight[b] * static_cast<double>(given);
+    total += weight[b] * given;
   }
   for (std::size_t b = 0; b < B; ++b) scale[b] = static_cast<Real>(objective.mean ? weight[b] / total : weight[b]);
 }
@@ -66,7 +66,7 @@ void Rows<Real>::run(Pass<Real>& pass, const Spec& spec, const Answers<Real>& an
     Real* y = pass.cotangents(last) + row * ld;
     if (copy) std::copy_n(pass.outputs(last) + row * ld, n * ld, y);
     const std::size_t r = static_cast<std::size_t>(b);
-    kernels<Real>().loss({loss, C, answers.classes, answers.values, first.data() + r, gradient ? scale.data() + r : nullptr, weight.data() + r, sums.data() + 5 * r}, y, ld, n, t);
+    kernels<Real>().loss({loss, C, answers.classes, answers.values, answers.class_weight, first.data() + r, gradient ? scale.data() + r : nullptr, weight.data() + r, sums.data() + 5 * r}, y, ld, n, t);
   });
 }
 

@@ -7,7 +7,8 @@ import threading
 import numpy as np
 import pytest
 
-from elman import SGD, Adam, CosineDecay, Dense, DivergenceError, Network, SimpleRNN, training
+from elman import SGD, Adam, CosineDecay, Dense, DivergenceError, Network, SimpleRNN, _engine, training
+from elman.targets import Answers
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(10, 6, 2))
@@ -331,3 +332,27 @@ def test_openmp_bounds_the_threads(monkeypatch, bound):
     assert _engine.threads(7) == 7
     monkeypatch.setenv("OMP_NUM_THREADS", "many")
     assert _engine.threads(None) >= 1
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("mean", [False, True])
+def test_class_weights_count_answers_as_so_many_repeated_ones(dtype, mean):
+    rng = np.random.default_rng(0)
+    net = Network([SimpleRNN(5, return_sequences=True), Dense(3, "softmax")], 2, dtype=dtype, seed=0)
+    batch, data = net.model.batch([rng.normal(size=(T, 2)) for T in (4, 7, 1)])
+    indices = rng.integers(-1, 3, batch.rows)
+    weights = np.array([0.5, 2.0, 0.0])
+
+    def gradient(answers, mean=False):
+        out = np.empty_like(net.parameters)
+        loss = net.model.native.gradient(data, _engine.targets(answers), 0, None, mean, 0.0, out, 1)
+        return loss, out
+
+    loss, found = gradient(Answers(indices, None, weights), mean)
+    alone = [gradient(Answers(np.where(indices == c, c, -1), None)) for c in range(3)]
+    divisor = weights[indices[indices >= 0]].sum() if mean else 1.0
+    expected = sum(w * g for w, (_, g) in zip(weights, alone, strict=True)) / divisor
+    assert loss == pytest.approx(sum(w * v for w, (v, _) in zip(weights, alone, strict=True)) / divisor)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 if dtype == "float32" else 1e-12)
+    sums = net.model.native.evaluate(data, _engine.targets(Answers(indices, None, weights)), 0, None, None, 1)
+    assert sums[1] == sums[4] == weights[indices[indices >= 0]].sum()

@@ -35,9 +35,10 @@ DataObject::DataObject(AnyRows v, Vector<const std::int64_t> o) : values(std::mo
   for (Index i = 0; i < n; ++i) require(p[i + 1] > p[i], "offsets: every sequence needs a step");
 }
 
-AnswersObject::AnswersObject(std::optional<Vector<const std::int64_t>> i, std::optional<Rows2<const float>> v32, std::optional<Rows2<const double>> v64)
-    : indices(std::move(i)), values32(std::move(v32)), values64(std::move(v64)) {
+AnswersObject::AnswersObject(std::optional<Vector<const std::int64_t>> i, std::optional<Rows2<const float>> v32, std::optional<Rows2<const double>> v64, std::optional<Vector<const double>> w)
+    : indices(std::move(i)), values32(std::move(v32)), values64(std::move(v64)), class_weight(std::move(w)) {
   require(indices.has_value() + values32.has_value() + values64.has_value() == 1, "Targets: give exactly one of indices, values32, values64");
+  require(indices.has_value() || !class_weight.has_value(), "class_weight: only with indices");
   if (indices) {
     const std::int64_t* p = indices->data();
     for (std::size_t k = 0; k < indices->size(); ++k) {
@@ -60,7 +61,8 @@ template <class Real> Answers<Real> AnswersObject::view(const Spec& spec, const 
   if (indices) {
     require(static_cast<Index>(indices->size()) == rows, "targets: wrong number of rows");
     require(loss == Loss::cross_entropy ? largest < C : C == 1, "targets: class out of range");
-    return {reinterpret_cast<const long long*>(indices->data()), nullptr, rows, C, missing};
+    require(!class_weight || (loss == Loss::cross_entropy && static_cast<Index>(class_weight->size()) == C), "class_weight: one a class of cross_entropy");
+    return {reinterpret_cast<const long long*>(indices->data()), nullptr, rows, C, missing, class_weight ? class_weight->data() : nullptr};
   }
   const auto& values = [&]() -> const auto& {
     if constexpr (sizeof(Real) == 4) return values32;
@@ -68,7 +70,7 @@ template <class Real> Answers<Real> AnswersObject::view(const Spec& spec, const 
   }();
   require(values.has_value(), "targets: of another dtype than the network");
   require(static_cast<Index>(values->shape(0)) == rows && static_cast<Index>(values->shape(1)) == C, "targets: wrong shape");
-  return {nullptr, values->data(), rows, C, missing};
+  return {nullptr, values->data(), rows, C, missing, nullptr};
 }
 template Answers<float> AnswersObject::view(const Spec&, const Data&, Loss) const;
 template Answers<double> AnswersObject::view(const Spec&, const Data&, Loss) const;
@@ -85,9 +87,9 @@ void bind_data(nb::module_& m) {
         return bad;
       }, nb::arg("float32"), "The first step with NaN, infinity or a value too large for the network's dtype; -1 none.");
   nb::class_<AnswersObject>(m, "Targets", "Answers: classes, or rows of numbers.")
-      .def(nb::init<std::optional<Vector<const std::int64_t>>, std::optional<Rows2<const float>>, std::optional<Rows2<const double>>>(), nb::arg("indices").noconvert() = nb::none(),
-           nb::arg("values32").noconvert() = nb::none(), nb::arg("values64").noconvert() = nb::none(),
-           nb::sig("def __init__(self, indices: numpy.ndarray | None = None, values32: numpy.ndarray | None = None, values64: numpy.ndarray | None = None) -> None"));
+      .def(nb::init<std::optional<Vector<const std::int64_t>>, std::optional<Rows2<const float>>, std::optional<Rows2<const double>>, std::optional<Vector<const double>>>(), nb::arg("indices").noconvert() = nb::none(),
+           nb::arg("values32").noconvert() = nb::none(), nb::arg("values64").noconvert() = nb::none(), nb::arg("class_weight").noconvert() = nb::none(),
+           nb::sig("def __init__(self, indices: numpy.ndarray | None = None, values32: numpy.ndarray | None = None, values64: numpy.ndarray | None = None, class_weight: numpy.ndarray | None = None) -> None"));
 }
 
 }  // namespace elman::bindings

@@ -192,8 +192,14 @@ template <class Real> ELMAN_INLINE Answer squared_error(const LossRows<Real>& p,
 
 template <class Real> void loss(const LossRows<Real>& p, Real* y, Index ld, Index n, Index t) {
   for (Index b = 0; b < n; ++b, y += ld) {
-    const Real* scale = p.scale ? p.scale + b : nullptr;
     const Index target = p.first[b] + t;
+    double counts = 1;
+    if (p.class_weight && target >= 0) {
+      const Index c = p.classes[target];
+      counts = c >= 0 && c < p.C ? p.class_weight[c] : 0;
+    }
+    const Real own = p.scale ? p.scale[b] * Real(counts) : Real(0);
+    const Real* scale = p.scale ? &own : nullptr;
     Answer a = {0, 0, 0, 0, false};
     if (target >= 0) {
       switch (p.loss) {
@@ -203,7 +209,7 @@ template <class Real> void loss(const LossRows<Real>& p, Real* y, Index ld, Inde
       }
     }
     if (a.given) {
-      const double weight = p.weight[b];
+      const double weight = p.weight[b] * counts;
       double* sums = p.sums + b * 5;
       sums[0] += weight * a.loss;
       sums[1] += weight;

@@ -42,7 +42,7 @@ class Data:
 class Targets:
     """Answers: classes, or rows of numbers."""
 
-    def __init__(self, indices: numpy.ndarray | None = None, values32: numpy.ndarray | None = None, values64: numpy.ndarray | None = None) -> None: ...
+    def __init__(self, indices: numpy.ndarray | None = None, values32: numpy.ndarray | None = None, values64: numpy.ndarray | None = None, class_weight: numpy.ndarray | None = None) -> None: ...
 
 class Tape32:
     """A recorded forward pass, with its own copy of the parameters."""

@@ -142,7 +142,7 @@ def data(batch: Batch, dtype: np.dtype[Any], name: str = "X") -> Any:
 def targets(answers: Answers) -> Any:
     """Return the answers for the engine."""
     if answers.indices is not None:
-        return _core.Targets(indices=answers.indices)
+        return _core.Targets(indices=answers.indices, class_weight=answers.class_weight)
     values = cast(Array, answers.values)
     if values.dtype == np.float32:
         return _core.Targets(values32=values)

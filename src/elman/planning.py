@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from elman import _engine, losses
 from elman.arguments import choice, describe, flag, integer, number
@@ -27,16 +29,26 @@ class Labelled:
     weights: Float64 | None
 
 
-def labelled(model: Model, X: Any, y: Any, loss: str, weights: Any, names: tuple[str, str, str]) -> Labelled:
+def labelled(
+    model: Model,
+    X: Any,
+    y: Any,
+    loss: str,
+    weights: Any,
+    names: tuple[str, str, str],
+    class_weight: Float64 | None = None,
+) -> Labelled:
     """Return X, y and sample weights checked; ``names`` is what they are called in the messages."""
     batch, data = model.batch(X, names[0])
     answers = as_answers(y, batch, model.outputs, model.per_step, loss, model.dtype, names[1])
+    if class_weight is not None:
+        answers = replace(answers, class_weight=np.ascontiguousarray(class_weight, np.float64))
     return Labelled(batch, data, _engine.targets(answers), as_weights(weights, batch.n, names[2]))
 
 
 @dataclass(frozen=True)
 class Plan:
-    """The arguments of fit, checked."""
+    """The arguments of fit, checked; ``prepare(model.epoch)`` is called before each epoch."""
 
     train: Labelled
     validation: Labelled | None
@@ -53,6 +65,7 @@ class Plan:
     callbacks: tuple[Callback, ...]
     verbose: bool
     n_threads: int
+    prepare: Callable[[int], None] | None = None
 
 
 def plan(
@@ -75,16 +88,21 @@ def plan(
     callbacks: Any,
     verbose: Any,
     n_threads: Any,
+    class_weight: Float64 | None = None,
+    prepare: Callable[[int], None] | None = None,
 ) -> Plan:
-    """Check every argument of fit; nothing has changed when this raises."""
+    """Check every argument of fit; nothing has changed when this raises.
+
+    ``class_weight`` (C,) and ``prepare`` are the estimators' own.
+    """
     loss = losses.check_loss(loss, model.layers[-1])
     optimiser = check_optimiser(optimizer)
     rate_at(optimiser, model.updates if optimiser == model.optimiser else 0)
-    train = labelled(model, X, y, loss, sample_weight, ("X", "y", "sample_weight"))
+    train = labelled(model, X, y, loss, sample_weight, ("X", "y", "sample_weight"), class_weight)
     rows = train.batch.n
     checked = Plan(
         train=train,
-        validation=_validation(model, validation_data, loss),
+        validation=_validation(model, validation_data, loss, class_weight),
         loss=loss,
         optimiser=optimiser,
         epochs=integer("epochs", epochs, 1),
@@ -98,6 +116,7 @@ def plan(
         callbacks=_callbacks(callbacks),
         verbose=flag("verbose", verbose),
         n_threads=threads(n_threads),
+        prepare=prepare,
     )
     if checked.stateful:
         model.carried(rows)
@@ -109,13 +128,14 @@ def threads(n_threads: Any) -> int:
     return _engine.threads(None if n_threads is None else integer("n_threads", n_threads, 1, _MOST_THREADS))
 
 
-def _validation(model: Model, given: Any, loss: str) -> Labelled | None:
+def _validation(model: Model, given: Any, loss: str, class_weight: Float64 | None) -> Labelled | None:
     if given is None:
         return None
     if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
         raise TypeError(f"validation_data is {describe(given)}, expected (X, y) or (X, y, sample_weight)")
     names = ("validation_data[0]", "validation_data[1]", "validation_data[2]")
-    return labelled(model, given[0], given[1], loss, given[2] if len(given) == 3 else None, names)
+    weights = given[2] if len(given) == 3 else None
+    return labelled(model, given[0], given[1], loss, weights, names, class_weight)
 
 
 def _truncation(model: Model, given: Any) -> int:

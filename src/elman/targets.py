@@ -22,10 +22,15 @@ _SUM_TOLERANCE = 1e-4  # how far probabilities may be from a sum of 1
 
 @dataclass(frozen=True, slots=True)
 class Answers:
-    """Class indices int64 (rows,), or values (rows, C) of the network's dtype; the other one is None."""
+    """Class indices int64 (rows,), or values (rows, C) of the network's dtype; the other one is None.
+
+    ``class_weight`` (C,), with indices alone: what an answer of each class counts in loss and metrics, as so
+    many repeated answers would.
+    """
 
     indices: NDArray[np.int64] | None
     values: Array | None
+    class_weight: NDArray[np.float64] | None = None
 
 
 def as_answers(

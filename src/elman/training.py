@@ -93,11 +93,13 @@ def fit(model: Model, net: Any, plan: Plan) -> History:
     run = _Run(model, plan, carry, history)
     bar = _bar(plan.epochs) if plan.verbose else None
     try:
-        if plan.validation is None and not plan.callbacks:
+        if plan.validation is None and not plan.callbacks and plan.prepare is None:
             while run.done < plan.epochs:
                 run.schedule(plan.epochs - run.done, bar)
         else:
             while run.done < plan.epochs:
+                if plan.prepare is not None:
+                    plan.prepare(model.epoch)
                 run.schedule(1, None)
                 _show(bar, history, run.done)
                 if _called(plan.callbacks, net, run.done - 1, history):
