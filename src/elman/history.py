@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import html
+import io
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+_HIGHER_IS_BETTER = ("accuracy", "score")
 
 
 class History:
@@ -48,6 +54,50 @@ class History:
 
     def __repr__(self) -> str:
         return f"History({self.epoch} epochs: {', '.join(self.history)})"
+
+    def _repr_html_(self) -> str:
+        return history_html(self.history)
+
+
+def history_html(history: Mapping[str, Sequence[float]]) -> str:
+    """Return what a notebook shows: the last and the best value of each key, and the curves as a picture.
+
+    The best is the highest of an accuracy or a score, otherwise the lowest; NaN is never the best. Without
+    matplotlib the table stands alone.
+
+    >>> history_html({"loss": []}).count("<tr>")
+    2
+    """
+    rows = "".join(_row(key, series) for key, series in history.items())
+    head = "<tr><th></th><th>last</th><th>best</th><th>in epoch</th></tr>"
+    return f"<div><table>{head}{rows}</table>{_picture(history)}</div>"
+
+
+def _row(key: str, series: Sequence[float]) -> str:
+    numbers = np.asarray(series, dtype=float)
+    last = best = epoch = "-"
+    if len(numbers):
+        last = f"{numbers[-1]:.4g}"
+    if np.isfinite(numbers).any():
+        losses = -numbers if any(word in key for word in _HIGHER_IS_BETTER) else numbers
+        at = int(np.argmin(np.where(np.isfinite(losses), losses, np.inf)))
+        best, epoch = f"{numbers[at]:.4g}", str(at + 1)
+    cells = "".join(f"<td>{cell}</td>" for cell in (last, best, epoch))
+    return f'<tr><th style="text-align: left">{html.escape(key)}</th>{cells}</tr>'
+
+
+def _picture(history: Mapping[str, Sequence[float]]) -> str:
+    """Return the curves as an image tag, a PNG: its size does not grow with the number of epochs."""
+    try:
+        from elman import plotting
+
+        buffer = io.BytesIO()
+        figure: Any = plotting.curves(history).figure
+        figure.savefig(buffer, format="png", dpi=80)
+    except Exception:  # what a cell shows must not hide that its training is done; plot() says what is wrong
+        return ""
+    data = base64.b64encode(buffer.getvalue()).decode("ascii")
+    return f'<img alt="loss and metrics by epoch" style="max-width: 100%" src="data:image/png;base64,{data}">'
 
 
 def means(sums: NDArray[np.float64], count: int) -> list[list[float]]:
