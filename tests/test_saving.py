@@ -1,12 +1,22 @@
 """What was saved comes back whole; what is damaged is refused."""
 
+import errno
 import json
+import os
+import pathlib
+import shutil
 
 import numpy as np
 import pytest
 
 import elman
-from elman import SGD, Adam, CosineDecay, Dense, MeanPool, Network, SimpleRNN, saving
+import support
+from damage import sealed
+from elman import SGD, Adam, CosineDecay, Dense, MeanPool, Network, SimpleRNN, _engine, saving
+from released import make
+
+RELEASED = sorted((pathlib.Path(__file__).parent / "released").glob("*.elman"))
+FUSED = ("x86-64-v3", "x86-64-v4")  # instruction sets that agree to the bit
 
 X = np.random.default_rng(0).normal(size=(6, 5, 2))
 Y = np.arange(6) % 3
@@ -67,6 +77,21 @@ def test_the_file_is_plain_safetensors(saved):
     with safe_open(saved, "numpy") as file:
         assert json.loads(file.metadata()["elman_spec"])["layers"][1] == {"layer": "MeanPool"}
         assert "parameters" in file.keys()  # noqa: SIM118 (not a dictionary)
+
+
+def test_saving_names_the_path_that_was_given(tmp_path):
+    for place, code in ((tmp_path / "no" / "net", errno.ENOENT), (tmp_path, errno.EINVAL)):
+        with pytest.raises(OSError) as raised:  # noqa: PT011 (its code and its path are looked at)
+            network().save(place)
+        assert (raised.value.filename, raised.value.errno) == (str(place), code)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.name != "posix", reason="this system has no /dev/null")
+def test_a_device_is_never_replaced_by_a_file():
+    with pytest.raises(OSError, match="/dev/null"):
+        network().save("/dev/null")
+    assert not pathlib.Path("/dev/null").is_file()
 
 
 def test_every_changed_byte_is_noticed(saved):
@@ -150,3 +175,61 @@ def test_a_missing_part_is_refused(saved):
         saving.write(saved, spec, {key: a for key, a in arrays.items() if key != name})
         with pytest.raises(ValueError, match="holds no network"):
             elman.load(saved)
+
+
+def test_parts_of_another_type_or_shape_are_refused(saved):
+    spec, arrays = saving.read(saved)
+    single = arrays["parameters"]
+    changes = {
+        "parameters": [single.astype(np.float64), single[:-1], single[None], single.astype(np.complex64)],
+        "moment.1": [np.float32(1.0).reshape(1), arrays["moment.1"].astype(np.int32)],
+        "history.accuracy": [np.zeros(1), np.zeros((2, 1)), np.zeros(2, np.float32)],
+    }
+    for name, values in changes.items():
+        for value in values:
+            saving.write(saved, spec, arrays | {name: value})
+            with pytest.raises(ValueError, match=rf"net\.elman' holds no network .*: {name} is .*, expected"):
+                elman.load(saved)
+
+
+@pytest.mark.parametrize("kind", ["RNNForecaster", None, 3, ["network"]])
+def test_an_unknown_kind_asks_for_an_update(saved, kind):
+    spec, arrays = saving.read(saved)
+    saving.write(saved, spec | {"kind": kind}, arrays)
+    with pytest.raises(ValueError, match=r"net\.elman' holds .*, expected a network or one of RNNClassifier"):
+        elman.load(saved)
+
+
+def test_json_that_is_none_is_refused(saved):
+    content = saved.read_bytes()
+    for old, new in ((b'\\"epoch\\": 2', b'\\"epoch\\":NaN'), (b'\\"epoch\\": 2', b'\\"epoch\\": [')):
+        assert old in content
+        saved.write_bytes(sealed(content.replace(old, new.ljust(len(old))[: len(old)])))
+        with pytest.raises(ValueError, match=r"net\.elman' cannot be read"):
+            elman.load(saved)
+
+
+@pytest.mark.parametrize("path", RELEASED, ids=lambda path: path.stem)
+def test_files_of_every_release_stay_readable(path):
+    """To the bit where the instruction set of their making rounds alike."""
+    net = elman.load(path)
+    with np.load(path.with_suffix(".npz")) as file:
+        found = net.predict(make.sequences(file["values"], file["offsets"]))
+        expected, isa = file["predictions"], str(file["isa"])
+    if isa in FUSED and _engine.isa() in FUSED:
+        support.assert_same_bits(found, expected)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-6)
+    assert net.history.epoch > 3
+
+
+@pytest.mark.parametrize("path", [p for p in RELEASED if "checkpoint" in p.stem], ids=lambda path: path.stem)
+def test_checkpoints_of_every_release_go_on(path, tmp_path):
+    copied = shutil.copy(path, tmp_path / "run.elman")
+    before = elman.load(path)
+    with np.load(path.with_suffix(".npz")) as file:
+        X, y = make.sequences(file["values"], file["offsets"]), make.labels(file["offsets"])
+    net = Network(before.layers, before.input_size, before.dtype, before.seed)
+    history = net.fit(X, y, epochs=7, checkpoint=copied, resume=True, **make.OPTIONS)
+    assert history.epoch == 7
+    assert history.history["loss"][:4] == before.history.history["loss"]
+    assert history.history["loss"][6] < history.history["loss"][0]

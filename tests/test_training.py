@@ -219,6 +219,40 @@ def test_divergence_in_the_first_epoch_gives_back_the_start():
     assert (error.epoch, error.batch) == (2, 5)
 
 
+def test_a_validation_loss_that_is_not_finite_stops_training():
+    """Of rows so long that its states overflow; the last good weights are those before that epoch."""
+    net = Network([SimpleRNN(3, "identity"), Dense(1)], 2, dtype="float64", seed=0)
+    net.weights["0.recurrent_kernel"][...] = 0.9 * np.eye(3)
+    net.freeze("0.recurrent_kernel")
+    seen, good = [], []
+
+    def grow(given, epoch, logs):
+        seen.append(epoch)
+        if epoch == 2:
+            given.weights["0.recurrent_kernel"][...] = 1.2 * np.eye(3)
+            good.append(given.parameters.copy())
+
+    with pytest.raises(DivergenceError, match="epoch 3, batch 1 ") as raised:
+        net.fit(
+            X, X.sum(axis=(1, 2)), epochs=9, batch_size=5, optimizer=SGD(0.001), callbacks=[grow],
+            validation_data=([np.ones((10_000, 2))], [0.0]), verbose=False,
+        )  # fmt: skip
+    assert raised.value.__notes__ == ["The loss was that of validation_data, after this last batch."]
+    assert seen == [0, 1, 2]
+    np.testing.assert_array_equal(net.parameters, good[0])
+    assert {len(values) for values in net.history.history.values()} == {3}
+    assert np.isfinite(net.history.history["val_loss"]).all()
+    assert (net.model.epoch, net.model.optimiser) == (3, None)
+
+
+def test_a_validation_without_answers_is_nan_and_stops_nothing():
+    net = Network([SimpleRNN(4, return_sequences=True), Dense(3, "softmax")], 2, seed=0)
+    answers = np.tile(np.arange(6) % 3, (10, 1))
+    history = net.fit(X, answers, epochs=3, validation_data=(X, np.full((10, 6), -1)), verbose=False)
+    assert np.isnan(history.history["val_loss"]).all()
+    assert history.epoch == 3
+
+
 def test_carried_rows_are_counted():
     net = network()
     fit(net, stateful=True)
@@ -313,6 +347,15 @@ def test_the_bar_shows_loss_and_metric(capsys):
     assert "loss=" in shown
     assert "accuracy=" in shown
     fit(network(), 3)
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("verbose", [1, 2, np.int64(1), np.True_])
+def test_verbose_may_be_an_integer(capsys, verbose):
+    fit(network(), 1, verbose=verbose)
+    assert "1/1" in capsys.readouterr().err
+    for silent in (0, np.int64(0), np.False_):
+        fit(network(), 1, verbose=silent)
     assert capsys.readouterr() == ("", "")
 
 

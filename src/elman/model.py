@@ -77,13 +77,14 @@ class Model:
 
     ``epoch`` counts the epochs ever trained: with ``key`` it is the random state. ``updates`` and ``moments``
     belong to ``optimiser``. ``carry`` holds the states of ``stateful`` rows, one array (n, H) a recurrent
-    layer.
+    layer. ``began`` is the epoch at which the latest fit began if it writes a checkpoint, otherwise None.
     """
 
     def __init__(self, layers: Any, input_size: Any, dtype: Any, seed: Any) -> None:
         self.layers: tuple[Layer, ...] = check_stack(layers)
         self.input_size = integer("input_size", input_size, 1, _MOST_INPUTS)
         self.dtype: np.dtype[Any] = real_dtype(dtype)
+        self.seed_given = seed is not None
         self.seed = _fresh_seed() if seed is None else integer("seed", seed, maximum=math.inf)
         self.key = initializers.shuffle_key(self.seed)
         self.native = _engine.build(self.layers, self.input_size, self.dtype)
@@ -97,6 +98,7 @@ class Model:
         self.moments: list[Array] = []
         self.updates = 0
         self.epoch = 0
+        self.began: int | None = None
         self.carry: list[Array] | None = None
         self.history = History()
         self.usage = Usage()

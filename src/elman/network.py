@@ -167,7 +167,7 @@ class Network:
         checkpoint: Any = None,
         resume: bool = False,
         memory: str = "auto",
-        verbose: bool = True,
+        verbose: bool | int = True,
         n_threads: int | None = None,
     ) -> History:
         """Train, and return one value an epoch of the loss and the metrics.
@@ -201,17 +201,32 @@ class Network:
             Whether an update's loss is divided by its answers (their weights).
         callbacks : list of callables (net, epoch, logs)
             Called after each epoch, counted from 0; returning True stops.
-        verbose : bool
-            A progress bar.
+        checkpoint : path or None
+            After each epoch the run is written there, whole and to the disk (some 10 ms); `elman.load` reads
+            the file too. One that exists is overwritten after the first epoch, unless ``resume`` goes on with
+            it.
+        resume : bool
+            Go on with the run in ``checkpoint``, or begin it where there is none: the bits are those of a run
+            that was never interrupted, and at most one epoch is lost. ``epochs``, the epochs that callbacks
+            are given and the history count the whole run; one that has them all, or that a callback stopped,
+            trains nothing. A seed that was not given is the file's. A callback with methods ``state() ->
+            (values, arrays)`` and ``restore(values, arrays)``, tables of JSON values and arrays by name, is
+            kept in the file too.
+        verbose : bool or int
+            A progress bar; 0 is silent.
         n_threads : int or None
             None takes the CPUs of this process, bounded by OMP_NUM_THREADS. Results do not depend on it.
 
         Raises
         ------
         TypeError, ValueError
-            Naming the argument, what was expected and what came; nothing has changed then.
+            Naming the argument, what was expected and what came; nothing has changed then. Also for a
+            checkpoint of another run (each difference is named) or a damaged one.
+        OSError
+            The checkpoint cannot be written; the file before is intact. Folders are tried before training.
         DivergenceError
-            The loss became NaN or infinite; the weights are those of the last good epoch.
+            The loss, or that of ``validation_data``, became NaN or infinite; the weights are those of the
+            last good epoch.
         RuntimeError
             The network is in use by another thread: fit is exclusive.
         KeyboardInterrupt
@@ -223,9 +238,7 @@ class Network:
         >>> net.fit(X, [0, 1], optimizer=Adam(0.05), epochs=50, verbose=False).history["accuracy"][-1]
         1.0
         """
-        _not_yet(initial_state=initial_state, checkpoint=checkpoint)
-        if flag("resume", resume):
-            raise NotImplementedError("resume is not available yet")
+        _not_yet(initial_state=initial_state)
         _check_memory(memory)
         usage = self.model.usage
         usage.begin_write("fit")
@@ -235,6 +248,7 @@ class Network:
                 validation_data=validation_data, sample_weight=sample_weight, l2=l2, shuffle=shuffle,
                 truncation=truncation, stateful=stateful, clip_norm=clip_norm, reduction=reduction,
                 callbacks=callbacks, verbose=verbose, n_threads=n_threads,
+                checkpoint=checkpoint, resume=resume,
             )  # fmt: skip
             return training.fit(self.model, self, plan)
         finally:
@@ -422,7 +436,8 @@ class Network:
         """Write the network into one safetensors file that `elman.load` reads; no pickle.
 
         Kept: layers, parameters, dtype, seed, frozen names, optimiser state, epoch count and history. States
-        carried by ``stateful`` are not.
+        carried by ``stateful`` are not. A file of that name is replaced in one step. Errors: OSError where it
+        cannot be written; the file before is intact then.
         """
         usage = self.model.usage
         usage.begin_read()
@@ -448,23 +463,6 @@ class Network:
             change()
         finally:
             self.model.usage.end_write()
-
-
-def load(path: str | os.PathLike[str]) -> Network:
-    """Return what was saved in a file: it predicts the same bits.
-
-    Errors: ValueError for a file that is damaged, not elman's, or of a newer format; OSError where it cannot
-    be read.
-
-    >>> load("/dev/null")
-    Traceback (most recent call last):
-    ...
-    ValueError: '/dev/null' is not an elman file, or damaged: its header is longer than the file
-    """
-    spec, arrays = saving.read(path)
-    net = Network.__new__(Network)
-    net.model = saving.unpack(spec, arrays, repr(os.fspath(path)))
-    return net
 
 
 def _not_yet(**arguments: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -10,6 +11,7 @@ import numpy as np
 
 from elman import _engine, losses
 from elman.arguments import choice, describe, flag, integer, number
+from elman.checkpoint import Checkpoint, Owner
 from elman.layers import POOLS
 from elman.model import Callback, Float64, Model
 from elman.optimisers import Optimiser, check_optimiser, rate_at
@@ -66,6 +68,7 @@ class Plan:
     verbose: bool
     n_threads: int
     prepare: Callable[[int], None] | None = None
+    checkpoint: Checkpoint | None = None
 
 
 def plan(
@@ -88,16 +91,18 @@ def plan(
     callbacks: Any,
     verbose: Any,
     n_threads: Any,
+    checkpoint: Any = None,
+    resume: Any = False,
     class_weight: Float64 | None = None,
     prepare: Callable[[int], None] | None = None,
+    owner: Owner | None = None,
 ) -> Plan:
     """Check every argument of fit; nothing has changed when this raises.
 
-    ``class_weight`` (C,) and ``prepare`` are the estimators' own.
+    ``class_weight`` (C,), ``prepare`` and ``owner`` are the estimators' own.
     """
     loss = losses.check_loss(loss, model.layers[-1])
     optimiser = check_optimiser(optimizer)
-    rate_at(optimiser, model.updates if optimiser == model.optimiser else 0)
     train = labelled(model, X, y, loss, sample_weight, ("X", "y", "sample_weight"), class_weight)
     rows = train.batch.n
     checked = Plan(
@@ -114,13 +119,51 @@ def plan(
         clip_norm=0.0 if clip_norm is None else number("clip_norm", clip_norm, positive=True),
         mean=choice("reduction", reduction, ("mean", "sum")) == "mean",
         callbacks=_callbacks(callbacks),
-        verbose=flag("verbose", verbose),
+        verbose=_verbose(verbose),
         n_threads=threads(n_threads),
         prepare=prepare,
     )
-    if checked.stateful:
-        model.carried(rows)
-    return checked
+    point = _checkpoint(model, checked, checkpoint, resume, owner or Owner())
+    if point is not None and point.found is not None:
+        updates = point.found.updates
+    else:
+        updates = model.updates if optimiser == model.optimiser else 0
+        if checked.stateful:
+            model.carried(rows)
+    rate_at(optimiser, updates)
+    if point is not None and point.done < checked.epochs and not point.stopped:
+        point.probe()
+    return replace(checked, checkpoint=point)
+
+
+def _checkpoint(model: Model, plan: Plan, path: Any, resume: Any, owner: Owner) -> Checkpoint | None:
+    resume = flag("resume", resume)
+    if path is None:
+        if resume:
+            raise ValueError("resume is True without a checkpoint, expected the path of one")
+        return None
+    if not isinstance(path, (str, os.PathLike)) or not isinstance(os.fspath(path), str):
+        raise TypeError(f"checkpoint is {describe(path)}, expected a path")
+    settings = {
+        "X": _size(plan.train),
+        "validation_data": None if plan.validation is None else _size(plan.validation),
+        "sample_weight": None if plan.train.weights is None else "given",
+        "batch_size": plan.batch_size,
+        "loss": plan.loss,
+        "l2": plan.l2,
+        "shuffle": plan.shuffle,
+        "truncation": plan.truncation or None,
+        "stateful": plan.stateful,
+        "clip_norm": plan.clip_norm or None,
+        "reduction": "mean" if plan.mean else "sum",
+        "frozen": ", ".join(name for name in model.weights if name in model.frozen) or "nothing",
+    }
+    rows = plan.train.batch.n if plan.stateful else None
+    return Checkpoint(path, model, owner, settings, plan.optimiser, rows, plan.callbacks, resume)
+
+
+def _size(data: Labelled) -> str:
+    return f"{data.batch.n} sequences ({data.batch.rows} steps)"
 
 
 def threads(n_threads: Any) -> int:
@@ -149,6 +192,14 @@ def _truncation(model: Model, given: Any) -> int:
                 f"needs whole sequences"
             )
     return steps
+
+
+def _verbose(given: Any) -> bool:
+    if isinstance(given, (bool, np.bool_)):
+        return bool(given)
+    if not isinstance(given, (int, np.integer)):
+        raise TypeError(f"verbose is {describe(given)}, expected True, False or an integer of at least 0")
+    return integer("verbose", given) > 0
 
 
 def _callbacks(given: Any) -> tuple[Callback, ...]:

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import re
 from pathlib import Path
-from threading import get_ident
 from typing import Any
 
 import numpy as np
 
-from elman import layers, optimisers
+from elman import _engine, disk, layers, optimisers
+from elman.arguments import describe, flag, integer, real_dtype
 from elman.history import History
 from elman.model import Model
 from elman.sequences import Array
@@ -24,10 +25,14 @@ VERSION = 1
 _EMPTY = b"0" * 64
 _CHECKSUM = re.compile(rb'"elman_checksum":\s?"([0-9a-f]{64})"')
 _VERSION = re.compile(rb'"elman_version":\s?"([0-9]{1,9})"')
+MOST_EPOCHS = 2**53  # far from the end of the engine's counters
 
 
 def write(path: str | os.PathLike[str], spec: dict[str, Any], arrays: dict[str, Array]) -> None:
-    """Write a spec and named arrays; a file of that name is replaced in one step, never half."""
+    """Write a spec and named arrays; a file of that name is replaced in one step, never half.
+
+    It is on the disk when this returns. Errors: OSError naming the path; the file before is as it was then.
+    """
     from safetensors.numpy import save
 
     metadata = {
@@ -36,15 +41,9 @@ def write(path: str | os.PathLike[str], spec: dict[str, Any], arrays: dict[str, 
         "elman_spec": json.dumps(spec, allow_nan=False),
     }
     content = save({name: np.ascontiguousarray(a) for name, a in arrays.items()}, metadata)
-    digest = hashlib.sha256(content).hexdigest().encode()
-    place = _find(content)
-    content = content[: place[0]] + digest + content[place[1] :]
-    partial = Path(f"{os.fspath(path)}.{os.getpid()}.{get_ident()}.partial")
-    try:
-        partial.write_bytes(content)
-        partial.replace(path)
-    finally:
-        partial.unlink(missing_ok=True)
+    begin, end = _find(content)
+    view = memoryview(content)
+    disk.replace(path, (view[:begin], _digest(content, begin, end), view[end:]))
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -53,40 +52,66 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Array]
     from safetensors.numpy import load
 
     name = repr(os.fspath(path))
-    content = Path(path).read_bytes()
-    header = int.from_bytes(content[:8], "little")
-    if len(content) < 8 or header > len(content) - 8:  # before any number in the file is believed
-        raise ValueError(f"{name} is not an elman file, or damaged: its header is longer than the file")
-    version = _VERSION.search(content, 8, 8 + header)
-    if version is None:
-        raise ValueError(f"{name} is not an elman file, or damaged: it names no format version")
-    if int(version[1]) > VERSION:
-        raise ValueError(
-            f"{name} has format version {int(version[1])}, expected at most {VERSION}: update elman"
-        )
+    content, header = _content(Path(path), name)
     try:
         begin, end = _find(content)
-        digest = hashlib.sha256(content[:begin] + _EMPTY + content[end:]).hexdigest().encode()
     except ValueError:
         raise ValueError(f"{name} is damaged: it has no checksum") from None
-    if digest != content[begin:end]:
+    if _digest(content, begin, end) != content[begin:end]:
         raise ValueError(f"{name} is damaged: its checksum does not match its content")
     try:
         arrays = load(content)
-        spec = json.loads(json.loads(content[8 : 8 + header])["__metadata__"]["elman_spec"])
-    except (SafetensorError, KeyError, TypeError, ValueError, RecursionError) as error:
-        raise ValueError(f"{name} cannot be read: {error}") from None
+        spec = _json(_json(header)["__metadata__"]["elman_spec"])
+    except (SafetensorError, LookupError, TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"{name} cannot be read: {reason(error)}") from None
     if not isinstance(spec, dict):
-        raise ValueError(f"{name} cannot be read: its spec is no table")
+        raise ValueError(f"{name} cannot be read: its spec is {describe(spec)}, expected a table")
     return spec, arrays
 
 
+def _content(path: Path, name: str) -> tuple[bytes, bytes]:
+    """Return all of a file and its header; no number in the file is believed, and no other file read."""
+    with path.open("rb") as file:
+        size = os.fstat(file.fileno()).st_size
+        start = file.read(8)
+        length = int.from_bytes(start, "little")
+        if len(start) < 8 or length > size - 8:
+            raise ValueError(f"{name} is not an elman file, or damaged: its header is longer than the file")
+        header = file.read(length)
+        version = _VERSION.search(header)
+        if version is None:
+            raise ValueError(f"{name} is not an elman file, or damaged: it names no format version")
+        if int(version[1]) > VERSION:
+            raise ValueError(
+                f"{name} has format version {int(version[1])}, expected at most {VERSION}: update elman"
+            )
+        return start + header + file.read(), header
+
+
 def _find(content: bytes) -> tuple[int, int]:
+    """Return where the digits of the checksum are."""
     header = int.from_bytes(content[:8], "little")
     found = _CHECKSUM.search(content, 8, 8 + header)
     if found is None:
         raise ValueError("no checksum")
     return found.span(1)
+
+
+def _digest(content: bytes, begin: int, end: int) -> bytes:
+    view = memoryview(content)
+    digest = hashlib.sha256(view[:begin])
+    digest.update(_EMPTY)
+    digest.update(view[end:])
+    return digest.hexdigest().encode()
+
+
+def _json(text: str | bytes) -> Any:
+    """Return what a text says; NaN and infinity, which JSON does not know, are refused."""
+
+    def refuse(constant: str) -> None:
+        raise ValueError(f"it has {constant}, expected plain JSON")
+
+    return json.loads(text, parse_constant=refuse)
 
 
 def pack(model: Model) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -102,6 +127,7 @@ def pack(model: Model) -> tuple[dict[str, Any], dict[str, Array]]:
         "input_size": model.input_size,
         "dtype": model.dtype.name,
         "seed": model.seed,
+        "seed_given": model.seed_given,
         "frozen": sorted(model.frozen),
         "epoch": model.epoch,
         "optimiser": optimiser,
@@ -119,29 +145,83 @@ def unpack(spec: dict[str, Any], arrays: dict[str, Array], name: str) -> Model:
     """Return the network that `pack` wrote; ValueError where spec and arrays do not belong together."""
     try:
         return _unpack(spec, arrays)
-    except (KeyError, TypeError, ValueError, OverflowError) as error:
-        raise ValueError(f"{name} holds no network that can be read: {error}") from None
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
+        raise ValueError(f"{name} holds no network that can be read: {reason(error)}") from None
 
 
 def _unpack(spec: dict[str, Any], arrays: dict[str, Array]) -> Model:
     stack = layers.check_stack([layers.from_dict(values) for values in spec["layers"]])
-    parameters = arrays["parameters"]
-    expected = parameter_count(stack, spec["input_size"])
-    if parameters.shape != (expected,):  # before the engine makes room for what the spec asks
-        raise ValueError(f"parameters has shape {parameters.shape}, expected ({expected},)")
-    model = Model(stack, spec["input_size"], spec["dtype"], spec["seed"])
+    expected = parameter_count(stack, integer("input_size", spec["input_size"], 1))
+    dtype = real_dtype(spec["dtype"])
+    parameters = _array(arrays, "parameters", (expected,), dtype)  # before the engine makes room for them
+    model = Model(stack, spec["input_size"], dtype, integer("seed", spec["seed"], maximum=math.inf))
+    model.seed_given = flag("seed_given", spec["seed_given"])
     model.parameters[:] = parameters
-    model.frozen = frozenset(model.match(tuple(spec["frozen"]))) if spec["frozen"] else frozenset()
-    model.epoch = int(spec["epoch"])
+    model.frozen = _frozen(spec["frozen"], model)
+    model.epoch = integer("epoch", spec["epoch"], maximum=MOST_EPOCHS)
     if spec["optimiser"] is not None:
-        model.begin(optimisers.from_dict(spec["optimiser"]))
-        model.updates = int(spec["updates"])
-        for i, moment in enumerate(model.moments):
-            moment[:] = arrays[f"moment.{i}"]
-    model.history = History(tuple(spec["history"]))
-    for key, values in model.history.history.items():
-        values.extend(arrays[f"history.{key}"].tolist())
+        model.optimiser = optimisers.from_dict(spec["optimiser"])
+        model.moments = moments(arrays, model.optimiser, model)
+        model.updates = integer("updates", spec["updates"], maximum=MOST_EPOCHS)
+    model.history = _history(spec["history"], arrays)
+    if "run" in spec:  # a checkpoint's
+        _take_up_run(model, spec["run"], arrays)
     return model
+
+
+def reason(error: Exception) -> str:
+    """Return what an error says of a file, in words where it is only the name of a missing part.
+
+    >>> reason(KeyError("seed"))
+    "it has no 'seed'"
+    """
+    return f"it has no {error}" if isinstance(error, KeyError) else str(error)
+
+
+def _frozen(names: Any, model: Model) -> frozenset[str]:
+    if not isinstance(names, list) or not all(name in model.weights for name in names):
+        raise ValueError(f"frozen is {describe(names)}, expected a list of {', '.join(model.weights)}")
+    return frozenset(names)
+
+
+def _take_up_run(model: Model, run: dict[str, Any], arrays: dict[str, Array]) -> None:
+    model.began = integer("began", run["began"])
+    if model.began + model.history.epoch != model.epoch:
+        raise ValueError(
+            f"epoch is {model.epoch}, expected {model.began} and the {model.history.epoch} of the history"
+        )
+    if flag("carried", run["carried"]):
+        sizes = model.native.state_sizes
+        rows = len(arrays["carry.0"]) if sizes else 0
+        model.carry = [
+            _array(arrays, f"carry.{i}", (rows, units), model.dtype).copy() for i, units in enumerate(sizes)
+        ]
+
+
+def moments(arrays: dict[str, Array], optimiser: optimisers.Optimiser, model: Model) -> list[Array]:
+    """Return the arrays that an optimiser keeps, from a file's."""
+    return [
+        _array(arrays, f"moment.{i}", model.parameters.shape, model.dtype).copy()
+        for i in range(_engine.moment_count(optimiser))
+    ]
+
+
+def _history(keys: Any, arrays: dict[str, Array]) -> History:
+    if not isinstance(keys, list) or not all(isinstance(key, str) for key in keys):
+        raise TypeError(f"history is {describe(keys)}, expected a list of names")
+    history = History(tuple(keys))
+    for key, values in history.history.items():
+        length = len(arrays[f"history.{keys[0]}"])
+        values.extend(_array(arrays, f"history.{key}", (length,), np.dtype(np.float64)).tolist())
+    return history
+
+
+def _array(arrays: dict[str, Array], name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
+    """Return one of a file's arrays, as it must be."""
+    found = arrays[name]
+    if found.shape != shape or found.dtype != dtype:
+        raise ValueError(f"{name} is {found.dtype} of shape {found.shape}, expected {dtype} of shape {shape}")
+    return found
 
 
 def parameter_count(stack: tuple[layers.Layer, ...], input_size: int) -> int:
@@ -166,12 +246,14 @@ def state(model: Model) -> dict[str, Any]:
         "input_size": model.input_size,
         "dtype": model.dtype.name,
         "seed": model.seed,
+        "seed_given": model.seed_given,
         "parameters": model.parameters.copy(),
         "frozen": model.frozen,
         "optimiser": model.optimiser,
         "moments": [m.copy() for m in model.moments],
         "updates": model.updates,
         "epoch": model.epoch,
+        "began": model.began,
         "carry": None if model.carry is None else [c.copy() for c in model.carry],
         "history": {key: list(values) for key, values in model.history.history.items()},
     }
@@ -181,7 +263,7 @@ def restore(values: dict[str, Any]) -> Model:
     """Return the network that `state` described."""
     model = Model(values["layers"], values["input_size"], values["dtype"], values["seed"])
     model.parameters[:] = values["parameters"]
-    for name in ("frozen", "optimiser", "moments", "updates", "epoch", "carry"):
+    for name in ("seed_given", "frozen", "optimiser", "moments", "updates", "epoch", "began", "carry"):
         setattr(model, name, values[name])
     model.history = History()
     model.history.history = values["history"]

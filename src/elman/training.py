@@ -82,32 +82,45 @@ def _sums(model: Model, labels: Labelled, loss: str, carry: list[Array] | None, 
 
 def fit(model: Model, net: Any, plan: Plan) -> History:
     """Train as planned; ``net`` is what callbacks are given. The caller holds the network's write access."""
-    keys = losses.report_keys(plan.loss)
-    if plan.validation is not None:
-        keys += tuple(f"val_{key}" for key in keys)
-    history = model.history = History(keys)
-    model.begin(plan.optimiser)
-    carry = None
-    if plan.stateful:
-        carry = model.carry = model.carried(plan.train.batch.n)
-    run = _Run(model, plan, carry, history)
-    bar = _bar(plan.epochs) if plan.verbose else None
+    history = _begin(model, plan)
+    point = plan.checkpoint
+    run = _Run(model, plan, model.carry if plan.stateful else None, history)
+    bar = _bar(run.done, plan.epochs) if plan.verbose else None
     try:
-        if plan.validation is None and not plan.callbacks and plan.prepare is None:
+        if plan.validation is None and not plan.callbacks and plan.prepare is None and point is None:
             while run.done < plan.epochs:
                 run.schedule(plan.epochs - run.done, bar)
         else:
-            while run.done < plan.epochs:
+            stopped = point is not None and point.stopped
+            while run.done < plan.epochs and not stopped:
                 if plan.prepare is not None:
                     plan.prepare(model.epoch)
                 run.schedule(1, None)
                 _show(bar, history, run.done)
-                if _called(plan.callbacks, net, run.done - 1, history):
-                    break
+                stopped = _called(plan.callbacks, net, run.done - 1, history)
+                if point is not None:
+                    point.write(stopped)
     finally:
         if bar is not None:
             bar.close()
     return history
+
+
+def _begin(model: Model, plan: Plan) -> History:
+    """Take up the run in the checkpoint, or begin a new one."""
+    keys = losses.report_keys(plan.loss)
+    if plan.validation is not None:
+        keys += tuple(f"val_{key}" for key in keys)
+    point = plan.checkpoint
+    if point is None or not point.restore(plan.optimiser, keys):
+        model.history = History(keys)
+        model.begin(plan.optimiser)
+        model.began = None if point is None else model.epoch
+    if plan.stateful:
+        model.carry = model.carried(plan.train.batch.n)
+    if point is not None:
+        point.start()
+    return model.history
 
 
 def _called(callbacks: tuple[Callback, ...], net: Any, epoch: int, history: History) -> bool:
@@ -119,10 +132,10 @@ def _called(callbacks: tuple[Callback, ...], net: Any, epoch: int, history: Hist
     return stop
 
 
-def _bar(epochs: int) -> Any:
+def _bar(done: int, epochs: int) -> Any:
     from tqdm.auto import tqdm
 
-    return tqdm(total=epochs, unit="epoch", dynamic_ncols=True)
+    return tqdm(initial=done, total=max(done, epochs), unit="epoch", dynamic_ncols=True)
 
 
 def _show(bar: Any, history: History, done: int) -> None:
@@ -136,12 +149,13 @@ class _Run:
 
     def __init__(self, model: Model, plan: Plan, carry: list[Array] | None, history: History) -> None:
         self.model, self.plan, self.carry, self.history = model, plan, carry, history
-        self.done = 0  # finished epochs of this fit
+        self.done = history.epoch  # finished epochs of this fit, also of one that was resumed
         self.n = plan.train.batch.n
         self.batches = -(-self.n // plan.batch_size)
         self.per_epoch = self._updates_an_epoch()
         self.snapshot = np.empty_like(model.parameters)
         self.before = self.snapshot  # the snapshot of the schedule before; there is none yet
+        self.spoiled = False  # whether the loss of validation_data is not finite
 
     def _updates_an_epoch(self) -> int:
         """The most updates that an epoch can have, for the length of schedules."""
@@ -167,7 +181,6 @@ class _Run:
         )
         sums = np.zeros((epochs, 5))
         progress = np.array([0, 0, 0, model.updates], dtype=np.int64)
-        start = _Start(model, self.carry) if epochs > 1 else None
         first, updates, recorded = 0, model.updates, 0
         status = 1
         while status == 1:
@@ -182,8 +195,13 @@ class _Run:
                 model.updates = updates + int(progress[1])
                 recorded = self._record(sums, recorded, first // self.batches)
             _show(bar, self.history, self.done)
+        if self.spoiled:
+            model.epoch -= 1
+            error = self._diverged(self.batches - 1)
+            error.add_note("The loss was that of validation_data, after this last batch.")
+            raise error
         if status == 2:
-            self._diverged(start, order, rates, settings, progress)
+            raise self._diverged(first % self.batches)
         self.before = self.snapshot.copy()
 
     def _order(self, epochs: int) -> Offsets:
@@ -220,61 +238,22 @@ class _Run:
                 validation = _sums(
                     self.model, self.plan.validation, self.plan.loss, None, self.plan.n_threads
                 )
+                loss, weight = validation[0, :2]
+                if weight > 0.0 and not np.isfinite(loss):  # without an answer NaN is right
+                    self.spoiled = True
+                    return finished
             self.history.append(sums[recorded:finished], validation)
             self.done += finished - recorded
         return finished
 
-    def _diverged(
-        self,
-        start: _Start | None,
-        order: Offsets,
-        rates: Float64,
-        settings: tuple[Any, ...],
-        progress: Offsets,
-    ) -> None:
-        """Put the last good weights back and say so.
+    def _diverged(self, batch: int) -> DivergenceError:
+        """Put the last good weights back: those with which this epoch began.
 
-        The weights with which the epoch began may be infinite already, when the last update of the epoch
-        before broke them; then the epoch before was not good either, and its own beginning is wanted.
+        They may be spoiled themselves, by a callback after the epoch before: then its own beginning is
+        wanted. Training itself never ends an epoch so.
         """
         model = self.model
-        epoch, batch = self.done, int(progress[0]) % self.batches
-        good = self.snapshot
-        if not np.isfinite(good).all():
-            finished = int(progress[0]) // self.batches
-            if finished and start is not None:
-                good = start.again(self, order[: (finished - 1) * self.n], finished - 1, rates, settings)
-            else:
-                good = self.before
-        model.parameters[:] = good
+        model.parameters[:] = self.snapshot if np.isfinite(self.snapshot).all() else self.before
         model.reset_optimiser()  # its moments led here
         model.carry = None
-        raise DivergenceError(epoch, batch)
-
-
-class _Start:
-    """What a schedule of several epochs began with, to go over its first epochs once more."""
-
-    def __init__(self, model: Model, carry: list[Array] | None) -> None:
-        self.parameters = model.parameters.copy()
-        self.moments = [m.copy() for m in model.moments]
-        self.carry = None if carry is None else [c.copy() for c in carry]
-        self.updates = model.updates
-
-    def again(
-        self, run: _Run, order: Offsets, epochs: int, rates: Float64, settings: tuple[Any, ...]
-    ) -> Array:
-        """Return the weights after the first ``epochs`` epochs: the same bits as the first time."""
-        model, plan = run.model, run.plan
-        model.parameters[:] = self.parameters
-        if epochs:
-            progress = np.array([0, 0, 0, self.updates], dtype=np.int64)
-            sums, first, status = np.zeros((epochs, 5)), 0, 1
-            while status == 1:
-                status = model.native.train(
-                    plan.train.data, plan.train.targets, plan.train.weights, self.carry, order, first,
-                    plan.batch_size, rates, settings, progress, sums, run.snapshot, self.moments,
-                    _SECONDS, plan.n_threads,
-                )  # fmt: skip
-                first = int(progress[0])
-        return model.parameters.copy()
+        return DivergenceError(self.done, batch)
