@@ -75,6 +75,7 @@ class Twin:
 @pytest.mark.parametrize("dtype", DTYPES)
 def test_networks_are_pytorchs(seed, dtype):
     torch = pytest.importorskip("torch")
+    torch.set_num_threads(1)  # beside the other workers; these nets are small
     generator = np.random.default_rng(seed)
     activation, loss = str(generator.choice(["tanh", "relu"])), list(HEADS)[seed % 3]
     depth, per_step = int(generator.integers(1, 4)), bool(generator.integers(2))
@@ -109,10 +110,15 @@ def test_networks_are_pytorchs(seed, dtype):
 
     ours, theirs = list(OPTIMIZERS.values())[seed % 4]
     optimizer, losses = theirs(torch, list(twin.named.values())), []
+    # Adam divides by a gradient's own size: an entry that is rounding beside the others moves at full rate,
+    # in a direction that no float32 engine can know. Such entries alone are left out, in float32 alone.
+    unknown = np.zeros(net.parameters.size, bool)
     for _ in range(10):
         optimizer.zero_grad()
         value = twin.loss(twin.forward(rows)[0], y, loss)
         value.backward()
+        sizes = np.abs(twin.flat(gradient=True))
+        unknown |= (sizes > 0.0) & (sizes < np.finfo(dtype).eps * sizes.max())
         optimizer.step()
         losses.append(value.item())
     history = net.fit(
@@ -126,5 +132,5 @@ def test_networks_are_pytorchs(seed, dtype):
         verbose=False,
     )
     assert_near(history.history["loss"], losses, dtype, "ten losses")
-    if dtype == "float64":  # Adam divides by a gradient's size: where that is rounding, float32 weights part
-        assert_near(net.parameters, twin.flat(gradient=False), dtype, "weights")
+    known = ~unknown if dtype == "float32" else slice(None)
+    assert_near(net.parameters[known], twin.flat(gradient=False)[known], dtype, "weights")

@@ -13,22 +13,28 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from elman import callbacks as callbacks
     from elman import plotting as plotting
+    from elman import sensitivity as sensitivity
     from elman.checks import check_gradient as check_gradient
     from elman.errors import DivergenceError as DivergenceError
+    from elman.estimators import RNNClassifier as RNNClassifier
+    from elman.estimators import RNNRegressor as RNNRegressor
+    from elman.estimators import RNNTagger as RNNTagger
     from elman.history import History as History
     from elman.layers import Dense as Dense
     from elman.layers import MaxPool as MaxPool
     from elman.layers import MeanPool as MeanPool
     from elman.layers import SimpleRNN as SimpleRNN
+    from elman.loading import load as load
     from elman.network import Network as Network
-    from elman.network import load as load
     from elman.optimisers import SGD as SGD
     from elman.optimisers import Adam as Adam
     from elman.optimisers import AdamW as AdamW
     from elman.optimisers import CosineDecay as CosineDecay
     from elman.optimisers import OneCycle as OneCycle
     from elman.optimisers import RMSprop as RMSprop
+    from elman.reading import read_sequences as read_sequences
     from elman.recording import Gradients as Gradients
     from elman.recording import Tape as Tape
     from elman.sequences import Sequences as Sequences
@@ -40,24 +46,28 @@ if TYPE_CHECKING:
 _HOME = {
     "check_gradient": "checks",
     "DivergenceError": "errors",
+    "RNNClassifier": "estimators",
+    "RNNRegressor": "estimators",
+    "RNNTagger": "estimators",
     "History": "history",
     "Dense": "layers",
     "MaxPool": "layers",
     "MeanPool": "layers",
     "SimpleRNN": "layers",
     "Network": "network",
-    "load": "network",
+    "load": "loading",
     "Adam": "optimisers",
     "AdamW": "optimisers",
     "CosineDecay": "optimisers",
     "OneCycle": "optimisers",
     "RMSprop": "optimisers",
     "SGD": "optimisers",
+    "read_sequences": "reading",
     "Gradients": "recording",
     "Tape": "recording",
     "Sequences": "sequences",
 }
-_MODULES = ("plotting",)
+_MODULES = ("callbacks", "plotting", "sensitivity")
 
 __all__ = [
     "SGD",
@@ -73,11 +83,15 @@ __all__ = [
     "Network",
     "OneCycle",
     "RMSprop",
+    "RNNClassifier",
+    "RNNRegressor",
+    "RNNTagger",
     "Sequences",
     "SimpleRNN",
     "Tape",
     "check_gradient",
     "load",
+    "read_sequences",
 ]
 
 

@@ -83,7 +83,7 @@ def cotangent(d_outputs: Any, batch: Batch, model: Model) -> Array:
             raise ValueError(f"d_outputs has shape {given.shape}, expected {wanted} (as the outputs)")
         flat = given
     else:
-        came = as_batch(d_outputs, model.outputs, model.dtype, "d_outputs", "outputs")
+        came = as_batch(d_outputs, model.outputs, model.dtype, "d_outputs", "the network's outputs")
         if not np.array_equal(came.offsets, batch.offsets):
             raise ValueError("d_outputs has sequences of other lengths than X, expected the same")
         flat = came.values

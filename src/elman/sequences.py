@@ -131,7 +131,7 @@ class Batch:
 
 
 def as_batch(
-    X: Any, features: int, dtype: np.dtype[Any], name: str = "X", source: str = "input_size"
+    X: Any, features: int, dtype: np.dtype[Any], name: str = "X", source: str = "the network's input_size"
 ) -> Batch:
     """Return X in the one inner form; a list is concatenated in ``dtype``, an array is read where it lies.
 
@@ -171,7 +171,7 @@ def _from_array(X: Array, features: int, name: str, source: str) -> Batch:
     if steps == 0:
         raise ValueError(f"{name} has sequences of 0 steps, expected at least one step")
     if width != features:
-        raise ValueError(f"{name} has {width} features, expected {features} (the network's {source})")
+        raise ValueError(f"{name} has {width} features, expected {features} ({source})")
     values = _readable(X).reshape(n * steps, width)
     return Batch(values, np.arange(0, n * steps + 1, steps, dtype=np.int64), steps, False)
 
@@ -183,7 +183,7 @@ def _from_sequences(X: Sequences, features: int, name: str, source: str) -> Batc
         )
     if X.values.shape[1] != features:
         raise ValueError(
-            f"{name} has {X.values.shape[1]} features, expected {features} (the network's {source})"
+            f"{name} has {X.values.shape[1]} features, expected {features} ({source})"
         )
     if len(X) == 0:
         raise ValueError(f"{name} has no sequences, expected at least one")
@@ -207,7 +207,7 @@ def _from_list(X: Any, features: int, dtype: np.dtype[Any], name: str, source: s
             )
         if array.shape[1] != features:
             raise ValueError(
-                f"{name}[{i}] has {array.shape[1]} features, expected {features} (the network's {source})"
+                f"{name}[{i}] has {array.shape[1]} features, expected {features} ({source})"
             )
         lengths[i + 1] = len(array)
         items.append(array)

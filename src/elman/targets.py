@@ -6,6 +6,7 @@ Inside there is one row for each answer: n rows (one a sequence) or N rows (one 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,8 @@ from numpy.typing import NDArray
 
 from elman.arguments import describe
 from elman.sequences import Array, Batch, Sequences, _asarray
+
+Reader = Callable[[str, Any], Array]
 
 _SMALLEST_WEIGHT = np.finfo(np.float64).tiny  # the engine takes denormal numbers for 0
 _LARGEST_SUM = 1e300  # of weights: room for the losses that they multiply
@@ -46,7 +49,7 @@ def as_answers(
     ...
     ValueError: y[1] is 7, expected a class index from 0 to 4 (the network has 5 outputs)
     """
-    flat = _per_step_rows(y, batch, name) if per_step else _per_sequence_rows(y, batch, name)
+    flat = per_step_rows(y, batch, name) if per_step else _per_sequence_rows(y, batch, name)
     where = _Where(name, batch if per_step else None)
     if loss == "cross_entropy" and flat.ndim == 1:
         return Answers(_indices(flat, outputs, where), None)
@@ -96,18 +99,25 @@ def _per_sequence_rows(y: Any, batch: Batch, name: str) -> Array:
     return array
 
 
-def _per_step_rows(y: Any, batch: Batch, name: str) -> Array:
+def per_step_rows(y: Any, batch: Batch, name: str, read: Reader | None = None) -> Array:
+    """Return one answer a step, (N,) or (N, C), from any form; lengths are checked against the batch.
+
+    ``read(name, item)`` makes an array of what was given; without it only numbers will do.
+    """
+    read = read or _numbers
     lengths = batch.lengths()
     if isinstance(y, (list, tuple)):
-        return _listed_rows(y, lengths, name)
+        return _listed_rows(y, lengths, name, read)
     if isinstance(y, Sequences):
         if len(y) != batch.n:
             raise ValueError(f"{name} has {len(y)} sequences, expected {batch.n} (as X)")
         _same_lengths(np.diff(y.offsets), lengths, name)
-        return _numbers(name, y.values)
+        return read(name, y.values)
     if not hasattr(y, "__array__"):
         raise TypeError(f"{name} is {describe(y)}, expected an array or a list of arrays, one answer a step")
-    array = _numbers(name, y)
+    if isinstance(y, np.ndarray) and y.dtype.kind == "O" and y.ndim == 1:
+        return _listed_rows(list(y), lengths, name, read)
+    array = read(name, y)
     if array.ndim not in (2, 3):
         raise ValueError(f"{name} has shape {array.shape}, expected (n, T) or (n, T, C): one answer a step")
     if len(array) != batch.n:
@@ -116,10 +126,10 @@ def _per_step_rows(y: Any, batch: Batch, name: str) -> Array:
     return array.reshape(batch.rows, *array.shape[2:])
 
 
-def _listed_rows(y: Any, lengths: NDArray[np.int64], name: str) -> Array:
+def _listed_rows(y: Any, lengths: NDArray[np.int64], name: str, read: Reader) -> Array:
     if len(y) != len(lengths):
         raise ValueError(f"{name} has {len(y)} sequences, expected {len(lengths)} (as X)")
-    items = [_numbers(f"{name}[{i}]", item) for i, item in enumerate(y)]
+    items = [read(f"{name}[{i}]", item) for i, item in enumerate(y)]
     shape = items[0].shape[1:]
     for i, item in enumerate(items):
         if item.ndim not in (1, 2):
@@ -235,7 +245,7 @@ def as_weights(sample_weight: Any, n: int, name: str = "sample_weight") -> NDArr
         i = int(np.argmax(bad))
         raise ValueError(f"{name}[{i}] is {weights[i]}, expected a finite number of at least 0")
     if not (weights >= _SMALLEST_WEIGHT).any():
-        raise ValueError(f"{name} is 0 everywhere, expected at least one weight above 0")
+        raise ValueError(f"{name} is zero everywhere, expected at least one weight above 0")
     with np.errstate(over="ignore"):
         total = weights.sum()
     if total > _LARGEST_SUM:

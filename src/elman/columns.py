@@ -1,0 +1,168 @@
+"""Which column of a table is what: by what the caller says, otherwise by the usual names."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from elman.arguments import choice, describe, flag
+from elman.parsing import listed, shown
+
+_LABELS = ("label", "class", "target")
+_TIMES = ("time", "timestamp")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a caller says about a table; None leaves it to the names of the columns."""
+
+    label: str | int | None = None
+    id: str | int | None = None
+    time: str | int | None = None
+    features: Sequence[str | int] | None = None
+    layout: str = "auto"
+    per_step: bool | None = None
+    header: bool | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("label", "id", "time"):
+            value = getattr(self, name)
+            if value is not None:
+                _check_column(name, value)
+        if self.features is not None:
+            if not isinstance(self.features, (list, tuple)):
+                raise TypeError(f"features is {describe(self.features)}, expected a list of columns")
+            if not self.features:
+                raise ValueError("features is empty, expected at least one column")
+            for i, value in enumerate(self.features):
+                _check_column(f"features[{i}]", value)
+        choice("layout", self.layout, ("auto", "wide", "long"))
+        for name in ("per_step", "header"):
+            if getattr(self, name) is not None:
+                flag(name, getattr(self, name))
+        if self.layout == "wide":
+            for name in ("time", "features"):
+                if getattr(self, name) is not None:
+                    raise ValueError(f"{name} is given, but a wide table (layout='wide') has none")
+            if self.per_step:
+                raise ValueError("per_step is True, but a wide table (layout='wide') has one label a row")
+
+
+def _check_column(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, (str, int)):
+        raise TypeError(f"{name} is {describe(value)}, expected the name or the number of a column")
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which column is what, by index; names is None where there is no header line."""
+
+    source: str
+    names: list[str] | None
+    values: list[int]
+    id: int | None = None
+    time: int | None = None
+    label: int | None = None
+    layout: str = "auto"
+
+    def name(self, column: int) -> str:
+        return str(column + 1) if self.names is None else shown(self.names[column])
+
+    def features(self) -> list[str] | None:
+        return None if self.names is None else [self.names[column] for column in self.values]
+
+
+def choose(source: str, names: list[str] | None, width: int, options: Options) -> Columns:
+    """Return which of ``width`` columns is what, by the options, otherwise by name, in any case of letters.
+
+    >>> choose("'a.csv'", ["ID", "time", "x", "label"], 4, Options()).values
+    [2]
+    """
+    finder = _Finder(source, names, width)
+    features = [finder.given(f"features[{i}]", column) for i, column in enumerate(options.features or ())]
+    label = None if options.label is None else finder.given("label", options.label)
+    identity = None if options.id is None else finder.given("id", options.id)
+    time = None if options.time is None else finder.given("time", options.time)
+    if identity is None:
+        identity = finder.usual("id", ("id",))
+    if time is None and options.layout != "wide":
+        time = finder.usual("time", _TIMES)
+    layout = options.layout
+    if layout == "auto":
+        if time is not None or features or options.per_step:
+            layout = "long"
+        elif identity is None:
+            layout = "wide"
+    if layout == "long" and identity is None:
+        raise ValueError(
+            f"{source} has no column 'id' (id=), which a long table has "
+            f"(layout='wide' reads a row a sequence)"
+        )
+    if label is None:
+        label = finder.usual("label", _LABELS)
+    if label is None:
+        label = finder.usual("label", ("y",))
+        if label is not None and layout != "wide" and finder.usual("features", ("x",)) is not None:
+            raise ValueError(
+                f"{source} has the columns 'x' and 'y': is 'y' a label (label='y') or a feature (features=)?"
+            )
+    others = {identity, time, label}
+    values = features or [column for column in range(width) if column not in others]
+    if not values:
+        raise ValueError(f"{source} has no columns of values, expected at least one")
+    return Columns(source, names, values, identity, time, label, layout)
+
+
+def check_names(where: str, names: list[str]) -> None:
+    """Raise ValueError where a column has no name, or two have the same."""
+    seen: set[str] = set()
+    for i, name in enumerate(names, 1):
+        if not name or name.startswith("__index_level_"):
+            raise ValueError(
+                f"{where}, column {i} has no name (if it is pandas' index: write the file with index=False)"
+            )
+        if name in seen:
+            raise ValueError(f"{where} has two columns {shown(name)}, expected different names")
+        seen.add(name)
+
+
+class _Finder:
+    """Finds columns by what the caller gave or by usual names, each for one purpose only."""
+
+    def __init__(self, source: str, names: list[str] | None, width: int) -> None:
+        self.source, self.names, self.width = source, names, width
+        self.places = {name: i for i, name in enumerate(names or ())}
+        self.taken: set[int] = set()
+
+    def given(self, option: str, column: str | int) -> int:
+        place = self._place(option, column)
+        if place in self.taken:
+            raise ValueError(f"{option} is {describe(column)}, a column that another option has")
+        self.taken.add(place)
+        return place
+
+    def _place(self, option: str, column: str | int) -> int:
+        if isinstance(column, int):
+            if 1 <= column <= self.width:
+                return column - 1
+            raise ValueError(f"{self.source} has no column {column} ({option}=), expected 1 to {self.width}")
+        if self.names is None:
+            raise ValueError(
+                f"{self.source} has no header line, so no column {shown(column)} ({option}=): "
+                f"give the column's number, from 1"
+            )
+        if column not in self.places:
+            raise ValueError(
+                f"{self.source} has no column {shown(column)} ({option}=), "
+                f"expected one of {listed(self.names)}"
+            )
+        return self.places[column]
+
+    def usual(self, option: str, usual: Sequence[str]) -> int | None:
+        names = self.names or []
+        found = [i for i, name in enumerate(names) if name.lower() in usual and i not in self.taken]
+        if len(found) > 1:
+            both = " and ".join(shown(names[i]) for i in found[:2])
+            raise ValueError(f"{self.source} has the columns {both}: which one is it ({option}=)?")
+        return found[0] if found else None

@@ -1,0 +1,171 @@
+"""Fitted estimators as plain values and arrays, for their `save` and for `elman.load`; no pickle."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from elman import saving
+from elman.arguments import describe
+from elman.checkpoint import network_spec
+from elman.estimators.scaling import Scaler
+from elman.network import Network
+from elman.sequences import Array
+
+if TYPE_CHECKING:
+    from elman.estimators.base import Labelled, SequenceEstimator
+
+
+def pack(estimator: SequenceEstimator) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Return an estimator as plain values and arrays: its network's, and its own beside them."""
+    kind = type(estimator).__name__
+    if type(estimator).__module__.partition(".")[0] != __name__.partition(".")[0]:
+        raise TypeError(f"{kind} is a class of its own, which elman.load does not know: pickle keeps it")
+    spec, arrays = saving.pack(estimator.network_.model)
+    own: dict[str, Any] = {
+        "parameters": {name: _plain(name, value) for name, value in estimator.get_params(deep=False).items()},
+        "table": estimator._table,
+        "features": estimator.n_features_in_,
+        "feature_names": None,
+        "epochs": estimator.n_iter_,
+    }
+    if hasattr(estimator, "feature_names_in_"):
+        own["feature_names"] = [str(name) for name in estimator.feature_names_in_]
+    pack_scaler(arrays, "scaler", estimator._scaler)
+    estimator._pack_answers(own, arrays)
+    arrays["loss_curve"] = np.array(estimator.loss_curve_, np.float64)
+    if hasattr(estimator, "validation_scores_"):
+        arrays["validation_scores"] = np.array(estimator.validation_scores_, np.float64)
+    return {"kind": kind, "network": spec, "estimator": own}, arrays
+
+
+def fingerprint(*data: Labelled | None) -> str:
+    """Return a short checksum of sequences, answers and weights: other data give another one."""
+    digest = hashlib.blake2b(digest_size=8)
+    for part in data:
+        if part is not None:
+            for array in (part.batch.values, part.batch.offsets, part.answers, part.weights):
+                digest.update(b"None" if array is None else np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def unpack(
+    kind: type[SequenceEstimator], spec: dict[str, Any], arrays: dict[str, Array], name: str
+) -> SequenceEstimator:
+    """Return the estimator that `pack` wrote; ValueError where spec and arrays do not belong together."""
+    network = Network.__new__(Network)
+    network.model = saving.unpack(network_spec(spec, name), arrays, name)
+    try:
+        return _unpack(kind, spec["estimator"], arrays, network)
+    except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{name} holds no estimator that can be read: {error}") from None
+
+
+def _unpack(
+    kind: type[SequenceEstimator], own: dict[str, Any], arrays: dict[str, Array], network: Network
+) -> SequenceEstimator:
+    given = {name: _given_back(name, value) for name, value in own["parameters"].items()}
+    estimator = kind(**given)
+    table, features, epochs = own["table"], own["features"], own["epochs"]
+    if type(table) is not bool or type(features) is not int or features < 1 or type(epochs) is not int:
+        raise ValueError(f"table is {table!r}, features {features!r} and epochs {epochs!r}")
+    width = 1 if table else features
+    per_step = vars(kind)["_per_step"]  # a regressor's is a parameter, which may have changed after the fit
+    if network.input_size != width or (type(per_step) is bool and per_step != network.per_step):
+        raise ValueError("the network's input or output is not the estimator's")
+    estimator.network_ = network
+    estimator._table, estimator.n_features_in_, estimator.n_iter_ = table, features, epochs
+    if own["feature_names"] is not None:
+        names = np.array(own["feature_names"], dtype=object)
+        if names.shape != (features,) or not all(isinstance(n, str) for n in names):
+            raise ValueError("feature_names is not one name a feature")
+        estimator.feature_names_in_ = names
+    estimator._scaler = unpack_scaler(arrays, "scaler", width)
+    estimator.loss_curve_ = _numbers(arrays["loss_curve"])
+    estimator.loss_ = estimator.loss_curve_[-1] if estimator.loss_curve_ else math.nan
+    if "validation_scores" in arrays:
+        estimator.validation_scores_ = _numbers(arrays["validation_scores"])
+        estimator.best_validation_score_ = max(estimator.validation_scores_, default=math.nan)
+    estimator._unpack_answers(own, arrays)
+    return estimator
+
+
+def pack_scaler(arrays: dict[str, Array], name: str, scaler: Scaler) -> None:
+    """Add a scaler to the arrays of a file."""
+    arrays[f"{name}.mean"], arrays[f"{name}.scale"] = scaler.mean, scaler.scale
+
+
+def unpack_scaler(arrays: dict[str, Array], name: str, width: int) -> Scaler:
+    """Return the scaler that `pack_scaler` added, if it is one of so many columns."""
+    mean, scale = arrays[f"{name}.mean"], arrays[f"{name}.scale"]
+    for part in (mean, scale):
+        if part.dtype != np.float64 or part.shape != (width,) or not np.isfinite(part).all():
+            raise ValueError(f"{name} is not {width} finite numbers")
+    if not (scale > 0.0).all():
+        raise ValueError(f"{name} has a scale that is not above 0")
+    return Scaler(mean.copy(), scale.copy())
+
+
+def _numbers(values: Array) -> list[float]:
+    if values.dtype != np.float64 or values.ndim != 1:
+        raise ValueError("a curve is not a list of numbers")
+    return [float(v) for v in values]
+
+
+def pack_classes(classes: Array) -> dict[str, Any]:
+    """Return class labels as JSON holds them."""
+    labels = classes.tolist()
+    for label in labels:
+        if not isinstance(label, (str, int, float, bool)):
+            raise TypeError(
+                f"classes_ has {describe(label)}, expected labels that are str, int, float or bool"
+            )
+    return {"dtype": "object" if classes.dtype.kind == "O" else classes.dtype.str, "labels": labels}
+
+
+def unpack_classes(packed: dict[str, Any], count: int) -> Array:
+    """Return the labels that `pack_classes` gave, if there are so many."""
+    labels, dtype = packed["labels"], np.dtype(packed["dtype"])
+    if not isinstance(labels, list) or not all(isinstance(v, (str, int, float, bool)) for v in labels):
+        raise ValueError("the classes are no labels")
+    if dtype.kind not in "fiubUO" or dtype.itemsize > 2**20:
+        raise ValueError(f"the classes have dtype {dtype}")
+    classes = np.array(labels, dtype)
+    if len(set(labels)) != count or len(labels) != count or classes.ndim != 1 or classes.tolist() != labels:
+        raise ValueError(f"the classes are not {count} different labels of their type")
+    return classes
+
+
+def _plain(name: str, value: Any) -> Any:
+    """Return a parameter as JSON holds it; what has another form is tagged by a dict of one entry."""
+    if isinstance(value, np.generic):
+        value = value.item()
+    if name == "random_state" and not isinstance(value, int):
+        return None
+    if name == "dtype" and value is not None:
+        return np.dtype(value).name
+    if isinstance(value, float) and not math.isfinite(value):
+        return {"float": str(value)}
+    if isinstance(value, (tuple, list, np.ndarray)):
+        return {"tuple": [_plain(name, item) for item in value]}
+    if isinstance(value, dict):
+        return {"dict": [[_plain(name, key), _plain(name, item)] for key, item in value.items()]}
+    if value is None or isinstance(value, (str, int, float, bool)):
+        return value
+    raise TypeError(f"{name} is {describe(value)}, which has no plain form to be saved in")
+
+
+def _given_back(name: str, value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    ((form, content),) = value.items()
+    if form == "tuple":
+        return tuple(_given_back(name, item) for item in content)
+    if form == "dict":
+        return {_given_back(name, key): _given_back(name, item) for key, item in content}
+    if form == "float" and content in ("nan", "inf", "-inf"):
+        return float(content)
+    raise ValueError(f"{name} has the unknown form {form!r}")

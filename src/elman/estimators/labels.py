@@ -1,0 +1,127 @@
+"""Labels: class labels of any plain type, turned into indices and weights, and outputs into probabilities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.preprocessing import LabelEncoder
+from sklearn.utils import check_array, column_or_1d
+from sklearn.utils.class_weight import compute_class_weight
+from sklearn.utils.multiclass import check_classification_targets
+
+from elman.arguments import describe
+from elman.estimators import forms
+from elman.model import Float64
+from elman.sequences import Array
+from elman.targets import as_weights
+
+_SEVERAL_TYPES = "y has labels of several types, expected all str or all numbers"
+_NUMBERS = (int, float, np.integer, np.floating)
+_BOOLS = (bool, np.bool_)
+
+
+def class_labels(y: Any, n: int) -> Array:
+    """Return class labels (n,), of any type that scikit-learn takes."""
+    labels = check_array(forms.one_a_sequence(y, n), ensure_2d=False, dtype=None, input_name="y")
+    labels = column_or_1d(labels, warn=True)
+    try:
+        check_classification_targets(labels)
+    except TypeError as error:
+        if "bytes" in str(error):
+            raise
+        raise TypeError(_SEVERAL_TYPES) from None
+    return np.asarray(labels)
+
+
+def step_labels(name: str, y: Any) -> Array:
+    """Return the labels of a sequence's steps as an array, of any type that labels may have."""
+    try:
+        array = np.asarray(y)
+        if array.dtype.kind in "Ub" or (isinstance(y, (list, tuple)) and len({*map(type, y)}) > 1):
+            array = np.asarray(y, object)  # or NumPy makes a text of the -1 beside texts, a number of True
+    except ValueError:
+        raise ValueError(f"{name} is {describe(y)}, expected labels, one a step") from None
+    if array.dtype.kind not in "fiubUO":
+        raise TypeError(f"{name} has dtype {array.dtype}, expected labels (str, int, float or bool)")
+    return array
+
+
+def is_missing(labels: Array, missing: Any) -> NDArray[np.bool_]:
+    """Whether each label (N,) is the one that stands for none."""
+    if isinstance(missing, (float, np.floating)) and np.isnan(missing):
+        return np.array([v != v for v in labels.tolist()], bool)  # noqa: PLR0124 (true of NaN alone)
+    truth = isinstance(missing, _BOOLS)
+    if labels.dtype.kind == "O":
+        return np.array([isinstance(v, _BOOLS) == truth and v == missing for v in labels], bool)
+    if truth or not isinstance(missing, _NUMBERS):
+        return np.zeros(labels.shape, bool)
+    return np.asarray(labels == missing)
+
+
+def own_type(labels: Array) -> Array:
+    """Return object labels as an array of their own type, where they have one."""
+    if labels.dtype.kind != "O":
+        return labels
+    kinds = {*map(type, labels)}
+    alike = len(kinds) == 1 or all(issubclass(kind, _NUMBERS) and kind is not bool for kind in kinds)
+    plain = np.array(labels.tolist()) if alike else labels
+    return plain if plain.ndim == 1 and plain.dtype.kind in "fiubU" else labels
+
+
+def learn_classes(labels: Array, known: Array | None, given: Any) -> Array:
+    """Return the classes: those known already, those given, or those of the labels."""
+    if known is not None:
+        if given is not None and not np.array_equal(known, np.unique(given)):
+            raise ValueError(f"classes is {describe(given)}, expected {known.tolist()} as in the first call")
+        return known
+    if given is not None:
+        labels = column_or_1d(np.asarray(given))
+    try:
+        classes = LabelEncoder().fit(labels).classes_
+    except TypeError:
+        raise TypeError(_SEVERAL_TYPES) from None
+    if len(classes) < 2:
+        raise ValueError(f"y has one class, {classes.tolist()[0]!r}, expected at least two classes")
+    return np.asarray(classes)
+
+
+def encode(labels: Array, classes: Array, name: str) -> Array:
+    """Return the index of each label's class."""
+    index = {label: i for i, label in enumerate(classes.tolist())}
+    found = [index.get(label, -1) for label in labels.tolist()]
+    if -1 in found:
+        i = found.index(-1)
+        raise ValueError(
+            f"{name} has the label {labels.tolist()[i]!r}, expected one of the classes {list(index)}"
+        )
+    return np.array(found, np.int64)
+
+
+def class_weights(
+    class_weight: Any, classes: Array, labels: Array, indices: Array, weights: Float64 | None
+) -> Float64 | None:
+    """Return what an answer of each class counts (C,), or None; a weight is so many repeated answers."""
+    if class_weight is None:
+        return None
+    if isinstance(class_weight, str) and class_weight == "balanced":
+        sums = np.bincount(indices, weights, minlength=len(classes))
+        present = sums > 0.0
+        return np.where(present, sums.sum() / (present.sum() * np.where(present, sums, 1.0)), 0.0)
+    if not isinstance(class_weight, dict):
+        raise ValueError(f"class_weight is {describe(class_weight)}, expected None, 'balanced' or a dict")
+    scales = np.asarray(compute_class_weight(class_weight, classes=classes, y=labels), np.float64)
+    return as_weights(scales, len(classes), "class_weight")
+
+
+def probabilities(outputs: Array) -> Float64:
+    """Return softmax outputs as float64 whose rows sum to 1; each row is its own, to the bit."""
+    p = outputs.astype(np.float64)
+    p /= np.add.accumulate(p, axis=1)[:, -1:]  # from left to right in every row, unlike a sum
+    return p
+
+
+def accuracy(logs: dict[str, float]) -> float:
+    """Return the accuracy on held-out sequences from a report of fit."""
+    return logs["val_accuracy"]

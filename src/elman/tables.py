@@ -1,0 +1,125 @@
+"""Tables of either layout become sequences: wide, a row a sequence, or long, a row a step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.columns import Columns
+from elman.parsing import Codes, Labels, SequenceFile, shown
+from elman.sequences import Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ids:
+    """The sequence that each row of a table belongs to: names in order of appearance, their codes a row."""
+
+    names: list[str]
+    codes: Codes
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Table:
+    """Rows as a reader leaves them.
+
+    values (rows, V), NaN where there is nothing; lengths (rows,): V less the empty cells at the end; times
+    (rows,), int64 or float64; places (rows,): what messages count as ``unit`` 17.
+    """
+
+    columns: Columns
+    unit: str
+    places: Codes
+    values: NDArray[np.float64]
+    lengths: Codes
+    ids: Ids | None = None
+    times: Array | None = None
+    labels: Labels | None = None
+
+    def fail(self, row: int, column: int | None, problem: str) -> NoReturn:
+        at = "" if column is None else f", column {self.columns.name(column)}"
+        raise ValueError(f"{self.columns.source} {self.unit} {self.places[row]}{at}: {problem}")
+
+
+def sequences(table: Table, per_step: bool | None) -> SequenceFile:
+    """Return the table's sequences, by its layout; "auto" is long where an id comes again."""
+    layout = table.columns.layout
+    again = table.ids is not None and len(table.ids.names) < len(table.values)
+    if table.ids is not None and (layout == "long" or (layout == "auto" and again)):
+        return _long(table, table.ids, per_step)
+    return _wide(table)
+
+
+def _wide(table: Table) -> SequenceFile:
+    if not table.lengths.all():
+        table.fail(int(np.argmin(table.lengths)), None, "the row has no values, expected at least one")
+    X: list[Array] = [table.values[i, :steps, None] for i, steps in enumerate(table.lengths.tolist())]
+    y = None if table.labels is None else _one_each(table, table.labels, range(len(X)))
+    ids = None if table.ids is None else [table.ids.names[code] for code in table.ids.codes.tolist()]
+    return SequenceFile(X, y, ids)
+
+
+def _one_each(table: Table, labels: Labels, rows: Sequence[int] | Codes) -> Array | None:
+    """Return one label for each sequence, None where none has one; ``rows``: where they stand."""
+    gone = labels.codes < 0
+    if gone.all():
+        return None
+    if gone.any():
+        table.fail(int(rows[int(np.argmax(gone))]), table.columns.label, "the label is missing")
+    return labels.take(slice(None))
+
+
+def _long(table: Table, ids: Ids, per_step: bool | None) -> SequenceFile:
+    order = _order(table, ids)
+    bounds = np.searchsorted(ids.codes[order], np.arange(len(ids.names) + 1))
+    values = table.values if (order[1:] > order[:-1]).all() else table.values[order]
+    y = _labels(table, order, bounds, per_step)
+    return SequenceFile(_split(values, bounds), y, ids.names, table.columns.features())
+
+
+def _split(rows: Array, bounds: Codes) -> list[Array]:
+    at = bounds.tolist()
+    return [rows[at[i] : at[i + 1]] for i in range(len(at) - 1)]
+
+
+def _order(table: Table, ids: Ids) -> Codes:
+    """Return the rows sorted by id, then by time; ValueError where one id has a time twice."""
+    if table.times is None:
+        return np.argsort(ids.codes, kind="stable")
+    order = np.lexsort((table.times, ids.codes))
+    codes, times = ids.codes[order], table.times[order]
+    twice = np.flatnonzero((codes[1:] == codes[:-1]) & (times[1:] == times[:-1]))
+    if len(twice):
+        first, second = sorted((int(order[twice[0]]), int(order[twice[0] + 1])))
+        where = f"{table.unit} {table.places[first]}"
+        name = shown(ids.names[ids.codes[first]])
+        table.fail(second, table.columns.time, f"the same time as in {where}, both in sequence {name}")
+    return order
+
+
+def _labels(table: Table, order: Codes, bounds: Codes, per_step: bool | None) -> Array | list[Array] | None:
+    if table.labels is None:
+        if per_step:
+            raise ValueError(f"per_step is True, but {table.columns.source} has no column of labels (label=)")
+        return None
+    codes = table.labels.codes[order]
+    if (codes < 0).all():
+        return None
+    starts = bounds[:-1]
+    highest = np.maximum.reduceat(codes, starts)
+    if per_step is None:
+        per_step = bool((np.minimum.reduceat(codes, starts) != highest).any())
+    if not per_step:  # a row without a label does not matter where others of its sequence have one
+        differs = (codes >= 0) & (codes != np.repeat(highest, np.diff(bounds)))
+        if differs.any():
+            row = int(order[np.argmax(differs)])
+            table.fail(row, table.columns.label, "another label than in other rows of its sequence")
+        return _one_each(table, Labels(table.labels.values, highest), order[starts])
+    if table.labels.values.dtype.kind == "i" and (codes < 0).any() and -1 in table.labels.values:
+        row = int(order[np.argmax(codes < 0)])
+        problem = "the label is missing, which would become -1, but -1 is a label elsewhere"
+        table.fail(row, table.columns.label, problem)
+    return _split(table.labels.take(order), bounds)
