@@ -21,7 +21,7 @@ template <class Real> Index padded(Index columns) {
 }
 
 // Rows of one step between two looks at the interrupt, a multiple of every tile's: some ten milliseconds of work; and steps of so many rows.
-Index rows_at_once(const Operation& op) { return std::max<Index>(48, 200'000'000 / (op.out * (op.in + op.out)) / 48 * 48); }
+Index rows_at_once(const Operation& op) { return std::max<Index>(48, 200'000'000 / (op.gates() * op.out * (op.in + op.out)) / 48 * 48); }
 Index steps_at_once(const Operation& op, Index rows) { return std::max<Index>(1, rows_at_once(op) / std::max<Index>(rows, 1)); }
 
 }  // namespace
@@ -39,7 +39,7 @@ bool Interrupt::check() {
 Index work_per_step(const Spec& spec) {
   Index work = 0;
   for (const Operation& op : spec.operations)
-    if (op.type != Type::pool && op.steps_in) work += op.out * (op.in + (op.type == Type::recurrent ? op.out : 0));
+    if (op.type != Type::pool && op.steps_in) work += op.gates() * op.out * (op.in + (op.type == Type::recurrent ? op.out : 0));
   return work;
 }
 
@@ -57,40 +57,47 @@ template <class Real> void Weights<Real>::prepare(const Spec& spec, const Real* 
   const bool few = rows < 4;
   Index packed = 0;
   jobs_.clear();
-  const auto as_is = [&](Index offset, Index N) { return Matrix<Real>{parameters + offset, N, N}; };
-  const auto pack = [&](std::size_t slot, Index offset, Index K, Index N, bool transposed) {
-    const Index panel = few ? round_up(N, lanes) : std::min(round_up(N, lanes), 2 * lanes);
-    Real* out = store_[slot].reserve(round_up(N, panel) * K);
-    jobs_.push_back({out, parameters + offset, K, N, panel, transposed});
-    packed += K * N;
-    return Matrix<Real>{out, panel, panel};
+  // [K, G N], the gates of a few units side by side; or the transpose of [N, K].
+  const auto pack = [&](std::size_t slot, Index offset, Index K, Index N, Index gates, bool transposed) {
+    const Index panel = few ? round_up(N, lanes) : std::min(round_up(N, lanes), (gates > 1 ? 1 : 2) * lanes);
+    Real* out = store_[slot].reserve(round_up(N, panel) * gates * K);
+    jobs_.push_back({out, parameters + offset, K, N, gates, panel, transposed});
+    packed += K * N * gates;
+    return Matrix<Real>{out, gates * panel, panel, panel};
   };
-  const auto forward = [&](std::size_t slot, Index offset, Index K, Index N) {
-    return few || N <= 4 * lanes ? as_is(offset, N) : pack(slot, offset, K, N, false);
+  const auto forward = [&](std::size_t slot, Index offset, Index K, Index N, Index gates) {
+    return few || N * gates <= 4 * lanes ? matrix_as_is(parameters + offset, N, gates) : pack(slot, offset, K, N, gates, false);
   };
   for (std::size_t i = 0; i < n; ++i) {
     const Operation& op = spec.operations[i];
     if (op.type == Type::pool) continue;
-    kernel[i] = forward(4 * i, op.kernel, op.in, op.out);
-    if (op.type == Type::recurrent) recurrent[i] = forward(4 * i + 1, op.recurrent, op.out, op.out);
+    kernel[i] = forward(4 * i, op.kernel, op.in, op.out, op.gates());
+    if (op.type == Type::recurrent) recurrent[i] = forward(4 * i + 1, op.recurrent, op.out, op.out, op.gates());
     if (!backward) continue;
-    if (i > 0 || inputs) kernel_transposed[i] = pack(4 * i + 2, op.kernel, op.out, op.in, true);
-    if (op.type == Type::recurrent) recurrent_transposed[i] = pack(4 * i + 3, op.recurrent, op.out, op.out, true);
+    if (i > 0 || inputs) kernel_transposed[i] = pack(4 * i + 2, op.kernel, op.gates() * op.out, op.in, 1, true);
+    if (op.type == Type::recurrent) recurrent_transposed[i] = pack(4 * i + 3, op.recurrent, op.gates() * op.out, op.out, 1, true);
   }
   const int parts = packed < 50'000 ? 1 : threads;
   parallel(parts, [&](int part) {
     for (const Job& job : jobs_) {
       const Index panels = round_up(job.N, job.panel) / job.panel;
       const Index p0 = panels * part / parts, p1 = panels * (part + 1) / parts;
-      (job.transposed ? k.pack_transposed : k.pack)(job.out, job.src, job.K, job.N, job.panel, p0, p1);
+      if (job.transposed) k.pack_transposed(job.out, job.src, job.K, job.N, job.panel, p0, p1);
+      else k.pack(job.out, job.src, job.K, job.N, job.gates, job.panel, p0, p1);
     }
   });
 }
 
 template <class Real>
 Pass<Real>::Pass(const Spec& spec)
-    : spec_(spec), kernels_(kernels<Real>()), value_(spec.operations.size()), cotangent_(spec.operations.size()), carry_(spec.operations.size()), total_(spec.operations.size()) {
-  for (const Operation& op : spec.operations) ld_.push_back(padded<Real>(op.out));
+    : spec_(spec), kernels_(kernels<Real>()), value_(spec.operations.size()), cotangent_(spec.operations.size()), carry_(spec.operations.size()), total_(spec.operations.size()),
+      kept_(spec.operations.size()), dz_(spec.operations.size()), handed_(spec.operations.size()) {
+  for (const Operation& op : spec.operations) {
+    const bool recurrent = op.type == Type::recurrent;
+    stride_.push_back(state_stride<Real>(op));
+    ld_.push_back(padded<Real>(recurrent ? (op.shape().states - 1) * stride_.back() + op.out : op.out));
+    ldk_.push_back(recurrent && op.shape().kept ? padded<Real>(op.shape().kept * op.out) : 0);
+  }
 }
 
 template <class Real> void Pass<Real>::reserve_rows(const Batch& batch) {
@@ -102,11 +109,12 @@ template <class Real> void Pass<Real>::reserve_rows(const Batch& batch) {
   }
 }
 
-template <class Real> void Pass<Real>::prepare(const Data& data, const Batch& batch, const Chunk& chunk, bool backward, bool fused, bool inputs) {
+template <class Real> void Pass<Real>::prepare(const Data& data, const Batch& batch, const Chunk& chunk, bool backward, bool fused, bool tape) {
   batch_ = &batch;
   chunk_ = &chunk;
   fused_ = fused;
-  inputs_ = inputs;
+  tape_ = tape;
+  backward_ = backward;
   const std::size_t n = spec_.operations.size();
   for (std::size_t i = 0; i < n; ++i) {
     const Operation& op = spec_.operations[i];
@@ -114,11 +122,16 @@ template <class Real> void Pass<Real>::prepare(const Data& data, const Batch& ba
     const bool last = i + 1 == n;
     if (!(last && fused)) value_[i].reserve((op.type == Type::recurrent ? chunk.B + rows : rows) * ld_[i]);
     if (backward || (last && fused)) cotangent_[i].reserve(rows * ld_[i]);
+    if (ldk_[i] && (backward || op.cell == Cell::gru_before)) kept_[i].reserve(rows * ldk_[i]);
+    if (ldk_[i] && backward) {
+      handed_[i].reserve(chunk.B * ld_[i]);
+      if (tape) dz_[i].reserve(rows * ldk_[i]);
+    }
   }
   // A single row of the right type is read where it lies; a tape must keep it.
-  const bool in_place = chunk.B == 1 && !inputs && data.dtype == (sizeof(Real) == 4 ? Dtype::f32 : Dtype::f64);
+  const bool in_place = chunk.B == 1 && !tape && data.dtype == (sizeof(Real) == 4 ? Dtype::f32 : Dtype::f64);
   input_ = in_place ? static_cast<const Real*>(data.values) + (batch.start[0] + chunk.t0) * data.F : x_.reserve(chunk.N * spec_.input_size);
-  if (inputs) {
+  if (tape) {
     input_cotangent_.reserve(chunk.N * padded<Real>(spec_.input_size));
     input_ld_ = padded<Real>(spec_.input_size);
   }
@@ -167,8 +180,9 @@ template <class Real> void Pass<Real>::begin_rows(const std::vector<const Real*>
     ++recurrent;
     for (Index b = b0; b < b1; ++b) {
       Real* to = carry_[i].data() + b * ld_[i];
-      if (from) std::copy_n(from + batch_->row[static_cast<std::size_t>(b)] * op.out, op.out, to);
-      else std::fill_n(to, ld_[i], Real(0));
+      const Index states = op.shape().states;
+      if (!from) std::fill_n(to, ld_[i], Real(0));
+      else for (Index k = 0; k < states; ++k) std::copy_n(from + (batch_->row[static_cast<std::size_t>(b)] * states + k) * op.out, op.out, to + k * stride_[i]);
     }
   }
 }
@@ -176,6 +190,21 @@ template <class Real> void Pass<Real>::begin_rows(const std::vector<const Real*>
 template <class Real> typename Pass<Real>::Input Pass<Real>::input_of(std::size_t op) {
   if (op == 0) return {input_, spec_.input_size};
   return {outputs(op - 1), ld_[op - 1]};
+}
+
+template <class Real> RecurrentForward<Real> Pass<Real>::forward_arguments(const Weights<Real>& weights, std::size_t i) {
+  const Operation& op = spec_.operations[i];
+  const Input in = input_of(i);
+  Real* kept = ldk_[i] && (backward_ || op.cell == Cell::gru_before) ? kept_[i].data() : nullptr;
+  return {in.data, in.ld, op.in, weights.kernel[i], weights.recurrent[i], weights.bias(op), weights.recurrent_bias(op), value_[i].data(), ld_[i], stride_[i], op.out, kept, ldk_[i],
+          op.activation, static_cast<Real>(op.leak)};
+}
+
+template <class Real> RecurrentBackward<Real> Pass<Real>::backward_arguments(const Weights<Real>& weights, std::size_t i) {
+  const Operation& op = spec_.operations[i];
+  const bool last_alone = i + 1 < spec_.operations.size() && spec_.operations[i + 1].type == Type::pool && spec_.operations[i + 1].pool == Pool::last;
+  return {weights.recurrent_transposed[i], value_[i].data(), ld_[i], stride_[i], op.out, kept_[i].data(), ldk_[i], cotangent_[i].data(), ld_[i], sums_cotangents(i), sums_ld(i),
+          handed_[i].data(), ld_[i], !last_alone, op.activation, static_cast<Real>(op.leak)};
 }
 
 template <class Real> template <class F> void Pass<Real>::over_blocks(bool steps, Index most, Index b0, Index b1, F f) const {
@@ -198,16 +227,15 @@ template <class Real> bool Pass<Real>::forward(const Weights<Real>& weights, Ind
       pool_forward(i, b0, b1);
       continue;
     }
-    const Input in = input_of(i);
     if (op.type == Type::recurrent) {
       Real* states = value_[i].data();
       std::copy_n(carry_[i].data() + b0 * ld_[i], (b1 - b0) * ld_[i], states + b0 * ld_[i]);
-      const RecurrentForward<Real> args{in.data, in.ld, op.in, weights.kernel[i], weights.recurrent[i], weights.bias(op), states, ld_[i], op.out, op.activation};
+      const RecurrentForward<Real> args = forward_arguments(weights, i);
       const Index most = rows_at_once(op), block = steps_at_once(op, b1 - b0);
       for (Index r = b0; r < b1; r += most)
         for (Index t = 0; t < c.T; t += block) {
           if (interrupt && (t || r > b0) && interrupt->check()) return false;
-          kernels_.recurrent_forward(args, steps, t, std::min(c.T, t + block), r, std::min(b1, r + most));
+          kernels_.recurrent_forward[static_cast<int>(op.cell)](args, steps, t, std::min(c.T, t + block), r, std::min(b1, r + most));
         }
       continue;
     }
@@ -220,6 +248,7 @@ template <class Real> bool Pass<Real>::forward(const Weights<Real>& weights, Ind
         return;
       }
       const bool softmax = op.activation == Activation::softmax;
+      const Input in = input_of(i);
       kernels_.affine({in.data + row * in.ld, in.ld, op.in, weights.kernel[i], weights.bias(op), y + row * ld_[i], ld_[i], op.out, to_loss || softmax ? Activation::identity : op.activation}, n);
       if (softmax && !to_loss) kernels_.activate(op.activation, y + row * ld_[i], ld_[i], n, op.out);
     });
@@ -296,7 +325,10 @@ template <class Real> void Pass<Real>::store_rows(const std::vector<Real*>& out)
   for (std::size_t i = 0; i < spec_.operations.size() && !out.empty(); ++i) {
     const Index H = spec_.operations[i].out;
     if (spec_.operations[i].type != Type::recurrent) continue;
-    for (Index b = 0; b < batch_->size(); ++b) std::copy_n(carry_[i].data() + b * ld_[i], H, out[recurrent] + batch_->row[static_cast<std::size_t>(b)] * H);
+    const Index states = spec_.operations[i].shape().states;
+    for (Index b = 0; b < batch_->size(); ++b)
+      for (Index k = 0; k < states; ++k)
+        std::copy_n(carry_[i].data() + b * ld_[i] + k * stride_[i], H, out[recurrent] + (batch_->row[static_cast<std::size_t>(b)] * states + k) * H);
     ++recurrent;
   }
 }
@@ -310,24 +342,25 @@ template <class Real> bool Pass<Real>::backward(const Weights<Real>& weights, In
     const Operation& op = spec_.operations[i];
     Real* d = cotangent_[i].data();
     if (op.type == Type::pool) {
-      if (i || inputs_) pool_backward(i, b0, b1);
+      if (i || tape_) pool_backward(i, b0, b1);
       continue;
     }
     if (op.type == Type::recurrent) {
-      const bool every_step = i + 1 == spec_.operations.size() || !(spec_.operations[i + 1].type == Type::pool && spec_.operations[i + 1].pool == Pool::last);
-      const RecurrentBackward<Real> args{weights.recurrent_transposed[i], value_[i].data(), ld_[i], op.out, d, ld_[i], every_step, op.activation};
+      const RecurrentBackward<Real> args = backward_arguments(weights, i);
       const Index most = rows_at_once(op), block = steps_at_once(op, b1 - b0);
       for (Index r = b0; r < b1; r += most)
         for (Index t = c.T; t > 0; t -= block) {
           if (interrupt && interrupt->check()) return false;
-          kernels_.recurrent_backward(args, steps, std::max<Index>(0, t - block), t, r, std::min(b1, r + most));
+          kernels_.recurrent_backward[static_cast<int>(op.cell)](args, steps, std::max<Index>(0, t - block), t, r, std::min(b1, r + most));
         }
     } else if (op.activation != Activation::identity && !(fused_ && i + 1 == spec_.operations.size())) {
       over_blocks(op.steps_in, rows_at_once(op), b0, b1, [&](Index row, Index n) {
         kernels_.activate_backward(op.activation, value_[i].data() + row * ld_[i], ld_[i], d + row * ld_[i], ld_[i], n, op.out);
       });
     }
-    if (i == 0 && !inputs_) continue;
+    if (i == 0 && !tape_) continue;
+    d = sums_cotangents(i);
+    const Index ldd = sums_ld(i);
     Real* below = i ? cotangent_[i - 1].data() : input_cotangent_.data();
     const Index ldb = i ? ld_[i - 1] : input_ld_;
     bool go_on = true;
@@ -336,7 +369,7 @@ template <class Real> bool Pass<Real>::backward(const Weights<Real>& weights, In
         go_on = false;
         return;
       }
-      kernels_.affine({d + row * ld_[i], ld_[i], op.out, weights.kernel_transposed[i], nullptr, below + row * ldb, ldb, op.in, Activation::identity}, n);
+      kernels_.affine({d + row * ldd, ldd, op.gates() * op.out, weights.kernel_transposed[i], nullptr, below + row * ldb, ldb, op.in, Activation::identity}, n);
     });
     if (!go_on) return false;
   }
@@ -351,7 +384,8 @@ template <class Real> bool Pass<Real>::weight_gradients(Real* gradient, int part
     const Operation& op = spec_.operations[i];
     if (op.type == Type::pool) continue;
     const Input in = input_of(i);
-    const Real* d = cotangent_[i].data();
+    const Real* d = sums_cotangents(i);
+    const Index ldd = sums_ld(i), N = op.gates() * op.out;
     const Index all = op.in + (op.type == Type::recurrent ? op.out : 0);
     const Index cut0 = part == 0 ? 0 : round_up(all * part / parts, group), cut1 = part + 1 == parts ? all : round_up(all * (part + 1) / parts, group);
     // Rows of the stacked matrix [recurrent kernel; kernel] that fall into this part.
@@ -372,16 +406,24 @@ template <class Real> bool Pass<Real>::weight_gradients(Real* gradient, int part
         whole = {segments[0].d, segments[0].d, last.d + last.count - segments[0].d};   // a block's own rows follow one another
       }
       const Segment* own = op.steps_in ? &whole : segments;
-      const Index most = std::max(group, 200'000'000 / (std::max<Index>(own->count, 1) * op.out) / group * group);
+      const Index most = std::max(group, 200'000'000 / (std::max<Index>(own->count, 1) * N) / group * group);
       for (Index k = r0; k < r1; k += most) {
         if (k > r0 && interrupt && interrupt->check()) return false;
-        kernels_.weight_gradient({value_[i].data(), ld_[i], op.out, d, ld_[i], op.out, segments, n, gradient + op.recurrent}, k, std::min(r1, k + most));
+        for (const RecurrentPiece& piece : recurrent_pieces(op.cell)) {
+          const bool of_h = piece.operand < 0;
+          const Real* a = of_h ? value_[i].data() : kept_[i].data() + piece.operand * op.out;
+          kernels_.weight_gradient({a, of_h ? ld_[i] : ldk_[i], op.out, d + piece.from * op.out, ldd, piece.count * op.out, of_h ? segments : own, of_h ? n : 1,
+                                    gradient + op.recurrent + piece.first * op.out, N}, k, std::min(r1, k + most));
+        }
       }
       for (Index k = k0; k < k1; k += most) {
         if (k > k0 && interrupt && interrupt->check()) return false;
-        kernels_.weight_gradient({in.data, in.ld, op.in, d, ld_[i], op.out, own, 1, gradient + op.kernel}, k, std::min(k1, k + most));
+        kernels_.weight_gradient({in.data, in.ld, op.in, d, ldd, N, own, 1, gradient + op.kernel, N}, k, std::min(k1, k + most));
       }
-      if (part == 0 && op.bias >= 0) kernels_.bias_gradient({nullptr, 0, 0, d, ld_[i], op.out, own, 1, gradient + op.bias});
+      if (part == 0 && op.bias >= 0) kernels_.bias_gradient({nullptr, 0, 0, d, ldd, N, own, 1, gradient + op.bias, N});
+      if (part == 0 && op.recurrent_bias >= 0)
+        for (const RecurrentPiece& piece : recurrent_pieces(op.cell))
+          kernels_.bias_gradient({nullptr, 0, 0, d + piece.from * op.out, ldd, piece.count * op.out, own, 1, gradient + op.recurrent_bias + piece.first * op.out, N});
     }
   }
   return true;

@@ -39,14 +39,24 @@ template <class Real> class Weights {
   void prepare(const Spec& spec, const Real* parameters, Index rows, bool backward, bool inputs, int threads);
 
   const Real* bias(const Operation& op) const { return op.bias < 0 ? nullptr : parameters_ + op.bias; }
+  const Real* recurrent_bias(const Operation& op) const { return op.recurrent_bias < 0 ? nullptr : parameters_ + op.recurrent_bias; }
   std::vector<Matrix<Real>> kernel, recurrent, kernel_transposed, recurrent_transposed;   // one an operation
 
  private:
-  struct Job { Real* out; const Real* src; Index K, N, panel; bool transposed; };
+  struct Job { Real* out; const Real* src; Index K, N, gates, panel; bool transposed; };
   const Real* parameters_ = nullptr;
   std::vector<Buffer<Real>> store_;
   std::vector<Job> jobs_;
 };
+
+// A kernel [K, G N] as it lies among the parameters.
+template <class Real> Matrix<Real> matrix_as_is(const Real* data, Index N, Index gates) { return {data, gates * N, N, N}; }
+
+// From one state of a row to the next, in a buffer of states: whole lines.
+template <class Real> Index state_stride(const Operation& op) {
+  constexpr Index lanes = 64 / static_cast<Index>(sizeof(Real));
+  return (op.out + lanes - 1) / lanes * lanes;
+}
 
 template <class Real> class Pass {
  public:
@@ -55,15 +65,16 @@ template <class Real> class Pass {
   // Room for the states of a batch's rows; once a batch, before begin_rows.
   void reserve_rows(const Batch& batch);
   // Buffers for the steps of `chunk`; `backward`: cotangents too. `fused`: the last activation is left to the loss, and its sums are written straight to the cotangent buffer.
-  void prepare(const Data& data, const Batch& batch, const Chunk& chunk, bool backward, bool fused, bool inputs);
+  // `tape`: with the cotangents of the inputs, and so that there can be several backward passes.
+  void prepare(const Data& data, const Batch& batch, const Chunk& chunk, bool backward, bool fused, bool tape);
 
   // The phases, each for the rows b0 .. b1 of the batch; false: interrupted.
   // The inputs of the chunk, time-major.
   void gather(const Data& data, Index b0, Index b1);
-  void begin_rows(const std::vector<const Real*>& initial, Index b0, Index b1);   // [n, H] by sequence, or empty: zeros; once a batch
+  void begin_rows(const std::vector<const Real*>& initial, Index b0, Index b1);   // [n, state size] by sequence, or empty: zeros; once a batch
   bool forward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt);
   void end_rows(Index b0, Index b1);                                              // keeps the last states for the next chunk
-  void store_rows(const std::vector<Real*>& out) const;                           // those states by sequence, [n, H] a recurrent layer; or empty
+  void store_rows(const std::vector<Real*>& out) const;                           // those states by sequence, [n, state size] a recurrent layer; or empty
   bool backward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt);
   // The part `part` of `parts` of every weight gradient, added to gradient [P].
   bool weight_gradients(Real* gradient, int part, int parts, Interrupt* interrupt);
@@ -91,6 +102,11 @@ template <class Real> class Pass {
  private:
   struct Input { const Real* data; Index ld; };
   Input input_of(std::size_t op);
+  RecurrentForward<Real> forward_arguments(const Weights<Real>& weights, std::size_t op);
+  RecurrentBackward<Real> backward_arguments(const Weights<Real>& weights, std::size_t op);
+  // The cotangents of an operation's sums [., columns]: where those of its outputs are, or of their own.
+  Real* sums_cotangents(std::size_t op) { return spec_.operations[op].type == Operation::Type::recurrent && ldk_[op] ? (tape_ ? dz_ : kept_)[op].data() : cotangent_[op].data(); }
+  Index sums_ld(std::size_t op) const { return ldk_[op] ? ldk_[op] : ld_[op]; }
   template <class F> void over_blocks(bool steps, Index most, Index b0, Index b1, F f) const;   // f(first row, rows), at most `most` rows at once
   void pool_forward(std::size_t op, Index b0, Index b1);
   void pool_backward(std::size_t op, Index b0, Index b1);
@@ -99,12 +115,12 @@ template <class Real> class Pass {
   const KernelTable<Real>& kernels_;
   const Batch* batch_ = nullptr;
   const Chunk* chunk_ = nullptr;
-  bool fused_ = false, inputs_ = false;
+  bool fused_ = false, tape_ = false, backward_ = false;
   Index input_ld_ = 0;
-  std::vector<Index> ld_;
+  std::vector<Index> ld_, stride_, ldk_;      // rows of values, states within a row, rows of what a cell keeps (0: nothing)
   Buffer<Real> x_, input_cotangent_;
   const Real* input_ = nullptr;
-  std::vector<Buffer<Real>> value_, cotangent_, carry_, total_;
+  std::vector<Buffer<Real>> value_, cotangent_, carry_, total_, kept_, dz_, handed_;
   std::vector<Segment> segments_;
   std::vector<Index> block_start_;     // blocks of segments, then their end
 };

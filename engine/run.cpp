@@ -50,7 +50,7 @@ template <class Real> bool run_forward(const Network<Real>& network, const Data&
   std::vector<Buffer<Real>> held;
   std::vector<Real*> after;
   if (!wanted.carry.empty())
-    for (const Index H : spec.state_sizes) after.push_back(held.emplace_back(data.n * H).data());
+    for (const Index size : spec.state_sizes) after.push_back(held.emplace_back(data.n * size).data());
   std::atomic<Index> next{0};
   std::atomic<bool> whole{true};
   Interrupt* look = work < 2'000'000 ? nullptr : &interrupt;

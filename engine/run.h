@@ -15,7 +15,7 @@ template <class Real> struct Wanted {
   Loss loss = Loss::squared_error;
   const double* weights = nullptr;       // [n]
   Sums sums;
-  std::vector<Real*> carry;              // [n, H] read and overwritten
+  std::vector<Real*> carry;              // [n, state size] a recurrent layer, read and overwritten
 };
 
 // false: interrupted.

@@ -1,4 +1,4 @@
-// Exercises the whole engine without Python, for the sanitizers: every activation, pool and loss, ragged rows, truncation, carried states, threads, streams, tapes.
+// Exercises the whole engine without Python, for the sanitizers: every cell, activation, pool and loss, ragged rows, truncation, carried states, threads, streams, tapes.
 // Says how many combinations ran; any failed check ends the program with exit code 1.
 #include <cmath>
 #include <cstdio>
@@ -92,7 +92,7 @@ template <class Real> void one(std::vector<Layer> layers, Loss loss, Index trunc
   std::vector<std::vector<Real>> carry;
   std::vector<Real*> carried;
   if (truncation)
-    for (const Index H : net.spec.state_sizes) carry.emplace_back(static_cast<std::size_t>(data.n * H), Real(0));
+    for (const Index size : net.spec.state_sizes) carry.emplace_back(static_cast<std::size_t>(data.n * size), Real(0));
   for (auto& c : carry) carried.push_back(c.data());
   std::int64_t progress[4] = {0, 0, 0, 0};
   std::vector<double> sums(5 * epochs, 0.0);
@@ -105,18 +105,27 @@ template <class Real> void one(std::vector<Layer> layers, Loss loss, Index trunc
 }
 
 template <class Real> void everything() {
-  for (const Activation f : {Activation::identity, Activation::tanh, Activation::relu, Activation::sigmoid})
-    for (const Index H : {3, 17, 40})
-      for (const int threads : {1, 3})
-        for (const Index rows : {1, 13}) {
-          const auto rnn = [&](bool sequences) { return Layer{Kind::simple_rnn, H, f, true, sequences}; };
-          const auto dense = [](Index C, Activation a) { return Layer{Kind::dense, C, a, true, false}; };
-          one<Real>({rnn(false), dense(5, Activation::softmax)}, Loss::cross_entropy, 0, threads, rows);
-          one<Real>({rnn(true), rnn(true), dense(5, Activation::softmax)}, Loss::cross_entropy, 4, threads, rows);
-          one<Real>({rnn(true), {Kind::mean_pool, 0, f, false, false}, dense(2, Activation::sigmoid)}, Loss::binary_cross_entropy, 0, threads, rows);
-          one<Real>({rnn(true), {Kind::max_pool, 0, f, false, false}}, Loss::squared_error, 0, threads, rows);
-          one<Real>({rnn(true), dense(20, Activation::tanh), rnn(false), dense(3, Activation::softmax)}, Loss::squared_error, 3, threads, rows);
-        }
+  const auto dense = [](Index C, Activation a) { return Layer{Kind::dense, C, a, true, false}; };
+  const auto shapes = [&](const auto& rnn, Activation f, int threads, Index rows) {
+    one<Real>({rnn(false), dense(5, Activation::softmax)}, Loss::cross_entropy, 0, threads, rows);
+    one<Real>({rnn(true), rnn(true), dense(5, Activation::softmax)}, Loss::cross_entropy, 4, threads, rows);
+    one<Real>({rnn(true), {Kind::mean_pool, 0, f, false, false}, dense(2, Activation::sigmoid)}, Loss::binary_cross_entropy, 0, threads, rows);
+    one<Real>({rnn(true), {Kind::max_pool, 0, f, false, false}}, Loss::squared_error, 0, threads, rows);
+    one<Real>({rnn(true), dense(20, Activation::tanh), rnn(false), dense(3, Activation::softmax)}, Loss::squared_error, 3, threads, rows);
+  };
+  for (const Index H : {3, 17, 40})
+    for (const int threads : {1, 3})
+      for (const Index rows : {1, 13}) {
+        for (const Activation f : {Activation::identity, Activation::tanh, Activation::relu, Activation::sigmoid})
+          shapes([&](bool sequences) { return Layer{Kind::simple_rnn, H, f, true, sequences}; }, f, threads, rows);
+        for (const Layer& cell : {Layer{Kind::simple_rnn, H, Activation::tanh, true, false, 0.5}, Layer{Kind::gru, H, Activation::identity, true, false},
+                                  Layer{Kind::gru, H, Activation::identity, true, false, 1.0, false}, Layer{Kind::lstm, H, Activation::identity, true, false}})
+          shapes([&](bool sequences) {
+            Layer layer = cell;
+            layer.return_sequences = sequences;
+            return layer;
+          }, Activation::identity, threads, rows);
+      }
 }
 
 // A minibatch large enough for all threads, twice at once.

@@ -36,7 +36,11 @@ Spec::Spec(Index inputs, std::vector<Layer> given) : input_size(inputs), layers(
     if (layer.units < 1 || layer.units > (Index(1) << 20)) throw std::invalid_argument("units out of range");
     op.out = layer.units;
     op.activation = layer.activation;
-    op.kernel = add(i, "kernel", {width, layer.units}, true);
+    if (layer.kind == Kind::simple_rnn) op.cell = layer.leak == 1.0 ? Cell::elman : Cell::leaky;
+    if (layer.kind == Kind::gru) op.cell = layer.reset_after ? Cell::gru : Cell::gru_before;
+    if (layer.kind == Kind::lstm) op.cell = Cell::lstm;
+    const Index columns = layer.kind == Kind::dense ? layer.units : op.shape().gates * layer.units;
+    op.kernel = add(i, "kernel", {width, columns}, true);
     width = layer.units;
     if (layer.kind == Kind::dense) {
       op.type = Operation::Type::dense;
@@ -44,12 +48,15 @@ Spec::Spec(Index inputs, std::vector<Layer> given) : input_size(inputs), layers(
       operations.push_back(op);
       continue;
     }
-    if (layer.kind != Kind::simple_rnn || layer.activation == Activation::softmax) throw std::invalid_argument("unknown layer");
+    if (layer.kind > Kind::lstm || layer.activation == Activation::softmax || !(layer.leak > 0 && layer.leak <= 1)) throw std::invalid_argument("unknown layer");
     if (!steps) throw std::invalid_argument("a recurrent layer needs a time axis");
     op.type = Operation::Type::recurrent;
-    op.recurrent = add(i, "recurrent_kernel", {width, width}, true);
-    if (layer.use_bias) op.bias = add(i, "bias", {width}, false);
-    state_sizes.push_back(width);
+    op.leak = layer.leak;
+    op.recurrent = add(i, "recurrent_kernel", {width, columns}, true);
+    if (layer.use_bias) op.bias = add(i, "bias", {columns}, false);
+    if (layer.use_bias && op.cell == Cell::gru) op.recurrent_bias = add(i, "recurrent_bias", {columns}, false);
+    hidden_sizes.push_back(width);
+    state_sizes.push_back(width * op.shape().states);
     operations.push_back(op);
     if (!layer.return_sequences) {
       Operation last{};

@@ -8,7 +8,7 @@
 
 namespace elman {
 
-enum class Kind : int { simple_rnn = 0, dense = 8, mean_pool = 9, max_pool = 10 };
+enum class Kind : int { simple_rnn = 0, gru = 1, lstm = 2, dense = 8, mean_pool = 9, max_pool = 10 };
 
 struct Layer {
   Kind kind;
@@ -16,7 +16,21 @@ struct Layer {
   Activation activation;
   bool use_bias;
   bool return_sequences;
+  double leak = 1.0;           // simple_rnn
+  bool reset_after = true;     // gru
 };
+
+// A cell's columns, in units: gates of its kernels, states, what a step keeps for the way back, and the cotangents dz.
+struct CellShape { Index gates, states, kept, columns; };
+constexpr CellShape cell_shapes[cell_count] = {{1, 1, 0, 1}, {1, 1, 1, 1}, {3, 1, 4, 4}, {3, 1, 4, 3}, {4, 2, 4, 4}};   // as Cell lists them
+
+// A piece of a recurrent kernel's gradient: gates `first` .. `first` + `count` come from the columns `from` .. of dz, against h, or against the kept column `operand`.
+struct RecurrentPiece { Index first, count, from, operand; };
+inline std::vector<RecurrentPiece> recurrent_pieces(Cell cell) {
+  if (cell == Cell::gru) return {{0, 2, 0, -1}, {2, 1, 3, -1}};
+  if (cell == Cell::gru_before) return {{0, 2, 0, -1}, {2, 1, 2, 3}};
+  return {{0, cell_shapes[static_cast<int>(cell)].gates, 0, -1}};
+}
 
 struct Parameter {
   std::string name;            // "0.kernel"
@@ -32,7 +46,12 @@ struct Operation {
   bool steps_in, steps_out;    // has its input, its output a time axis?
   Activation activation = Activation::identity;
   Pool pool = Pool::last;
-  Index kernel = -1, recurrent = -1, bias = -1;   // offsets, -1 none
+  Index kernel = -1, recurrent = -1, bias = -1, recurrent_bias = -1;   // offsets, -1 none
+  Cell cell = Cell::elman;
+  double leak = 1.0;
+
+  const CellShape& shape() const { return cell_shapes[static_cast<int>(cell)]; }
+  Index gates() const { return type == Type::recurrent ? shape().gates : 1; }
 };
 
 struct Spec {
@@ -41,7 +60,8 @@ struct Spec {
   std::vector<Layer> layers;
   std::vector<Operation> operations;
   std::vector<Parameter> parameters;
-  std::vector<Index> state_sizes;   // of each recurrent layer
+  std::vector<Index> hidden_sizes;  // of each recurrent layer: H
+  std::vector<Index> state_sizes;   // and of all its states: H, of lstm 2 H
 
   Spec(Index input_size, std::vector<Layer> layers);
 };

@@ -8,9 +8,11 @@ using Type = Operation::Type;
 
 template <class Real>
 Stream<Real>::Stream(const Network<Real>& network, Index n) : rows(n), network_(network), kernels_(kernels<Real>()), active_{n, 0}, offset_{0, n} {
-  constexpr Index lanes = 64 / static_cast<Index>(sizeof(Real));
   for (const Operation& op : network.spec.operations) {
-    Part part{op, (op.out + lanes - 1) / lanes * lanes, {}, {}, {}};
+    const bool recurrent = op.type == Type::recurrent;
+    const Index stride = state_stride<Real>(op);
+    Part part{op, recurrent ? op.shape().states * stride : stride, stride, {}, {}, {}, {}};
+    if (recurrent && op.cell == Cell::gru_before) part.kept.zeros(rows * op.shape().kept * op.out);
     part.value.zeros((op.type == Type::recurrent ? 2 : 1) * rows * part.ld);
     if (op.type == Type::pool && op.pool != Pool::last) {
       part.total.zeros(rows * part.ld);
@@ -31,12 +33,14 @@ template <class Real> void Stream<Real>::step(const Real* x, Real* y) {
     Real* out = part.value.data();
     const Real* bias = op.bias < 0 ? nullptr : w + op.bias;
     if (op.type == Type::recurrent) {
-      kernels_.recurrent_forward({in, ldi, op.in, {w + op.kernel, op.out, op.out}, {w + op.recurrent, op.out, op.out}, bias, out, part.ld, op.out, op.activation},
-                                 {1, rows, active_, offset_}, 0, 1, 0, rows);
+      const Real* recurrent_bias = op.recurrent_bias < 0 ? nullptr : w + op.recurrent_bias;
+      const RecurrentForward<Real> args{in, ldi, op.in, matrix_as_is(w + op.kernel, op.out, op.gates()), matrix_as_is(w + op.recurrent, op.out, op.gates()), bias, recurrent_bias, out, part.ld,
+                                        part.stride, op.out, part.kept.data(), op.shape().kept * op.out, op.activation, static_cast<Real>(op.leak)};
+      kernels_.recurrent_forward[static_cast<int>(op.cell)](args, {1, rows, active_, offset_}, 0, 1, 0, rows);
       std::copy_n(out + rows * part.ld, rows * part.ld, out);
     } else if (op.type == Type::dense) {
       const bool softmax = op.activation == Activation::softmax;
-      kernels_.affine({in, ldi, op.in, {w + op.kernel, op.out, op.out}, bias, out, part.ld, op.out, softmax ? Activation::identity : op.activation}, rows);
+      kernels_.affine({in, ldi, op.in, matrix_as_is(w + op.kernel, op.out, 1), bias, out, part.ld, op.out, softmax ? Activation::identity : op.activation}, rows);
       if (softmax) kernels_.activate(op.activation, out, part.ld, rows, op.out);
     } else if (op.pool == Pool::last) {
       for (Index b = 0; b < rows; ++b) std::copy_n(in + b * ldi, op.out, out + b * part.ld);
@@ -64,33 +68,34 @@ template <class Real> void Stream<Real>::reset() {
   }
 }
 
-template <class Real> std::vector<Index> Stream<Real>::state_sizes() const {
-  std::vector<Index> sizes;
-  for (const std::size_t i : kept_) sizes.push_back(parts_[i].op.out + (parts_[i].op.type == Type::pool ? 1 : 0));
-  return sizes;
+template <class Real> std::vector<typename Stream<Real>::Entry> Stream<Real>::entries() const {
+  std::vector<Entry> all;
+  for (const std::size_t i : kept_) {
+    const bool pool = parts_[i].op.type == Type::pool;
+    all.push_back({pool ? 1 : parts_[i].op.shape().states, parts_[i].op.out + (pool ? 1 : 0), pool});
+  }
+  return all;
 }
 
-template <class Real> bool Stream<Real>::counts_steps(std::size_t entry) const { return parts_[kept_[entry]].op.type == Type::pool; }
-
-template <class Real> void Stream<Real>::get_state(std::size_t entry, Real* out) const {
+template <class Real> void Stream<Real>::get_state(std::size_t entry, Index state, Real* out) const {
   const Part& part = parts_[kept_[entry]];
   const bool pool = part.op.type == Type::pool;
   const Index H = part.op.out, width = H + (pool ? 1 : 0);
   for (Index b = 0; b < rows; ++b, out += width) {
     const bool none = pool && part.count[static_cast<std::size_t>(b)] == 0;
     if (none) std::fill_n(out, H, Real(0));
-    else std::copy_n((pool ? part.total : part.value).data() + b * part.ld, H, out);
+    else std::copy_n((pool ? part.total : part.value).data() + b * part.ld + state * part.stride, H, out);
     if (pool) out[H] = static_cast<Real>(part.count[static_cast<std::size_t>(b)]);
   }
 }
 
-template <class Real> void Stream<Real>::set_state(std::size_t entry, const Real* state) {
+template <class Real> void Stream<Real>::set_state(std::size_t entry, Index state, const Real* given) {
   Part& part = parts_[kept_[entry]];
   const bool pool = part.op.type == Type::pool;
   const Index H = part.op.out, width = H + (pool ? 1 : 0);
-  for (Index b = 0; b < rows; ++b, state += width) {
-    std::copy_n(state, H, (pool ? part.total : part.value).data() + b * part.ld);
-    if (pool) part.count[static_cast<std::size_t>(b)] = static_cast<Index>(state[H]);
+  for (Index b = 0; b < rows; ++b, given += width) {
+    std::copy_n(given, H, (pool ? part.total : part.value).data() + b * part.ld + state * part.stride);
+    if (pool) part.count[static_cast<std::size_t>(b)] = static_cast<Index>(given[H]);
   }
 }
 

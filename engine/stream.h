@@ -15,11 +15,11 @@ template <class Real> class Stream {
   void step(const Real* x, Real* y);
   void reset();
 
-  // One entry a recurrent layer, [rows, H], or pool of a layer of its own, [rows, H + 1]: running sum or maximum, then the number of steps.
-  std::vector<Index> state_sizes() const;
-  bool counts_steps(std::size_t entry) const;   // is it a pool's, whose last column is a whole number?
-  void get_state(std::size_t entry, Real* out) const;
-  void set_state(std::size_t entry, const Real* state);
+  // One entry a recurrent layer, its states, [rows, H] each, or pool of a layer of its own, [rows, H + 1]: running sum or maximum, then the number of steps.
+  struct Entry { Index states, size; bool counts_steps; };
+  std::vector<Entry> entries() const;
+  void get_state(std::size_t entry, Index state, Real* out) const;
+  void set_state(std::size_t entry, Index state, const Real* given);
 
   const Spec& spec() const { return network_.spec; }
   const Index rows;
@@ -27,8 +27,9 @@ template <class Real> class Stream {
  private:
   struct Part {
     Operation op;
-    Index ld;
-    Buffer<Real> value;        // recurrent: [rows] state before, [rows] state after; others [rows]
+    Index ld, stride;
+    Buffer<Real> value;        // recurrent: [rows] states before, [rows] states after; others [rows]
+    Buffer<Real> kept;         // gru_before: [rows, kept H]
     Buffer<Real> total;        // pools that keep something: [rows]
     std::vector<Index> count;  // [rows] steps in it
   };

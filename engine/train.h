@@ -76,7 +76,7 @@ template <class Real> struct Schedule {
   const double* rates;
   Index n_rates;                 // 1: constant
   Index truncation;              // 0: none
-  std::vector<Real*> carry;      // [n, H] a recurrent layer, or empty
+  std::vector<Real*> carry;      // [n, state size] a recurrent layer, or empty
   std::int64_t* progress;        // [4]
   double* sums;                  // [epochs, 5]
   Real* snapshot;                // [P]

@@ -14,8 +14,8 @@ def dtype(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-@pytest.fixture(params=support.ACTIVATIONS)
-def activation(request: pytest.FixtureRequest) -> str:
+@pytest.fixture(params=support.ACTIVATIONS + support.OTHER_CELLS)
+def cell(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 

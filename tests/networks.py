@@ -1,28 +1,39 @@
-"""The networks that the laws run over: one line a shape of network, for every activation and loss."""
+"""The networks that the laws run over: one line a shape of network, for every cell and loss."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
 
 import reference
-from elman import Dense, MaxPool, MeanPool, SimpleRNN
-from support import OUTPUT_OF
+from elman import GRU, LSTM, Dense, MaxPool, MeanPool, SimpleRNN
+from support import ACTIVATIONS, OUTPUT_OF
 
 C = 3
 
 
-def rnn(units: int, activation: str, *, steps: bool = False, **options: Any) -> SimpleRNN:
-    return SimpleRNN(units, activation=activation, return_sequences=steps, **options)
+# Every kind of recurrent layer; those of SimpleRNN are called by their activation.
+CELLS: dict[str, Callable[..., Any]] = {
+    **{name: partial(SimpleRNN, activation=name) for name in ACTIVATIONS},
+    "leaky": partial(SimpleRNN, activation="tanh", leak=0.3),
+    "gru": GRU,
+    "gru_before": partial(GRU, reset_after=False),
+    "lstm": LSTM,
+}
 
 
-def steps(activation: str, *units: int) -> list[SimpleRNN]:
-    return [rnn(H, activation, steps=True) for H in units]
+def rnn(units: int, cell: str, *, steps: bool = False, **options: Any) -> Any:
+    return CELLS[cell](units, return_sequences=steps, **options)
 
 
-# name: (activation of the recurrent layers, last layer) -> layers
+def steps(cell: str, *units: int) -> list[Any]:
+    return [rnn(H, cell, steps=True) for H in units]
+
+
+# name: (cell of the recurrent layers, last layer) -> layers
 SHAPES: dict[str, Callable[[str, Any], list[Any]]] = {
     "last": lambda a, head: [rnn(5, a), head],
     "steps": lambda a, head: [rnn(5, a, steps=True), head],
@@ -56,13 +67,13 @@ def cases() -> list[tuple[str, str]]:
     ]
 
 
-def build(shape: str, activation: str, loss: str) -> list[Any]:
+def build(shape: str, cell: str, loss: str) -> list[Any]:
     if shape in BARE:
-        return BARE[shape](activation)
-    return SHAPES[shape](activation, Dense(C, activation=OUTPUT_OF[loss]))
+        return BARE[shape](cell)
+    return SHAPES[shape](cell, Dense(C, activation=OUTPUT_OF[loss]))
 
 
-GAIN = {"tanh": 1.3, "relu": 0.8, "sigmoid": 5.0, "identity": 1.0}
+GAIN = {"tanh": 1.3, "relu": 0.8, "sigmoid": 5.0, "identity": 1.0, "gates": 1.3}
 HEAD_GAIN = {"softmax": 1.0}  # far from saturation, where float32 differences cancel
 
 
@@ -77,15 +88,18 @@ def lively_weights(layers: list[Any], F: int, generator: np.random.Generator) ->
     for index, layer in enumerate(layers):
         own = {name: s for name, s in reference.shapes(layers, F).items() if name.startswith(f"{index}.")}
         recurrent = reference.is_recurrent(layer)
-        gain = GAIN[layer.activation] if recurrent else HEAD_GAIN.get(getattr(layer, "activation", ""), 1.5)
+        activation = getattr(layer, "activation", "gates")
+        gain = GAIN[activation] if recurrent else HEAD_GAIN.get(activation, 1.5)
         for name, shape in own.items():
             if name.endswith("recurrent_kernel"):
-                weights[name] = 0.8 * min(gain, 4.0) * np.linalg.qr(generator.normal(size=shape))[0]
+                H, gates = shape[0], shape[1] // shape[0]
+                rotations = [np.linalg.qr(generator.normal(size=(H, H)))[0] for _ in range(gates)]
+                weights[name] = 0.8 * min(gain, 4.0) * np.concatenate(rotations, axis=1)
             elif name.endswith("kernel"):
                 weights[name] = gain * generator.normal(size=shape) / np.sqrt(shape[0])
             else:
                 weights[name] = 0.3 * generator.normal(size=shape)
-        is_sigmoid = recurrent and layer.activation == "sigmoid"
+        is_sigmoid = recurrent and activation == "sigmoid"
         if is_sigmoid and layer.use_bias:
             weights[f"{index}.bias"] -= 0.5 * weights[f"{index}.recurrent_kernel"].sum(axis=0)
             if below_is_sigmoid:

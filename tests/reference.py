@@ -5,7 +5,7 @@ outputs, G gates of a cell. A row is one sequence, (T, F). Weights are a dict of
 ...). Layers and optimisers are elman's dataclasses or the ones below: only the name of the type and its
 fields are read.
 
-A cell is gates, states, pointwise forward and pointwise backward; time is written once (`through_time`,
+A cell is gates, states, one step forward and one step backward; time is written once (`through_time`,
 `back_through_time`). Nothing is clever, batched or padded; gradients are derived by hand.
 """
 
@@ -28,6 +28,22 @@ Weights = dict[str, Array]
 class SimpleRNN:
     units: int
     activation: str = "tanh"
+    use_bias: bool = True
+    return_sequences: bool = False
+    leak: float = 1.0
+
+
+@dataclass(frozen=True)
+class GRU:
+    units: int
+    reset_after: bool = True
+    use_bias: bool = True
+    return_sequences: bool = False
+
+
+@dataclass(frozen=True)
+class LSTM:
+    units: int
     use_bias: bool = True
     return_sequences: bool = False
 
@@ -125,27 +141,93 @@ def activation_backward(activation: str, y: Array, dy: Array) -> Array:
 
 
 class Cell(NamedTuple):
-    """Four facts. xw = x kernel + bias and hu = h recurrent_kernel (G*H,); states (H,), h first."""
+    """Four facts. xw = x kernel + bias (G*H,); states (H,), h first; U recurrent_kernel (H, G*H), c
+    recurrent_bias (G*H,) or 0."""
 
     gates: int
     states: int
-    forward: Callable[..., Any]  # (activation, xw, hu, states) -> (states after, cache)
-    backward: Callable[
-        ..., Any
-    ]  # (activation, cache, d_states) -> (d_xw, d_hu, d_states before, hu's share left out)
+    forward: Callable[..., Any]  # (layer, U, c, xw, states) -> (states after, cache)
+    backward: Callable[..., Any]  # (layer, U, cache, d_states) -> Step
 
 
-def simple_forward(activation: str, xw: Array, hu: Array, states: tuple[Array, ...]) -> Any:
-    h = FUNCTIONS[activation](xw + hu)
-    return (h,), h
+class Step(NamedTuple):
+    """One step backward: the cotangents of xw, U, c and the states before."""
+
+    d_xw: Array
+    d_U: Array
+    d_c: Array
+    d_states: tuple[Array, ...]
 
 
-def simple_backward(activation: str, h: Array, d_states: tuple[Array, ...]) -> Any:
-    dz = d_states[0] * DERIVATIVES[activation](h)
-    return dz, dz, (np.zeros_like(h),)
+def simple_forward(layer: Any, U: Array, c: Any, xw: Array, states: tuple[Array, ...]) -> Any:
+    (h,) = states
+    y = FUNCTIONS[layer.activation](xw + h @ U)
+    return ((1.0 - layer.leak) * h + layer.leak * y,), (h, y)
 
 
-CELLS = {"SimpleRNN": Cell(1, 1, simple_forward, simple_backward)}
+def simple_backward(layer: Any, U: Array, cache: Any, d_states: tuple[Array, ...]) -> Step:
+    h, y = cache
+    dz = layer.leak * d_states[0] * DERIVATIVES[layer.activation](y)
+    return Step(dz, np.outer(h, dz), dz, ((1.0 - layer.leak) * d_states[0] + dz @ U.T,))
+
+
+def gru_forward(layer: Any, U: Array, c: Any, xw: Array, states: tuple[Array, ...]) -> Any:
+    (h,) = states
+    U_r, U_z, U_n = np.split(U, 3, axis=1)
+    c_r, c_z, c_n = np.split(c + np.zeros(3 * len(h)), 3)
+    x_r, x_z, x_n = np.split(xw, 3)
+    r, z = sigmoid(x_r + h @ U_r + c_r), sigmoid(x_z + h @ U_z + c_z)
+    hu = h @ U_n + c_n
+    n = np.tanh(x_n + (r * hu if layer.reset_after else (r * h) @ U_n))
+    return ((1.0 - z) * n + z * h,), (h, r, z, n, hu)
+
+
+def gru_backward(layer: Any, U: Array, cache: Any, d_states: tuple[Array, ...]) -> Step:
+    h, r, z, n, hu = cache
+    U_r, U_z, U_n = np.split(U, 3, axis=1)
+    dh = d_states[0]
+    dn = dh * (1.0 - z) * (1.0 - n * n)  # of the sum inside the tanh
+    dz = dh * (h - n) * z * (1.0 - z)
+    if layer.reset_after:
+        dr, d_hu = dn * hu * r * (1.0 - r), dn * r
+        d_U_n, before = np.outer(h, d_hu), d_hu @ U_n.T
+    else:
+        d_rh, d_hu = dn @ U_n.T, dn
+        dr = d_rh * h * r * (1.0 - r)
+        d_U_n, before = np.outer(r * h, dn), d_rh * r
+    before = before + dh * z + dr @ U_r.T + dz @ U_z.T
+    d_U = np.concatenate([np.outer(h, dr), np.outer(h, dz), d_U_n], axis=1)
+    return Step(np.concatenate([dr, dz, dn]), d_U, np.concatenate([dr, dz, d_hu]), (before,))
+
+
+def lstm_forward(layer: Any, U: Array, c: Any, xw: Array, states: tuple[Array, ...]) -> Any:
+    h, memory = states
+    i, f, g, o = np.split(xw + h @ U, 4)
+    i, f, g, o = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
+    after = f * memory + i * g
+    return (o * np.tanh(after), after), (h, memory, after, i, f, g, o)
+
+
+def lstm_backward(layer: Any, U: Array, cache: Any, d_states: tuple[Array, ...]) -> Step:
+    h, memory, after, i, f, g, o = cache
+    dh, d_after = d_states
+    y = np.tanh(after)
+    d_after = d_after + dh * o * (1.0 - y * y)
+    d_gates = [
+        d_after * g * i * (1.0 - i),
+        d_after * memory * f * (1.0 - f),
+        d_after * i * (1.0 - g * g),
+        dh * y * o * (1.0 - o),
+    ]
+    dz = np.concatenate(d_gates)
+    return Step(dz, np.outer(h, dz), dz, (dz @ U.T, d_after * f))
+
+
+CELLS = {
+    "SimpleRNN": Cell(1, 1, simple_forward, simple_backward),
+    "GRU": Cell(3, 1, gru_forward, gru_backward),
+    "LSTM": Cell(4, 2, lstm_forward, lstm_backward),
+}
 
 
 class Run(NamedTuple):
@@ -157,18 +239,15 @@ class Run(NamedTuple):
     def hidden(self) -> Array:
         return np.array([states[0] for states in self.states[1:]])
 
-    def hidden_before(self) -> Array:
-        return np.array([states[0] for states in self.states[:-1]])
-
 
 def through_time(layer: Any, weights: Weights, x: Array, start: tuple[Array, ...]) -> Run:
-    """h_t = f(x_t kernel + h_{t-1} recurrent_kernel + bias); x (T, F)."""
+    """The cell, step after step; x (T, F)."""
     cell = CELLS[kind(layer)]
     xw = x @ weights["kernel"] + weights.get("bias", 0.0)
     run = Run([start], [])
     for t in range(len(x)):
-        hu = run.states[t][0] @ weights["recurrent_kernel"]
-        after, cache = cell.forward(layer.activation, xw[t], hu, run.states[t])
+        U, c = weights["recurrent_kernel"], weights.get("recurrent_bias", 0.0)
+        after, cache = cell.forward(layer, U, c, xw[t], run.states[t])
         run.states.append(after)
         run.caches.append(cache)
     return run
@@ -178,15 +257,18 @@ def back_through_time(layer: Any, weights: Weights, x: Array, run: Run, dh: Arra
     """Gradients of the weights and of x; dh (T, H) is what comes from above at each step."""
     cell = CELLS[kind(layer)]
     d_xw = np.zeros((len(x), cell.gates * layer.units))
-    d_hu = np.zeros_like(d_xw)
+    d_U, d_c = np.zeros_like(weights["recurrent_kernel"]), np.zeros(cell.gates * layer.units)
     d_states: tuple[Array, ...] = tuple(np.zeros(layer.units) for _ in range(cell.states))
     for t in reversed(range(len(x))):
         d_states = (d_states[0] + dh[t], *d_states[1:])
-        d_xw[t], d_hu[t], before = cell.backward(layer.activation, run.caches[t], d_states)
-        d_states = (before[0] + d_hu[t] @ weights["recurrent_kernel"].T, *before[1:])
-    gradient = {"kernel": x.T @ d_xw, "recurrent_kernel": run.hidden_before().T @ d_hu}
+        step = cell.backward(layer, weights["recurrent_kernel"], run.caches[t], d_states)
+        d_xw[t], d_states = step.d_xw, step.d_states
+        d_U, d_c = d_U + step.d_U, d_c + step.d_c
+    gradient = {"kernel": x.T @ d_xw, "recurrent_kernel": d_U}
     if "bias" in weights:
         gradient["bias"] = d_xw.sum(axis=0)
+    if "recurrent_bias" in weights:
+        gradient["recurrent_bias"] = d_c
     return gradient, d_xw @ weights["kernel"].T
 
 
@@ -582,6 +664,8 @@ def shapes(layers: list[Any], F: int) -> dict[str, tuple[int, ...]]:
             table[f"{index}.recurrent_kernel"] = (layer.units, width)
         if layer.use_bias:
             table[f"{index}.bias"] = (width,)
+        if layer.use_bias and kind(layer) == "GRU" and layer.reset_after:
+            table[f"{index}.recurrent_bias"] = (width,)
         F = layer.units
     return table
 

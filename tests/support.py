@@ -22,6 +22,7 @@ GOLDEN = sorted((HERE / "golden").glob("*.npz"))
 
 DTYPES = ["float32", "float64"]
 ACTIVATIONS = ["tanh", "relu", "sigmoid", "identity"]
+OTHER_CELLS = ["leaky", "gru", "gru_before", "lstm"]  # names of networks.CELLS
 OUTPUT_OF = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid", "squared_error": "identity"}
 LOSSES = list(OUTPUT_OF)
 
@@ -155,7 +156,8 @@ class Golden:
     def layers(self, module: ModuleType) -> list[Any]:
         made = []
         for kind, *facts in self.spec["layers"]:
-            options = {"return_sequences": facts.pop()} if kind == "SimpleRNN" else {}
+            recurrent = kind in ("SimpleRNN", "GRU", "LSTM")
+            options = {"return_sequences": facts.pop()} if recurrent else {}
             made.append(getattr(module, kind)(*facts, **options))
         return made
 

@@ -15,6 +15,7 @@ from elman import Dense, MaxPool, MeanPool
 from networks import rnn
 from support import (
     DTYPES,
+    OTHER_CELLS,
     as_y,
     assert_near,
     assert_same_bits,
@@ -39,7 +40,7 @@ OPTIMIZERS = [
     elman.AdamW(0.01, weight_decay=0.1),
 ]
 
-# Every layer that carries something through time; each function takes (H, C, activation).
+# Every layer that carries something through time; each function takes (H, C, cell).
 STREAMED = {
     "last": lambda H, C, a: [rnn(H, a), Dense(C, activation="softmax")],
     "steps": lambda H, C, a: [rnn(H, a, steps=True), Dense(C, activation="sigmoid")],
@@ -89,10 +90,13 @@ def assert_stream_is_predict(net, x, per_step, prefixes):
         assert_same_bits(answers[t - 1], found[-1] if per_step else found, f"after {t} steps")
 
 
-@pytest.mark.parametrize("C", WIDTHS_C)
-@pytest.mark.parametrize("H", WIDTHS_H)
-def test_a_row_is_independent_of_its_batch(H, C, dtype):
-    layers = [rnn(H, "tanh", steps=True), Dense(C, activation="softmax")]
+SIZED = [("tanh", H, C) for H in WIDTHS_H for C in WIDTHS_C]
+SIZED += [(name, H, WIDTHS_C[H % 5]) for name in OTHER_CELLS for H in WIDTHS_H]
+
+
+@pytest.mark.parametrize(("sized", "H", "C"), SIZED)
+def test_a_row_is_independent_of_its_batch(sized, H, C, dtype):
+    layers = [rnn(H, sized, steps=True), Dense(C, activation="softmax")]
     F = WIDTHS_F[(H + C) % len(WIDTHS_F)]
     net, generator = make(layers, F, dtype, seed=H * 100 + C)
     X = ragged(generator, LENGTHS, F, dtype)
@@ -102,8 +106,8 @@ def test_a_row_is_independent_of_its_batch(H, C, dtype):
 
 @pytest.mark.parametrize("shape", STREAMED)
 @pytest.mark.parametrize("H", [1, 5, 16, 33, 100])
-def test_a_row_is_independent_of_its_batch_in_every_network(shape, H, activation, dtype):
-    layers = STREAMED[shape](H, 5, activation)
+def test_a_row_is_independent_of_its_batch_in_every_network(shape, H, cell, dtype):
+    layers = STREAMED[shape](H, 5, cell)
     net, generator = make(layers, 7, dtype, seed=H)
     X = ragged(generator, [1, 40, 2, 9, 9, 17, 1], 7, dtype)
     per_step = ref.has_time_axis(layers)
@@ -111,10 +115,11 @@ def test_a_row_is_independent_of_its_batch_in_every_network(shape, H, activation
     assert_stream_is_predict(net, X[1], per_step, range(1, 41))
 
 
+@pytest.mark.parametrize("sized", ["tanh", *OTHER_CELLS])
 @pytest.mark.parametrize("H", [3, 16, 33, 64, 130])
-def test_a_row_is_independent_of_the_number_of_rows(H, dtype):
+def test_a_row_is_independent_of_the_number_of_rows(sized, H, dtype):
     """Every number of rows around the edges of a register tile, the row at every end."""
-    net, generator = make([rnn(H, "tanh"), Dense(5, activation="softmax")], 6, dtype)
+    net, generator = make([rnn(H, sized), Dense(5, activation="softmax")], 6, dtype)
     x = generator.normal(size=(20, 6)).astype(dtype)
     alone = net.predict(x[None])[0]
     for B in [*range(1, 36), 63, 64, 65, 127, 200]:
@@ -124,10 +129,11 @@ def test_a_row_is_independent_of_the_number_of_rows(H, dtype):
             assert_same_bits(net.predict(X)[row], alone, f"row {row} of {B}")
 
 
+@pytest.mark.parametrize("sized", ["tanh", *OTHER_CELLS])
 @pytest.mark.parametrize("H", [3, 16, 33, 64])
-def test_rows_streamed_together_are_rows_streamed_alone(H, dtype):
+def test_rows_streamed_together_are_rows_streamed_alone(sized, H, dtype):
     for shape, layers_of in STREAMED.items():
-        layers = layers_of(H, 4, "tanh")
+        layers = layers_of(H, 4, sized)
         net, generator = make(layers, 3, dtype)
         X = generator.normal(size=(9, 12, 3)).astype(dtype)
         together, alone = net.stream(rows=9), [net.stream() for _ in range(9)]
@@ -144,9 +150,9 @@ def test_rows_streamed_together_are_rows_streamed_alone(H, dtype):
 
 @pytest.mark.parametrize("shape", STREAMED)
 @pytest.mark.parametrize("cut", [1, 7, 19])
-def test_two_halves_are_the_whole(shape, cut, activation, dtype):
+def test_two_halves_are_the_whole(shape, cut, cell, dtype):
     """The state of a stream is all that a row's past is."""
-    layers = STREAMED[shape](17, 5, activation)
+    layers = STREAMED[shape](17, 5, cell)
     net, generator = make(layers, 3, dtype)
     x = generator.normal(size=(20, 3)).astype(dtype)
     whole = net.stream()
@@ -165,8 +171,8 @@ def test_two_halves_are_the_whole(shape, cut, activation, dtype):
     assert_same_bits(second.step(x[0]), expected[0], "after reset")
 
 
-def test_two_stateful_halves_are_the_whole(dtype):
-    layers = [rnn(17, "tanh", steps=True), rnn(5, "sigmoid", steps=True), Dense(2)]
+def test_two_stateful_halves_are_the_whole(cell, dtype):
+    layers = [rnn(17, cell, steps=True), rnn(5, "sigmoid", steps=True), Dense(2)]
     net, generator = make(layers, 3, dtype)
     X = ragged(generator, [20, 7, 13], 3, dtype)
     Y = random_answers(generator, layers, 2, [20, 7, 13], "squared_error")
@@ -193,8 +199,17 @@ def training(dtype, H=16, lengths=None, layers=None, seed=5):
     "options", [{}, {"l2": 0.1, "clip_norm": 0.1, "reduction": "sum"}], ids=["plain", "all_options"]
 )
 def test_fit_is_gradient_and_update(optimizer, options, dtype):
-    fitted, X, y = training(dtype)
-    stepped = training(dtype)[0]
+    fit_is_gradient_and_update(optimizer, options, dtype)
+
+
+def test_fit_is_gradient_and_update_for_every_cell(cell, dtype):
+    layers = [rnn(9, cell, steps=True), rnn(20, cell), Dense(4, activation="softmax")]
+    fit_is_gradient_and_update(elman.Adam(0.01), {"l2": 0.1}, dtype, layers=layers)
+
+
+def fit_is_gradient_and_update(optimizer, options, dtype, **made):
+    fitted, X, y = training(dtype, **made)
+    stepped = training(dtype, **made)[0]
     fitted.fit(X, y, optimizer=optimizer, epochs=3, batch_size=4, shuffle=False, verbose=False, **options)
     clip_norm = options.get("clip_norm")
     rest = {name: value for name, value in options.items() if name != "clip_norm"}
@@ -272,6 +287,7 @@ def test_shuffling_visits_every_row_in_another_order(dtype):
 
 # -------------------------------------------------------------------------------------------------- threads
 
+DEEP = [("tanh", 2), *((name, 1) for name in ["tanh", *OTHER_CELLS])]
 THREADED = {
     "eeg128": ([50] * 64, 128),
     "ragged": ([1 + (i * 37) % 60 for i in range(70)], 128),
@@ -283,10 +299,10 @@ THREADED = {
 
 
 @pytest.mark.parametrize("size", THREADED)
-@pytest.mark.parametrize("depth", [1, 2])
-def test_threads_change_no_bit(size, depth, dtype):
+@pytest.mark.parametrize(("threaded", "depth"), DEEP)
+def test_threads_change_no_bit(size, threaded, depth, dtype):
     lengths, H = THREADED[size]
-    layers = [rnn(H, "tanh", steps=True) for _ in range(depth)] + [Dense(4, activation="softmax")]
+    layers = [rnn(H, threaded, steps=True) for _ in range(depth)] + [Dense(4, activation="softmax")]
     results = []
     for n_threads in (1, 2, 3, 4):
         net, X, y = training(dtype, lengths=lengths, layers=layers)
@@ -344,7 +360,8 @@ def test_threads_change_no_bit_for_random_sizes(seed):
     generator = np.random.default_rng(seed)
     lengths = generator.integers(1, 120, size=generator.integers(1, 90)).tolist()
     H, dtype = int(generator.integers(1, 200)), DTYPES[seed % 2]
-    layers = [rnn(H, "tanh", steps=seed % 3 > 0), Dense(4, activation="softmax")]
+    name = ["tanh", *OTHER_CELLS][seed % 5]
+    layers = [rnn(H, name, steps=seed % 3 > 0), Dense(4, activation="softmax")]
     runs = []
     for n_threads in (1, 2, 3, 4, 7):
         net, X, y = training(dtype, lengths=lengths, layers=layers)
@@ -367,8 +384,8 @@ def copies(net, path):
 
 
 @pytest.mark.parametrize("shape", STREAMED)
-def test_saved_networks_predict_the_same_bits(shape, activation, dtype, tmp_path):
-    layers = STREAMED[shape](9, 4, activation)
+def test_saved_networks_predict_the_same_bits(shape, cell, dtype, tmp_path):
+    layers = STREAMED[shape](9, 4, cell)
     net, generator = make(layers, 3, dtype)
     X = ragged(generator, [5, 1, 9], 3, dtype)
     for name, kept in copies(net, tmp_path / "net.safetensors").items():
@@ -379,8 +396,9 @@ def test_saved_networks_predict_the_same_bits(shape, activation, dtype, tmp_path
         assert np.abs(net.parameters).max() > 0, name
 
 
-def test_pickled_and_copied_networks_train_on_with_the_same_bits(dtype):
-    net, X, y = training(dtype)
+def test_pickled_and_copied_networks_train_on_with_the_same_bits(cell, dtype):
+    layers = [rnn(9, cell, steps=True), rnn(5, cell), Dense(4, activation="softmax")]
+    net, X, y = training(dtype, layers=layers)
     options = {"optimizer": elman.Adam(0.01), "batch_size": 3, "epochs": 2, "verbose": False}
     net.fit(X, y, **options)
     others = [pickle.loads(pickle.dumps(net)), copy.deepcopy(net)]

@@ -1,5 +1,5 @@
-"""Live comparison with PyTorch's nn.RNN: random shapes, forward, every gradient, ten losses. Run by `make
-oracles`."""
+"""Live comparison with PyTorch's nn.RNN, nn.GRU and nn.LSTM: random shapes, forward, every gradient, ten
+losses. Run by `make oracles`."""
 
 from __future__ import annotations
 
@@ -22,30 +22,36 @@ OPTIMIZERS = {
 
 
 class Twin:
-    """The network as PyTorch has it: stacked nn.RNN on packed rows, one nn.Linear."""
+    """The network as PyTorch has it: stacked recurrent layers on packed rows, one nn.Linear."""
 
     def __init__(self, torch, layers, F, weights):
         self.torch, self.layers, self.named, self.parts = torch, layers, {}, []
         for index, layer in enumerate(layers):
-            recurrent = isinstance(layer, elman.SimpleRNN)
-            part = (
-                torch.nn.RNN(F, layer.units, nonlinearity=layer.activation, batch_first=True)
-                if recurrent
-                else torch.nn.Linear(F, layer.units)
-            ).double()
-            names = ["kernel", "recurrent_kernel", "bias"] if recurrent else ["kernel", "bias"]
-            ours = (
-                [part.weight_ih_l0, part.weight_hh_l0, part.bias_ih_l0]
-                if recurrent
-                else [part.weight, part.bias]
-            )
-            if recurrent:
-                torch.nn.init.zeros_(part.bias_hh_l0)
-            for name, parameter in zip(names, ours, strict=True):
+            part = self.part(F, layer).double()
+            if isinstance(layer, elman.Dense):
+                ours = {"kernel": part.weight, "bias": part.bias}
+            else:
+                ours = {
+                    "kernel": part.weight_ih_l0,
+                    "recurrent_kernel": part.weight_hh_l0,
+                    "bias": part.bias_ih_l0,
+                    "recurrent_bias": part.bias_hh_l0,
+                }
+                if not isinstance(layer, elman.GRU):  # the second bias is ours in a GRU alone
+                    torch.nn.init.zeros_(ours.pop("recurrent_bias"))
+            for name, parameter in ours.items():
                 parameter.data = torch.from_numpy(weights[f"{index}.{name}"].T.copy())
                 self.named[f"{index}.{name}"] = parameter
             self.parts.append(part)
             F = layer.units
+
+    def part(self, F, layer):
+        nn = self.torch.nn
+        if isinstance(layer, elman.Dense):
+            return nn.Linear(F, layer.units)
+        if isinstance(layer, elman.SimpleRNN):
+            return nn.RNN(F, layer.units, nonlinearity=layer.activation, batch_first=True)
+        return getattr(nn, type(layer).__name__)(F, layer.units, batch_first=True)
 
     def forward(self, rows):
         """Before the last activation, stacked; and the states of each layer."""
@@ -55,6 +61,7 @@ class Twin:
             padded, lengths = utils.pad_packed_sequence(packed, batch_first=True)
             rows = [padded[i, :length] for i, length in enumerate(lengths)]
             hidden.append(self.torch.cat(rows))
+            last = last[0] if isinstance(layer, elman.LSTM) else last  # of the pair (h, c)
             out = self.torch.cat(rows) if layer.return_sequences else last[0]
         return self.parts[-1](out), hidden
 
@@ -73,7 +80,8 @@ class Twin:
 
 @pytest.mark.parametrize("seed", range(proofs(60)))
 @pytest.mark.parametrize("dtype", DTYPES)
-def test_networks_are_pytorchs(seed, dtype):
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
+def test_networks_are_pytorchs(seed, cell, dtype):
     torch = pytest.importorskip("torch")
     torch.set_num_threads(1)  # beside the other workers; these nets are small
     generator = np.random.default_rng(seed)
@@ -81,7 +89,8 @@ def test_networks_are_pytorchs(seed, dtype):
     depth, per_step = int(generator.integers(1, 4)), bool(generator.integers(2))
     sizes = generator.integers(1, 70, size=depth).tolist()
     F, C, n = (int(size) for size in generator.integers(1, 20, size=3))
-    layers = [rnn(H, activation, steps=per_step or level < depth - 1) for level, H in enumerate(sizes)]
+    name = activation if cell == "rnn" else cell
+    layers = [rnn(H, name, steps=per_step or level < depth - 1) for level, H in enumerate(sizes)]
     layers.append(elman.Dense(C, activation=HEADS[loss]))
     lengths = generator.integers(1, 40, size=n).tolist()
     net = network(layers, F, dtype, lively_weights(layers, F, generator))

@@ -1,22 +1,27 @@
-"""The reference itself proven, without the engine: central differences, PyTorch's golden runs, published
-figures."""
+"""The reference itself proven, without the engine: central differences and PyTorch's golden runs."""
 
 from __future__ import annotations
+
+from functools import partial
 
 import numpy as np
 import pytest
 
 import reference as ref
 import support
-from reference import SGD, Adam, Dense, MaxPool, MeanPool, SimpleRNN
+from reference import GRU, LSTM, SGD, Adam, Dense, MaxPool, MeanPool, SimpleRNN
 
 DIFFERENCE_TOLERANCE = 1e-8  # of the four-point central difference, relative
-ONNX_TOLERANCE = 2e-7  # the published figures are float32
-KERAS_TOLERANCE = 1e-6  # ... and rounded to six figures
 GOLDEN_TOLERANCE = 1e-12  # two float64 computations of one thing, norm-wise
 EXACT = 1e-13
 
-ACTIVATIONS = ["tanh", "relu", "sigmoid", "identity"]
+CELLS = {
+    **{name: partial(SimpleRNN, activation=name) for name in ("tanh", "relu", "sigmoid", "identity")},
+    "leaky": partial(SimpleRNN, leak=0.3),
+    "gru": GRU,
+    "gru_before": partial(GRU, reset_after=False),
+    "lstm": LSTM,
+}
 HEADS = {
     "cross_entropy": Dense(3, "softmax"),
     "binary_cross_entropy": Dense(3, "sigmoid"),
@@ -60,12 +65,12 @@ def problem(layers, loss, seed=0, lengths=(5, 1, 3), F=2):
 
 
 @pytest.mark.parametrize("loss", HEADS)
-@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("cell", CELLS)
 @pytest.mark.parametrize("per_step", [False, True], ids=["last", "per_step"])
-def test_gradient_is_the_central_difference(activation, loss, per_step):
+def test_gradient_is_the_central_difference(cell, loss, per_step):
     layers = [
-        SimpleRNN(3, activation, return_sequences=True),
-        SimpleRNN(4, activation, return_sequences=per_step),
+        CELLS[cell](3, return_sequences=True),
+        CELLS[cell](4, return_sequences=per_step),
         HEADS[loss],
     ]
     weights, X, Y = problem(layers, loss)
@@ -103,28 +108,6 @@ def test_gradient_of_the_inputs_and_of_a_start_in_the_middle():
         return float((ref.output(layers, weights, X[0], start) * cotangent).sum())
 
     assert_gradient(value, weights | {"x": X[0]}, gradient | {"x": dx})
-
-
-def test_keras_conformance_figures():
-    """ANCHORS section 4: kernel 0.01, recurrent 0.02, bias 0.03, x = arange(2, 3, 4), four units."""
-    weights = {
-        "0.kernel": np.full((4, 4), 0.01),
-        "0.recurrent_kernel": np.full((4, 4), 0.02),
-        "0.bias": np.full(4, 0.03),
-    }
-    x = np.arange(24.0).reshape(2, 3, 4)
-    last = np.array([ref.output([SimpleRNN(4)], weights, row) for row in x])
-    np.testing.assert_allclose(last, np.array([[0.405432], [0.73605347]]) * np.ones(4), rtol=KERAS_TOLERANCE)
-
-
-def test_onnx_simple_rnn_defaults():
-    """Weights 0.1, no bias; X (time 1, batch 3, feature 2) of 1..6."""
-    weights = {"0.kernel": np.full((2, 4), 0.1), "0.recurrent_kernel": np.full((4, 4), 0.1)}
-    x = np.arange(1.0, 7.0).reshape(1, 3, 2)
-    last = np.array([ref.output([SimpleRNN(4, use_bias=False)], weights, x[:, row]) for row in range(3)])
-    np.testing.assert_allclose(
-        last, np.array([[0.2913126], [0.6043678], [0.8004990]]) * np.ones(4), rtol=ONNX_TOLERANCE
-    )
 
 
 def assert_golden(actual, expected, what):

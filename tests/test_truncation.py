@@ -9,14 +9,24 @@ import pytest
 import elman
 import reference as ref
 from networks import C, build, rnn
-from support import as_y, assert_near, assert_same_bits, flat, network, ragged, random_answers, weights_of
+from support import (
+    OTHER_CELLS,
+    as_y,
+    assert_near,
+    assert_same_bits,
+    flat,
+    network,
+    ragged,
+    random_answers,
+    weights_of,
+)
 
 F = 3
 LENGTHS = [4, 9, 1, 6, 2, 9, 3]
 
 
-def problem(shape, dtype, loss="cross_entropy", seed=0, missing=0.3):
-    layers = build(shape, "tanh", loss)
+def problem(shape, dtype, loss="cross_entropy", seed=0, missing=0.3, cell="tanh"):
+    layers = build(shape, cell, loss)
     generator = np.random.default_rng(seed)
     net = network(layers, F, dtype, ref.random_weights(layers, F, generator))
     X = ragged(generator, LENGTHS, F, dtype)
@@ -30,8 +40,9 @@ def train(net, layers, X, answers, **options):
 @pytest.mark.parametrize("shape", ["last", "steps", "two_last", "three_steps", "dense_between"])
 @pytest.mark.parametrize("truncation", [1, 2, 3, 7, 9, 50])
 @pytest.mark.parametrize("stateful", [False, True], ids=["fresh", "stateful"])
-def test_truncated_training_is_the_reference(shape, truncation, stateful, dtype):
-    layers, net, X, answers = problem(shape, dtype)
+@pytest.mark.parametrize("each", ["tanh", *OTHER_CELLS])
+def test_truncated_training_is_the_reference(shape, truncation, stateful, each, dtype):
+    layers, net, X, answers = problem(shape, dtype, cell=each)
     options = {
         "loss": "cross_entropy",
         "truncation": truncation,
@@ -50,8 +61,9 @@ def test_truncated_training_is_the_reference(shape, truncation, stateful, dtype)
 
 
 @pytest.mark.parametrize("shape", ["last", "steps", "two_last", "three_steps"])
-def test_stateful_training_and_evaluation_are_the_reference(shape, dtype):
-    layers, net, X, answers = problem(shape, dtype)
+@pytest.mark.parametrize("each", ["tanh", *OTHER_CELLS])
+def test_stateful_training_and_evaluation_are_the_reference(shape, each, dtype):
+    layers, net, X, answers = problem(shape, dtype, cell=each)
     trainer = ref.Trainer(layers, weights_of(net), elman.SGD(0.05), loss="cross_entropy", stateful=True)
     for epochs in (2, 1):  # the state goes on from fit to evaluate to fit
         expected = trainer.fit(X, answers, epochs=epochs, batch_size=3)
@@ -65,9 +77,9 @@ def test_stateful_training_and_evaluation_are_the_reference(shape, dtype):
     assert_near(net.parameters, flat(trainer.weights), dtype, "weights")
 
 
-def test_a_long_truncation_is_the_whole_to_the_bit(dtype):
-    layers, whole, X, answers = problem("two_last", dtype)
-    cut = problem("two_last", dtype)[1]
+def test_a_long_truncation_is_the_whole_to_the_bit(cell, dtype):
+    layers, whole, X, answers = problem("two_last", dtype, cell=cell)
+    cut = problem("two_last", dtype, cell=cell)[1]
     for net, truncation in ((whole, None), (cut, max(LENGTHS))):
         train(
             net, layers, X, answers, optimizer=elman.Adam(0.01), epochs=3, batch_size=4, truncation=truncation

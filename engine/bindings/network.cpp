@@ -10,18 +10,18 @@ namespace {
 using OptimiserTuple = std::tuple<int, double, double, double, double, bool>;
 template <class Real> using List = std::vector<Rows2<Real>>;
 
-template <class Real> std::vector<Real*> pointers(const List<Real>& arrays, const Spec& spec, Index rows, const char* what) {
-  require(arrays.size() == spec.state_sizes.size(), what);
+template <class Real> std::vector<Real*> pointers(const List<Real>& arrays, const std::vector<Index>& sizes, Index rows, const char* what) {
+  require(arrays.size() == sizes.size(), what);
   std::vector<Real*> out;
   for (std::size_t i = 0; i < arrays.size(); ++i) {
-    require(static_cast<Index>(arrays[i].shape(0)) == rows && static_cast<Index>(arrays[i].shape(1)) == spec.state_sizes[i], what);
+    require(static_cast<Index>(arrays[i].shape(0)) == rows && static_cast<Index>(arrays[i].shape(1)) == sizes[i], what);
     out.push_back(arrays[i].data());
   }
   return out;
 }
 
 template <class Real> std::vector<Real*> optional_pointers(const std::optional<List<Real>>& arrays, const Spec& spec, Index rows) {
-  return arrays ? pointers<Real>(*arrays, spec, rows, "carry: wrong shapes") : std::vector<Real*>{};
+  return arrays ? pointers<Real>(*arrays, spec.state_sizes, rows, "carry: wrong shapes") : std::vector<Real*>{};
 }
 
 Loss loss_of(int code) {
@@ -77,7 +77,7 @@ template <class Real> void predict(const Network<Real>& net, const DataObject& d
 template <class Real> void states(const Network<Real>& net, const DataObject& data, List<Real> outs, int n_threads) {
   require(data.data.F == net.spec.input_size, "values: wrong number of features");
   Wanted<Real> wanted;
-  wanted.states = pointers<Real>(outs, net.spec, data.data.N, "outs: wrong shapes");
+  wanted.states = pointers<Real>(outs, net.spec.hidden_sizes, data.data.N, "outs: wrong shapes");
   call([&](Interrupt& interrupt) { return run_forward(net, data.data, wanted, interrupt, n_threads); });
 }
 
@@ -179,16 +179,16 @@ template <class Real> void bind(nb::module_& m, const char* network_name, const 
         require(static_cast<Index>(out.shape(0)) == (tape.spec.per_step ? tape.N : tape.n) && static_cast<Index>(out.shape(1)) == tape.spec.output_size, "out: wrong shape");
         tape.outputs(out.data());
       }, nb::arg("out").noconvert())
-      .def("states", [](Tape<Real>& tape, List<Real> outs) { tape.states(pointers<Real>(outs, tape.spec, tape.N, "outs: wrong shapes")); }, nb::arg("outs"))
+      .def("states", [](Tape<Real>& tape, List<Real> outs) { tape.states(pointers<Real>(outs, tape.spec.hidden_sizes, tape.N, "outs: wrong shapes")); }, nb::arg("outs"))
       .def("backward", &tape_backward<Real>, nb::arg("d_outputs").noconvert(), nb::arg("d_parameters").noconvert(), nb::arg("d_inputs").noconvert(), nb::arg("n_threads"));
 
   nb::class_<Network<Real>>(m, network_name, "Layers over one flat buffer of parameters.")
-      .def("__init__", [](Network<Real>* self, Index input_size, const std::vector<std::tuple<int, Index, int, bool, bool>>& given) {
+      .def("__init__", [](Network<Real>* self, Index input_size, const std::vector<std::tuple<int, Index, int, bool, bool, double, bool>>& given) {
         std::vector<Layer> layers;
-        for (const auto& [kind, units, activation, bias, sequences] : given) {
-          require(kind == 0 || (kind >= 8 && kind <= 10), "layers: unknown kind");
+        for (const auto& [kind, units, activation, bias, sequences, leak, reset_after] : given) {
+          require((kind >= 0 && kind <= 2) || (kind >= 8 && kind <= 10), "layers: unknown kind");
           require(activation >= 0 && activation <= 4, "layers: unknown activation");
-          layers.push_back({static_cast<Kind>(kind), units, static_cast<Activation>(activation), bias, sequences});
+          layers.push_back({static_cast<Kind>(kind), units, static_cast<Activation>(activation), bias, sequences, leak, reset_after});
         }
         new (self) Network<Real>(input_size, std::move(layers));
       }, nb::arg("input_size"), nb::arg("layers"))
@@ -204,6 +204,7 @@ template <class Real> void bind(nb::module_& m, const char* network_name, const 
       .def_prop_ro("parameters", [](nb::handle self) { return parameters<Real>(self); }, nb::sig("def parameters(self) -> numpy.ndarray"))
       .def_prop_ro("output_size", [](const Network<Real>& net) { return net.spec.output_size; })
       .def_prop_ro("per_step", [](const Network<Real>& net) { return net.spec.per_step; })
+      .def_prop_ro("hidden_sizes", [](const Network<Real>& net) { return net.spec.hidden_sizes; })
       .def_prop_ro("state_sizes", [](const Network<Real>& net) { return net.spec.state_sizes; })
       .def("predict", &predict<Real>, nb::arg("data"), nb::arg("out").noconvert(), nb::arg("n_threads"))
       .def("states", &states<Real>, nb::arg("data"), nb::arg("outs"), nb::arg("n_threads"))

@@ -72,36 +72,52 @@ template <class Real> class StreamObject {
   void reset() { stream_.reset(); }
 
   nb::list state() {
-    nb::list entries;
-    const std::vector<Index> sizes = stream_.state_sizes();
-    for (std::size_t i = 0; i < sizes.size(); ++i) {
-      const nb::object shape = one_ ? nb::object(nb::make_tuple(sizes[i])) : nb::object(nb::make_tuple(stream_.rows, sizes[i]));
-      nb::object array = empty_(shape, dtype_);
-      View view;
-      if (!view.get(array.ptr(), PyBUF_WRITABLE)) throw std::runtime_error("numpy.empty gave no memory");
-      stream_.get_state(i, static_cast<Real*>(view.buffer.buf));
-      entries.append(array);
+    nb::list list;
+    const auto entries = stream_.entries();
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      const Index size = entries[i].size;
+      const auto one = [&](Index state) {
+        const nb::object shape = one_ ? nb::object(nb::make_tuple(size)) : nb::object(nb::make_tuple(stream_.rows, size));
+        nb::object array = empty_(shape, dtype_);
+        View view;
+        if (!view.get(array.ptr(), PyBUF_WRITABLE)) throw std::runtime_error("numpy.empty gave no memory");
+        stream_.get_state(i, state, static_cast<Real*>(view.buffer.buf));
+        return array;
+      };
+      if (entries[i].states == 2) list.append(nb::make_tuple(one(0), one(1)));
+      else list.append(one(0));
     }
-    return entries;
+    return list;
   }
 
   void set_state(nb::handle given) {
-    const std::vector<Index> sizes = stream_.state_sizes();
-    if (!nb::isinstance<nb::sequence>(given) || nb::len(given) != sizes.size())
-      throw std::invalid_argument("state: expected a list of " + std::to_string(sizes.size()) + " arrays, one a recurrent layer or pool");
+    const auto entries = stream_.entries();
+    if (!nb::isinstance<nb::sequence>(given) || nb::len(given) != entries.size())
+      throw std::invalid_argument("state: expected a list of " + std::to_string(entries.size()) + " entries, one a recurrent layer or pool");
     std::vector<std::vector<Real>> checked;
-    for (std::size_t i = 0; i < sizes.size(); ++i) {
-      const std::string name = "state[" + std::to_string(i) + "]";
-      checked.push_back(numbers(given[i], name, sizes[i], "the state's size"));
+    const auto check = [&](nb::handle values, const std::string& name, const auto& entry) {
+      checked.push_back(numbers(values, name, entry.size, "the state's size"));
       for (const Real v : checked.back())
         if (!(v - v == 0)) throw std::invalid_argument(name + " holds a value that is not finite");
-      for (Index b = 0; stream_.counts_steps(i) && b < stream_.rows; ++b) {
-        const Real count = checked.back()[static_cast<std::size_t>((b + 1) * sizes[i] - 1)];
+      for (Index b = 0; entry.counts_steps && b < stream_.rows; ++b) {
+        const Real count = checked.back()[static_cast<std::size_t>((b + 1) * entry.size - 1)];
         if (!(count >= 0 && count < Real(1e15)) || count != static_cast<Real>(static_cast<Index>(count)))
           throw std::invalid_argument(name + " ends with " + std::to_string(count) + ", expected the number of steps");
       }
+    };
+    for (std::size_t i = 0; i < entries.size(); ++i) {
+      const std::string name = "state[" + std::to_string(i) + "]";
+      const nb::object entry = given[i];
+      if (entries[i].states == 1) {
+        check(entry, name, entries[i]);
+        continue;
+      }
+      if (!nb::isinstance<nb::sequence>(entry) || nb::len(entry) != 2) throw std::invalid_argument(name + " must be the pair (h, c) of an LSTM");
+      for (int s = 0; s < 2; ++s) check(entry[s], name + "[" + std::to_string(s) + "]", entries[i]);
     }
-    for (std::size_t i = 0; i < sizes.size(); ++i) stream_.set_state(i, checked[i].data());
+    std::size_t next = 0;
+    for (std::size_t i = 0; i < entries.size(); ++i)
+      for (Index s = 0; s < entries[i].states; ++s) stream_.set_state(i, s, checked[next++].data());
   }
 
  private:
@@ -143,8 +159,8 @@ template <class Real> void bind(nb::module_& m, const char* name, const char* ne
       .def("step", &S::step, nb::arg("x").none(), nb::arg("out") = nb::none(), nb::sig("def step(self, x: object, out: numpy.ndarray | None = None) -> numpy.ndarray"),
            "The answer y_t after the step x_t, (F,) -> (C,), or (rows, F) -> (rows, C).")
       .def("reset", &S::reset, "Back to the state before the first step.")
-      .def_prop_rw("state", &S::state, &S::set_state, nb::for_getter(nb::sig("def state(self) -> list[numpy.ndarray]")), nb::for_setter(nb::sig("def state(self, value: object, /) -> None")),
-                   "A copy: one entry a recurrent layer, (H,), or pool, (H + 1,): its sum or maximum, then the number of steps.");
+      .def_prop_rw("state", &S::state, &S::set_state, nb::for_getter(nb::sig("def state(self) -> list[numpy.ndarray | tuple[numpy.ndarray, numpy.ndarray]]")), nb::for_setter(nb::sig("def state(self, value: object, /) -> None")),
+                   "A copy: one entry a recurrent layer, (H,), of an LSTM the pair (h, c), or pool, (H + 1,): its sum or maximum, then the number of steps.");
   m.attr(network_name).attr("stream") = nb::cpp_function([](nb::object self, Index rows) {
     require(rows >= 0 && rows <= (Index(1) << 24), "rows: out of range");
     return new S(std::move(self), rows);

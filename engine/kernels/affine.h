@@ -42,7 +42,7 @@ template <class Real> void weight_gradient(const WeightGradient<Real>& p, Index 
     ELMAN_UNROLL for (int r = 0; r < R.value; ++r) {
       ELMAN_UNROLL for (int c = 0; c < C.value; ++c) {
         const Index j = (v + c) * w, rest = p.N - j;
-        Real* out = p.out + (i + r) * p.N + j;
+        Real* out = p.out + (i + r) * p.ldo + j;
         if (rest >= w) store(out, load(out) + acc[r][c]);
         else store_partial(out, load_partial(out, rest, Real(0)) + acc[r][c], rest);
       }
@@ -64,15 +64,16 @@ template <class Real> void bias_gradient(const WeightGradient<Real>& p) {
   }
 }
 
-template <class Real> void pack(Real* out, const Real* src, Index K, Index N, Index panel, Index p0, Index p1) {
+template <class Real> void pack(Real* out, const Real* src, Index K, Index N, Index gates, Index panel, Index p0, Index p1) {
   for (Index q = p0; q < p1; ++q) {
     const Index n = smaller(panel, N - q * panel);
-    for (Index k = 0; k < K; ++k) {
-      Real* to = out + (q * K + k) * panel;
-      const Real* from = src + k * N + q * panel;
-      for (Index j = 0; j < n; ++j) to[j] = from[j];
-      for (Index j = n; j < panel; ++j) to[j] = 0;
-    }
+    for (Index k = 0; k < K; ++k)
+      for (Index g = 0; g < gates; ++g) {
+        Real* to = out + ((q * K + k) * gates + g) * panel;
+        const Real* from = src + (k * gates + g) * N + q * panel;
+        for (Index j = 0; j < n; ++j) to[j] = from[j];
+        for (Index j = n; j < panel; ++j) to[j] = 0;
+      }
   }
 }
 

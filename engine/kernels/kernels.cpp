@@ -10,8 +10,9 @@ namespace {
 
 template <class Real> constexpr KernelTable<Real> make_table() {
   return {ELMAN_ISA_NAME,
-          recurrent_forward<Real, ElmanCell>,
-          recurrent_backward<Real, ElmanCell>,
+          {recurrent_forward<Real, ElmanCell>, recurrent_forward<Real, LeakyCell>, recurrent_forward<Real, GruCell>, recurrent_forward<Real, GruBeforeCell>, recurrent_forward<Real, LstmCell>},
+          {recurrent_backward<Real, ElmanCell>, recurrent_backward<Real, LeakyCell>, recurrent_backward<Real, GruCell>, recurrent_backward<Real, GruBeforeCell>,
+           recurrent_backward<Real, LstmCell>},
           affine<Real>,
           activate<Real>,
           activate_backward<Real>,

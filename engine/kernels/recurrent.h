@@ -1,69 +1,182 @@
-// Time, forward and backward, written once for every cell. A cell is its number of gates and two pointwise functions.
+// Time, forward and backward, written once for every cell of cells.h.
 #pragma once
-#include "tile.h"
+#include "cells.h"
 
 namespace elman {
 namespace ELMAN_ISA {
 namespace {
 
-// h_t = f(x_t kernel + h_{t-1} recurrent_kernel + bias)
-struct ElmanCell {
-  template <class Real> static ELMAN_INLINE Vec<Real> forward(Activation f, Vec<Real> z) { return apply(f, z); }
-  template <class Real> static ELMAN_INLINE Vec<Real> backward(Activation f, Vec<Real> h, Vec<Real> dh) { return apply_derivative(f, h, dh); }
-};
+// Where vector v of the units begins in a kernel [K, G H], at its first gate; and how far it is from there to the next vector.
+template <class Real, int U> ELMAN_INLINE Index next_vector(const Matrix<Real>& m, Index K, Index v, const Real* first) {
+  if constexpr (U == 1) return 0;
+  else return columns_at(m, K, v + 1) - first;
+}
+
+// The cell's own part of one tile, whose sums stand in z [rows, vectors, sums]. A function of its own: once for each cell, not in each of its tiles.
+template <class Real, class Cell, int phase>
+ELMAN_NOINLINE void finish_forward(const RecurrentForward<Real>& p, const Real* z, const Real* before, Real* after, Real* kept, Index column, int rows, int vectors) {
+  constexpr Index w = Vec<Real>::width;
+  constexpr int A = Cell::phase(phase).sums;
+  for (int r = 0; r < rows; ++r, before += p.ld, after += p.ld, kept = kept ? kept + p.ldk : nullptr)
+    for (int u = 0; u < vectors; ++u) {
+      const Index j = column + u * w;
+      Vec<Real> sums[A];
+      ELMAN_UNROLL for (int a = 0; a < A; ++a, z += w) sums[a] = load(z);
+      Cell::template forward<phase, Real>(sums, Forward<Real>{before + j, after + j, kept ? kept + j : nullptr, p.stride, p.H, p.H - j, p.leak, p.activation});
+    }
+}
+
+// The sums of one phase of a step, for all rows and units, and what the cell makes of them.
+template <class Real, class Cell, int phase> ELMAN_INLINE void forward_phase(const RecurrentForward<Real>& p, const Real* x, const Real* before, Real* after, Real* kept, Index b0, Index end) {
+  constexpr Index w = Vec<Real>::width;
+  const Real* operand = before;                    // what is multiplied by the recurrent kernel
+  Index ldo = p.ld;
+  if constexpr (phase > 0) {
+    operand = kept + Cell::operand * p.H;
+    ldo = p.ldk;
+  }
+  const auto tile_of = [&](auto R, auto U, auto S, Index b, Index v) ELMAN_INLINE_LAMBDA {
+    constexpr int A = Cell::phase(phase).sums, first = Cell::phase(phase).first, n = Cell::phase(phase).count, last = Cell::phase(phase).last;
+    Tile<Real, R.value, U.value * A, S.value> tile;
+    ELMAN_UNROLL for (int u = 0; u < U.value; ++u) {
+      const Index j = (v + u) * w;
+      ELMAN_UNROLL for (int a = 0; a < A; ++a)
+        tile.begin_column(u * A + a, Cell::template start<Real>(first + a, p.bias ? p.bias + j : nullptr, p.recurrent_bias ? p.recurrent_bias + j : nullptr, p.H));
+    }
+    tile.zero_other_chains();
+    const Real* k = columns_at(p.kernel, p.F, v);
+    const Real* r = columns_at(p.recurrent, p.H, v);
+    if constexpr (Cell::gates == 1) {
+      tile.add(x + b * p.ldx, p.ldx, k, p.kernel.ld, p.F);
+      tile.add(operand + b * ldo, ldo, r, p.recurrent.ld, p.H);
+    } else {
+      tile.template add_gates<U.value, n, n - 1>(x + b * p.ldx, p.ldx, k + first * p.kernel.gate, p.kernel.ld, next_vector<Real, U.value>(p.kernel, p.F, v, k), p.kernel.gate, p.F);
+      tile.template add_gates<U.value, n, last>(operand + b * ldo, ldo, r + first * p.recurrent.gate, p.recurrent.ld, next_vector<Real, U.value>(p.recurrent, p.H, v, r), p.recurrent.gate, p.H);
+    }
+    if constexpr (!Cell::keeps) {
+      ELMAN_UNROLL for (int c = 0; c < U.value; ++c) {
+        ELMAN_UNROLL for (int r = 0; r < R.value; ++r) store(after + (b + r) * p.ld + (v + c) * w, Cell::template forward<Real>(p.activation, tile.sum(r, c)));
+      }
+    } else {
+      alignas(64) Real z[R.value * U.value * A * w];
+      tile.spill(z);
+      finish_forward<Real, Cell, phase>(p, z, before + b * p.ld, after + b * p.ld, kept ? kept + b * p.ldk : nullptr, v * w, R.value, U.value);
+    }
+  };
+  if constexpr (Cell::gates == 1) over_tiles<Real>(b0, end, p.H, smaller(p.kernel.panel, p.recurrent.panel), tile_of);
+  else over_unit_tiles<Real, Cell::phase(phase).sums>(b0, end, p.H, tile_of);
+}
 
 template <class Real, class Cell> void recurrent_forward(const RecurrentForward<Real>& p, const Steps& s, Index t0, Index t1, Index b0, Index b1) {
-  constexpr Index w = Vec<Real>::width;
   for (Index t = t0; t < t1; ++t) {
     const Index end = smaller(b1, s.active[t]);
     if (end <= b0) return;
     const Real* x = p.x + s.offset[t] * p.ldx;
     const Real* before = p.states + (t ? s.B + s.offset[t - 1] : 0) * p.ld;
-    Real* h = p.states + (s.B + s.offset[t]) * p.ld;
-    over_tiles<Real>(b0, end, p.H, smaller(p.kernel.panel, p.recurrent.panel), [&](auto R, auto C, auto S, Index b, Index v) {
-      Tile<Real, R.value, C.value, S.value> tile;
-      tile.begin(p.bias ? p.bias + v * w : nullptr);
-      tile.add(x + b * p.ldx, p.ldx, columns_at(p.kernel, p.F, v), p.kernel.ld, p.F);
-      tile.add(before + b * p.ld, p.ld, columns_at(p.recurrent, p.H, v), p.recurrent.ld, p.H);
-      ELMAN_UNROLL for (int c = 0; c < C.value; ++c) {
-        ELMAN_UNROLL for (int r = 0; r < R.value; ++r)
-          store(h + (b + r) * p.ld + (v + c) * w, Cell::template forward<Real>(p.activation, tile.sum(r, c)));
-      }
-    });
+    Real* after = p.states + (s.B + s.offset[t]) * p.ld;
+    Real* kept = p.kept ? p.kept + s.offset[t] * p.ldk : nullptr;
+    forward_phase<Real, Cell, 0>(p, x, before, after, kept, b0, end);
+    if constexpr (Cell::phases == 2) forward_phase<Real, Cell, 1>(p, x, before, after, kept, b0, end);
   }
+}
+
+// What becomes of the sums of a tile on the way back: `sums` [rows, vectors], from row b and column j of the units on.
+template <class Real> struct Finish {
+  void (*call)(const Finish&, Index b, Index j, const Real* sums, int rows, int vectors);
+  const RecurrentBackward<Real>* p;
+  const Real *before, *after, *kept;   // of this step, at row 0
+  Real* dz;
+};
+
+template <class Real> ELMAN_INLINE Backward<Real> place_of(const Finish<Real>& f, Index b, Index j, bool first) {
+  const RecurrentBackward<Real>& p = *f.p;
+  Real* hand = p.carry + b * p.ldc + j;
+  return {f.before + b * p.ld + j, f.after + b * p.ld + j, f.kept + b * p.ldk + j, f.dz + b * p.ldz + j, first ? nullptr : hand, hand, p.stride, p.H, p.H - j, p.leak, p.activation};
+}
+
+template <class Real, class Cell> ELMAN_NOINLINE void finish_backward(const Finish<Real>& f, Index b, Index j, const Real* sums, int rows, int vectors) {
+  constexpr Index w = Vec<Real>::width;
+  for (int r = 0; r < rows; ++r)
+    for (int c = 0; c < vectors; ++c, sums += w) Cell::template backward<Real>(load(sums), place_of(f, b + r, j + c * w, false));
+}
+
+template <class Real, class Cell> ELMAN_NOINLINE void finish_operand(const Finish<Real>& f, Index b, Index j, const Real* sums, int rows, int vectors) {
+  constexpr Index w = Vec<Real>::width;
+  for (int r = 0; r < rows; ++r)
+    for (int c = 0; c < vectors; ++c, sums += w) Cell::template backward_operand<Real>(load(sums), place_of(f, b + r, j + c * w, false));
+}
+
+// d + sum over the pieces of dz U', for the rows b0 .. end: once for all cells with gates.
+template <class Real>
+ELMAN_NOINLINE void product_back(const RecurrentBackward<Real>& p, const Real* d, const Real* dz, const Gates* pieces, int n_pieces, Index K, Index b0, Index end, const Finish<Real>& finish) {
+  constexpr Index w = Vec<Real>::width;
+  over_tiles<Real>(b0, end, p.H, p.recurrent_transposed.panel, [&](auto R, auto C, auto S, Index b, Index v) {
+    // What was kept long ago comes from afar while the product is made.
+    ELMAN_UNROLL for (int r = 0; r < R.value; ++r) {
+      prefetch(finish.kept + (b + r) * p.ldk + v * w);
+      prefetch(finish.before + (b + r) * p.ld + v * w);
+    }
+    Tile<Real, R.value, C.value, S.value> tile;
+    if (d) tile.begin_rows(d + b * p.ldd + v * w, p.ldd);
+    else tile.begin(nullptr);
+    const Real* m = columns_at(p.recurrent_transposed, K, v);
+    for (int i = 0; i < n_pieces; ++i)
+      tile.add(dz + b * p.ldz + pieces[i].column * p.H, p.ldz, m + pieces[i].row * p.H * p.recurrent_transposed.ld, p.recurrent_transposed.ld, pieces[i].count * p.H);
+    alignas(64) Real sums[R.value * C.value * w];
+    tile.spill(sums);
+    finish.call(finish, b, v * w, sums, R.value, C.value);
+  });
+}
+
+// The cells without gates keep all in registers.
+template <class Real, class Cell>
+ELMAN_INLINE void product_back_elman(const RecurrentBackward<Real>& p, const Real* h, Real* dz, const Real* next, Index b0, Index end) {
+  constexpr Index w = Vec<Real>::width;
+  over_tiles<Real>(b0, end, p.H, p.recurrent_transposed.panel, [&](auto R, auto C, auto S, Index b, Index v) {
+    // The states were written long ago: they come from afar while the product is made.
+    ELMAN_UNROLL for (int r = 0; r < R.value; ++r) {
+      ELMAN_UNROLL for (int c = 0; c < C.value; ++c) prefetch(h + (b + r) * p.ld + (v + c) * w);
+    }
+    Tile<Real, R.value, C.value, S.value> tile;
+    if (p.every_step) tile.begin_rows(dz + b * p.ldz + v * w, p.ldz);
+    else tile.begin(nullptr);
+    tile.add(next + b * p.ldz, p.ldz, columns_at(p.recurrent_transposed, p.H, v), p.recurrent_transposed.ld, p.H);
+    ELMAN_UNROLL for (int c = 0; c < C.value; ++c) {
+      ELMAN_UNROLL for (int r = 0; r < R.value; ++r) {
+        const Index i = (v + c) * w;
+        store(dz + (b + r) * p.ldz + i, Cell::template backward<Real>(p.activation, load(h + (b + r) * p.ld + i), tile.sum(r, c)));
+      }
+    }
+  });
 }
 
 template <class Real, class Cell> void recurrent_backward(const RecurrentBackward<Real>& p, const Steps& s, Index t0, Index t1, Index b0, Index b1) {
   constexpr Index w = Vec<Real>::width;
-  const Index vectors = (p.H + w - 1) / w;
   for (Index t = t1 - 1; t >= t0; --t) {
     const Index end = smaller(b1, s.active[t]);
     if (end <= b0) continue;
     const Index go_on = larger(b0, smaller(b1, t + 1 < s.T ? s.active[t + 1] : 0));   // rows that have a next step
-    const Real* h = p.states + (s.B + s.offset[t]) * p.ld;
+    const Real* before = p.states + (t ? s.B + s.offset[t - 1] : 0) * p.ld;
+    const Real* after = p.states + (s.B + s.offset[t]) * p.ld;
+    const Real* d = p.d + s.offset[t] * p.ldd;
     Real* dz = p.dz + s.offset[t] * p.ldz;
     const Real* next = t + 1 < s.T ? p.dz + s.offset[t + 1] * p.ldz : nullptr;
-    over_tiles<Real>(b0, go_on, p.H, p.recurrent_transposed.panel, [&](auto R, auto C, auto S, Index b, Index v) {
-      // The states were written long ago: they come from afar while the product is made.
-      ELMAN_UNROLL for (int r = 0; r < R.value; ++r) {
-        ELMAN_UNROLL for (int c = 0; c < C.value; ++c) prefetch(h + (b + r) * p.ld + (v + c) * w);
+    if constexpr (!Cell::keeps) {
+      product_back_elman<Real, Cell>(p, after, dz, next, b0, go_on);
+      for (Index b = go_on; b < end; ++b)
+        for (Index j = 0; j < p.H; j += w) store(dz + b * p.ldz + j, Cell::template backward<Real>(p.activation, load(after + b * p.ld + j), load(d + b * p.ldd + j)));
+    } else {
+      const Index K = Cell::gates * p.H;
+      const Finish<Real> finish{finish_backward<Real, Cell>, &p, before, after, p.kept + s.offset[t] * p.ldk, dz};
+      constexpr Gates pieces[] = {Cell::piece(0), Cell::piece(1)};
+      product_back<Real>(p, p.every_step ? d : nullptr, next, pieces, Cell::pieces, K, b0, go_on, finish);
+      for (Index b = go_on; b < end; ++b)
+        for (Index j = 0; j < p.H; j += w) Cell::template backward<Real>(load(d + b * p.ldd + j), place_of(finish, b, j, true));
+      if constexpr (Cell::phases == 2) {
+        constexpr Gates candidate[] = {{2, 2, 1}};
+        product_back<Real>(p, nullptr, dz, candidate, 1, K, b0, end, {finish_operand<Real, Cell>, &p, before, after, finish.kept, dz});
       }
-      Tile<Real, R.value, C.value, S.value> tile;
-      if (p.every_step) tile.begin_rows(dz + b * p.ldz + v * w, p.ldz);
-      else tile.begin(nullptr);
-      tile.add(next + b * p.ldz, p.ldz, columns_at(p.recurrent_transposed, p.H, v), p.recurrent_transposed.ld, p.H);
-      ELMAN_UNROLL for (int c = 0; c < C.value; ++c) {
-        ELMAN_UNROLL for (int r = 0; r < R.value; ++r) {
-          const Index i = (v + c) * w;
-          store(dz + (b + r) * p.ldz + i, Cell::template backward<Real>(p.activation, load(h + (b + r) * p.ld + i), tile.sum(r, c)));
-        }
-      }
-    });
-    for (Index b = go_on; b < end; ++b)
-      for (Index v = 0; v < vectors; ++v) {
-        Real* d = dz + b * p.ldz + v * w;
-        store(d, Cell::template backward<Real>(p.activation, load(h + b * p.ld + v * w), load(d)));
-      }
+    }
   }
 }
 

@@ -8,9 +8,13 @@
 
 #if defined(_MSC_VER) && !defined(__clang__)
 #define ELMAN_INLINE __forceinline
+#define ELMAN_NOINLINE __declspec(noinline)
+#define ELMAN_INLINE_LAMBDA
 #define ELMAN_UNROLL
 #else
 #define ELMAN_INLINE inline __attribute__((always_inline))
+#define ELMAN_NOINLINE __attribute__((noinline))
+#define ELMAN_INLINE_LAMBDA __attribute__((always_inline))
 #define ELMAN_UNROLL _Pragma("GCC unroll 16")
 #endif
 

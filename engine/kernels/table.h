@@ -14,6 +14,9 @@ using Index = long long;
 enum class Activation : int { identity = 0, tanh = 1, relu = 2, sigmoid = 3, softmax = 4 };
 enum class Loss : int { cross_entropy = 0, binary_cross_entropy = 1, squared_error = 2 };
 enum class Pool : int { last = 0, mean = 1, max = 2 };
+// How a recurrent layer computes; kernels.cpp lists them in this order. gru applies the reset gate after the recurrent product, gru_before before it.
+enum class Cell : int { elman = 0, leaky = 1, gru = 2, gru_before = 3, lstm = 4 };
+constexpr int cell_count = 5;
 enum class OptimiserKind : int { sgd = 0, rmsprop = 1, adam = 2, adamw = 3 };
 
 // Steps of the sorted rows of a minibatch.
@@ -24,32 +27,46 @@ struct Steps {
   const Index* offset;  // [T + 1] rows before a step's first
 };
 
-// A matrix [K, N] cut into panels of columns: element (k, j) stands at data[(j / panel) * K * panel + k * ld + j % panel].
+// A matrix [K, G N] of G gates (1 where there are none) cut into panels of columns: element (k, g, j) stands at
+// data[(j / panel) * K * ld + k * ld + g * gate + j % panel]. So the gates of a unit lie side by side in its panel.
 template <class Real> struct Matrix {
   const Real* data;
   Index ld;
   Index panel;
+  Index gate = 0;
 };
 
+// A state is h, for lstm h and c: `stride` columns apart in a row of the buffer of states.
 template <class Real> struct RecurrentForward {
   const Real* x;          // [sum T, F] input of every step
   Index ldx, F;
   Matrix<Real> kernel;    // [F, G H]
   Matrix<Real> recurrent; // [H, G H]
   const Real* bias;       // [G H] or null
-  Real* states;           // [B + sum T, H] in: the first B rows; out: the rest
-  Index ld, H;
+  const Real* recurrent_bias; // [G H] or null, gru alone
+  Real* states;           // [B + sum T, states] in: the first B rows; out: the rest
+  Index ld, stride, H;
+  Real* kept;             // [sum T, kept H] out: what the way back needs, dense; null where there is none (gru_before needs it forward too)
+  Index ldk;
   Activation activation;
+  Real leak;
 };
 
 template <class Real> struct RecurrentBackward {
   Matrix<Real> recurrent_transposed;  // [G H, H]
-  const Real* states;                 // [B + sum T, H]
-  Index ld, H;
-  Real* dz;               // [sum T, G H] in: the cotangent of the states where there is one; out: of the sums before the activation
+  const Real* states;                 // [B + sum T, states]
+  Index ld, stride, H;
+  const Real* kept;       // [sum T, kept H] or null
+  Index ldk;
+  const Real* d;          // [sum T, H] the cotangent of h where there is one; elman's is overwritten by dz
+  Index ldd;
+  Real* dz;               // [sum T, columns H] out: of the sums before the activations, dense; may be `kept`
   Index ldz;
+  Real* carry;            // [B, H] what a step hands to the one before it beside dz: lstm's dc, the share of dh that passes by for gru and leaky
+  Index ldc;
   bool every_step;        // is there a cotangent at every step, or at each row's last alone?
   Activation activation;
+  Real leak;
 };
 
 template <class Real> struct Affine {
@@ -72,7 +89,8 @@ template <class Real> struct WeightGradient {
   Index ldd, N;
   const Segment* segments;
   Index n_segments;
-  Real* out;              // [K, N], dense: out += a' d over the segments
+  Real* out;              // [K, N]: out += a' d over the segments
+  Index ldo;
 };
 
 template <class Real> struct LossRows {
@@ -95,8 +113,8 @@ struct UpdateRule {
 
 template <class Real> struct KernelTable {
   const char* name;
-  void (*recurrent_forward)(const RecurrentForward<Real>&, const Steps&, Index t0, Index t1, Index b0, Index b1);
-  void (*recurrent_backward)(const RecurrentBackward<Real>&, const Steps&, Index t0, Index t1, Index b0, Index b1);
+  void (*recurrent_forward[cell_count])(const RecurrentForward<Real>&, const Steps&, Index t0, Index t1, Index b0, Index b1);
+  void (*recurrent_backward[cell_count])(const RecurrentBackward<Real>&, const Steps&, Index t0, Index t1, Index b0, Index b1);
   void (*affine)(const Affine<Real>&, Index n);
   // rows of a [n, N] in place
   void (*activate)(Activation, Real* y, Index ld, Index n, Index N);
@@ -114,8 +132,8 @@ template <class Real> struct KernelTable {
   void (*divide)(Real* out, const Real* total, Real count, Index H);
   // d [H] of the maximum to the first step that reached it; `maximum` is spent
   void (*max_backward)(Real* dz, const Real* h, Real* maximum, const Real* d, Index H);
-  // src [K, N] dense -> panels p0 .. p1 of `panel` columns, zeros beyond N
-  void (*pack)(Real* out, const Real* src, Index K, Index N, Index panel, Index p0, Index p1);
+  // src [K, G N] dense -> panels p0 .. p1 of `panel` columns of each gate, zeros beyond N
+  void (*pack)(Real* out, const Real* src, Index K, Index N, Index gates, Index panel, Index p0, Index p1);
   // src [N, K] dense -> panels of its transpose [K, N]
   void (*pack_transposed)(Real* out, const Real* src, Index K, Index N, Index panel, Index p0, Index p1);
   bool (*all_finite)(const Real* x, Index n);

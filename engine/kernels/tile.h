@@ -21,6 +21,38 @@ template <class Real> ELMAN_INLINE int chains(Index columns) {
 constexpr int rows_for(int S) { return S == 1 ? tile_rows : tile_rows >= 8 ? 4 : 2; }
 constexpr int vectors_for(int R, int S) { return S == 4 ? 1 : S == 2 ? 2 : R == 1 ? 8 : R <= 3 ? 4 : tile_vectors; }
 
+template <int n> struct Int { static constexpr int value = n; };
+
+// step(Int<chain>, k) for k = 0 .. K - 1, k going to chain k mod S.
+template <int S, class F> ELMAN_INLINE void over_k(Index K, F step) {
+  Index k = 0;
+  if constexpr (S == 1) {
+    for (; k + 4 <= K; k += 4) {
+      step(Int<0>{}, k);
+      step(Int<0>{}, k + 1);
+      step(Int<0>{}, k + 2);
+      step(Int<0>{}, k + 3);
+    }
+    for (; k < K; ++k) step(Int<0>{}, k);
+  } else if constexpr (S == 2) {
+    for (; k + 2 <= K; k += 2) {
+      step(Int<0>{}, k);
+      step(Int<1>{}, k + 1);
+    }
+    if (k < K) step(Int<0>{}, k);
+  } else {
+    for (; k + 4 <= K; k += 4) {
+      step(Int<0>{}, k);
+      step(Int<1>{}, k + 1);
+      step(Int<2>{}, k + 2);
+      step(Int<3>{}, k + 3);
+    }
+    if (k < K) step(Int<0>{}, k);
+    if (k + 1 < K) step(Int<1>{}, k + 1);
+    if (k + 2 < K) step(Int<2>{}, k + 2);
+  }
+}
+
 template <class Real, int R, int C, int S> struct Tile {
   static constexpr Index w = Vec<Real>::width;
   Vec<Real> acc[S][R][C];
@@ -32,6 +64,9 @@ template <class Real, int R, int C, int S> struct Tile {
       ELMAN_UNROLL for (int r = 0; r < R; ++r) acc[0][r][c] = b;
     }
     zero_other_chains();
+  }
+  ELMAN_INLINE void begin_column(int c, Vec<Real> start) {
+    ELMAN_UNROLL for (int r = 0; r < R; ++r) acc[0][r][c] = start;
   }
   // Chain 0 from the rows of `start` [R, C vectors].
   ELMAN_INLINE void begin_rows(const Real* start, Index ld) {
@@ -59,31 +94,35 @@ template <class Real, int R, int C, int S> struct Tile {
 
   // acc += a [R, K] m [K, C vectors]
   ELMAN_INLINE void add(const Real* a, Index lda, const Real* m, Index ldm, Index K) {
-    Index k = 0;
-    if constexpr (S == 1) {
-      for (; k + 4 <= K; k += 4) {
-        step<0>(a + k, lda, m + k * ldm);
-        step<0>(a + k + 1, lda, m + (k + 1) * ldm);
-        step<0>(a + k + 2, lda, m + (k + 2) * ldm);
-        step<0>(a + k + 3, lda, m + (k + 3) * ldm);
+    over_k<S>(K, [&](auto s, Index k) ELMAN_INLINE_LAMBDA { this->template step<s.value>(a + k, lda, m + k * ldm); });
+  }
+
+  // The same for U vectors of units of a cell with A sums a unit: C = U A. Gate g of n stands at m + u * unit + g * gate and is added to sum g, the last gate to sum `last`.
+  template <int U, int n, int last> ELMAN_INLINE void add_gates(const Real* a, Index lda, const Real* m, Index ldm, Index unit, Index gate, Index K) {
+    over_k<S>(K, [&](auto s, Index k) ELMAN_INLINE_LAMBDA { this->template step_gates<s.value, U, n, last>(a + k, lda, m + k * ldm, unit, gate); });
+  }
+
+  template <int s, int U, int n, int last> ELMAN_INLINE void step_gates(const Real* a, Index lda, const Real* m, Index unit, Index gate) {
+    constexpr int A = C / U;
+    Vec<Real> v[U * n];
+    ELMAN_UNROLL for (int u = 0; u < U; ++u) {
+      ELMAN_UNROLL for (int g = 0; g < n; ++g) v[u * n + g] = load(m + u * unit + g * gate);
+    }
+    ELMAN_UNROLL for (int r = 0; r < R; ++r) {
+      const Vec<Real> x = broadcast(a[r * lda]);
+      ELMAN_UNROLL for (int u = 0; u < U; ++u) {
+        ELMAN_UNROLL for (int g = 0; g < n; ++g) {
+          Vec<Real>& to = acc[s][r][u * A + (g + 1 == n ? last : g)];
+          to = multiply_add(x, v[u * n + g], to);
+        }
       }
-      for (; k < K; ++k) step<0>(a + k, lda, m + k * ldm);
-    } else if constexpr (S == 2) {
-      for (; k + 2 <= K; k += 2) {
-        step<0>(a + k, lda, m + k * ldm);
-        step<1>(a + k + 1, lda, m + (k + 1) * ldm);
-      }
-      if (k < K) step<0>(a + k, lda, m + k * ldm);
-    } else {
-      for (; k + 4 <= K; k += 4) {
-        step<0>(a + k, lda, m + k * ldm);
-        step<1>(a + k + 1, lda, m + (k + 1) * ldm);
-        step<2>(a + k + 2, lda, m + (k + 2) * ldm);
-        step<3>(a + k + 3, lda, m + (k + 3) * ldm);
-      }
-      if (k < K) step<0>(a + k, lda, m + k * ldm);
-      if (k + 1 < K) step<1>(a + k + 1, lda, m + (k + 1) * ldm);
-      if (k + 2 < K) step<2>(a + k + 2, lda, m + (k + 2) * ldm);
+    }
+  }
+
+  // The sums to out [R, C vectors].
+  ELMAN_INLINE void spill(Real* out) const {
+    ELMAN_UNROLL for (int r = 0; r < R; ++r) {
+      ELMAN_UNROLL for (int c = 0; c < C; ++c) store(out + (r * C + c) * w, sum(r, c));
     }
   }
 
@@ -97,10 +136,8 @@ template <class Real, int R, int C, int S> struct Tile {
 // Where a tile's columns, from vector `v` on, begin in a panelled matrix [K, .].
 template <class Real> ELMAN_INLINE const Real* columns_at(const Matrix<Real>& m, Index K, Index v) {
   const Index j = v * Vec<Real>::width;
-  return m.data + (j / m.panel) * K * m.panel + j % m.panel;
+  return m.data + (j / m.panel) * K * m.ld + j % m.panel;
 }
-
-template <int n> struct Int { static constexpr int value = n; };
 
 // Columns 0 .. vectors in groups of C, C / 2, ... 1: do_columns(Int<C>, first vector).
 template <int C, class F> ELMAN_INLINE void over_columns(Index vectors, Index most, F do_columns) {
@@ -130,6 +167,28 @@ template <class Real, class F> ELMAN_INLINE void over_tiles(Index b0, Index b1, 
     case 2: over_rows<rows_for(2), 2>(b0, b1, vectors, most, do_tile); break;
     default: over_rows<rows_for(1), 1>(b0, b1, vectors, most, do_tile);
   }
+}
+
+// The same for the H units of a cell with A sums a unit, whose gates fill the registers side by side: do_tile(Int<R>, Int<U>, Int<S>, row, vector of units).
+// A unit has A chains already: only a single vector of units has two chains a sum.
+constexpr int at_least_one(int n) { return n > 0 ? n : 1; }
+constexpr int unit_rows(int A, int S) { return A * S < tile_vectors ? tile_rows : at_least_one(tile_rows * tile_vectors / (A * S)); }
+constexpr int unit_vectors(int R, int A, int S) { return S == 1 && 2 * R * A <= tile_rows * tile_vectors ? 2 : 1; }
+
+template <int R, int A, int S, class F> ELMAN_INLINE void over_unit_rows(Index b0, Index b1, Index vectors, F do_tile) {
+  const Index whole = b0 + (b1 - b0) / R * R;
+  if (whole > b0) {
+    over_columns<unit_vectors(R, A, S)>(vectors, vectors, [&](auto U, Index v) {
+      for (Index b = b0; b < whole; b += R) do_tile(Int<R>{}, U, Int<S>{}, b, v);
+    });
+  }
+  if constexpr (R > 1) if (whole < b1) over_unit_rows<R / 2, A, S>(whole, b1, vectors, do_tile);
+}
+
+template <class Real, int A, class F> ELMAN_INLINE void over_unit_tiles(Index b0, Index b1, Index H, F do_tile) {
+  const Index vectors = (H + Vec<Real>::width - 1) / Vec<Real>::width;
+  if (H * (Index)sizeof(Real) <= 64) over_unit_rows<unit_rows(A, 2), A, 2>(b0, b1, vectors, do_tile);
+  else over_unit_rows<unit_rows(A, 1), A, 1>(b0, b1, vectors, do_tile);
 }
 
 }  // namespace

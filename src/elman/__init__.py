@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from elman.estimators import RNNRegressor as RNNRegressor
     from elman.estimators import RNNTagger as RNNTagger
     from elman.history import History as History
+    from elman.layers import GRU as GRU
+    from elman.layers import LSTM as LSTM
     from elman.layers import Dense as Dense
     from elman.layers import MaxPool as MaxPool
     from elman.layers import MeanPool as MeanPool
@@ -51,6 +53,8 @@ _HOME = {
     "RNNTagger": "estimators",
     "History": "history",
     "Dense": "layers",
+    "GRU": "layers",
+    "LSTM": "layers",
     "MaxPool": "layers",
     "MeanPool": "layers",
     "SimpleRNN": "layers",
@@ -70,6 +74,8 @@ _HOME = {
 _MODULES = ("callbacks", "plotting", "sensitivity")
 
 __all__ = [
+    "GRU",
+    "LSTM",
     "SGD",
     "Adam",
     "AdamW",

@@ -56,7 +56,7 @@ class Tape32:
 class Network32:
     """Layers over one flat buffer of parameters."""
 
-    def __init__(self, input_size: int, layers: Sequence[tuple[int, int, int, bool, bool]]) -> None: ...
+    def __init__(self, input_size: int, layers: Sequence[tuple[int, int, int, bool, bool, float, bool]]) -> None: ...
 
     @property
     def table(self) -> list[tuple[str, int, tuple[int, ...]]]: ...
@@ -69,6 +69,9 @@ class Network32:
 
     @property
     def per_step(self) -> bool: ...
+
+    @property
+    def hidden_sizes(self) -> list[int]: ...
 
     @property
     def state_sizes(self) -> list[int]: ...
@@ -101,7 +104,7 @@ class Tape64:
 class Network64:
     """Layers over one flat buffer of parameters."""
 
-    def __init__(self, input_size: int, layers: Sequence[tuple[int, int, int, bool, bool]]) -> None: ...
+    def __init__(self, input_size: int, layers: Sequence[tuple[int, int, int, bool, bool, float, bool]]) -> None: ...
 
     @property
     def table(self) -> list[tuple[str, int, tuple[int, ...]]]: ...
@@ -114,6 +117,9 @@ class Network64:
 
     @property
     def per_step(self) -> bool: ...
+
+    @property
+    def hidden_sizes(self) -> list[int]: ...
 
     @property
     def state_sizes(self) -> list[int]: ...
@@ -146,9 +152,9 @@ class Stream32:
         """Back to the state before the first step."""
 
     @property
-    def state(self) -> list[numpy.ndarray]:
+    def state(self) -> list[numpy.ndarray | tuple[numpy.ndarray, numpy.ndarray]]:
         """
-        A copy: one entry a recurrent layer, (H,), or pool, (H + 1,): its sum or maximum, then the number of steps.
+        A copy: one entry a recurrent layer, (H,), of an LSTM the pair (h, c), or pool, (H + 1,): its sum or maximum, then the number of steps.
         """
 
     @state.setter
@@ -166,9 +172,9 @@ class Stream64:
         """Back to the state before the first step."""
 
     @property
-    def state(self) -> list[numpy.ndarray]:
+    def state(self) -> list[numpy.ndarray | tuple[numpy.ndarray, numpy.ndarray]]:
         """
-        A copy: one entry a recurrent layer, (H,), or pool, (H + 1,): its sum or maximum, then the number of steps.
+        A copy: one entry a recurrent layer, (H,), of an LSTM the pair (h, c), or pool, (H + 1,): its sum or maximum, then the number of steps.
         """
 
     @state.setter

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman import losses, optimisers
-from elman.layers import Dense, Layer, MaxPool, MeanPool, SimpleRNN
+from elman.layers import GRU, LSTM, Dense, Layer, MaxPool, MeanPool, SimpleRNN
 from elman.sequences import Array, Batch, Offsets
 from elman.targets import Answers
 
@@ -27,7 +27,7 @@ except ImportError as error:
     ) from error
 
 Sums = tuple[float, float, float, float, float]
-_KINDS: dict[type[Layer], int] = {SimpleRNN: 0, Dense: 8, MeanPool: 9, MaxPool: 10}
+_KINDS: dict[type[Layer], int] = {SimpleRNN: 0, GRU: 1, LSTM: 2, Dense: 8, MeanPool: 9, MaxPool: 10}
 _ACTIVATIONS = {"identity": 0, "tanh": 1, "relu": 2, "sigmoid": 3, "softmax": 4}
 LOSSES = {name: code for code, name in enumerate(losses.NAMES)}
 
@@ -35,7 +35,7 @@ LOSSES = {name: code for code, name in enumerate(losses.NAMES)}
 class Stream(Protocol):
     """One step at a time: `elman.Network.stream`."""
 
-    state: list[Array]
+    state: list[Array | tuple[Array, Array]]
 
     def step(self, x: Any, out: Array | None = None) -> Array: ...
     def reset(self) -> None: ...
@@ -56,6 +56,7 @@ class Native(Protocol):
     parameters: Array
     output_size: int
     per_step: bool
+    hidden_sizes: list[int]
     state_sizes: list[int]
 
     def predict(self, data: Any, out: Array, n_threads: int) -> None: ...
@@ -115,6 +116,8 @@ def build(layers: tuple[Layer, ...], input_size: int, dtype: np.dtype[Any]) -> N
             _ACTIVATIONS[getattr(layer, "activation", "identity")],
             getattr(layer, "use_bias", False),
             getattr(layer, "return_sequences", False),
+            getattr(layer, "leak", 1.0),
+            getattr(layer, "reset_after", True),
         )
         for layer in layers
     ]

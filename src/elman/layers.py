@@ -11,7 +11,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from elman import initializers
-from elman.arguments import choice, describe, flag, integer
+from elman.arguments import choice, describe, flag, integer, number
 
 RECURRENT_ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity")
 DENSE_ACTIVATIONS = ("identity", "softmax", "sigmoid", "tanh", "relu")
@@ -21,6 +21,8 @@ MOST_UNITS = 2**20  # as the engine's
 @dataclass(frozen=True)
 class SimpleRNN:
     """Elman's recurrent layer: h_t = f(x_t kernel + h_{t-1} recurrent_kernel + bias).
+
+    With ``leak`` below 1 a leaky unit: h_t = (1 - leak) h_{t-1} + leak f(...).
 
     Shapes: x (n, T, F) -> h (n, T, H), or (n, H), the last step, without ``return_sequences``; kernel (F, H),
     recurrent_kernel (H, H), bias (H,).
@@ -35,6 +37,8 @@ class SimpleRNN:
         Without it the layer has no bias.
     return_sequences : bool
         True gives the state after every step.
+    leak : float, above 0 and at most 1
+        The share of the state that is renewed at each step: the step's length over the units' time constant.
     kernel_initializer, recurrent_initializer, bias_initializer : str
         A name of `elman.initializers.NAMES`.
 
@@ -45,7 +49,9 @@ class SimpleRNN:
 
     References
     ----------
-    J. L. Elman (1990), Finding structure in time, Cognitive Science 14(2), 179-211.
+    J. L. Elman (1990), Finding structure in time, Cognitive Science 14(2), 179-211. Leaky units: H. Jaeger et
+    al. (2007), Optimization and applications of echo state networks with leaky-integrator neurons, Neural
+    Networks 20(3), 335-352, equation 2.
 
     >>> SimpleRNN(3).activation
     'tanh'
@@ -56,21 +62,127 @@ class SimpleRNN:
     _: KW_ONLY
     use_bias: bool = True
     return_sequences: bool = False
+    leak: float = 1.0
     kernel_initializer: str = "glorot_uniform"
     recurrent_initializer: str = "orthogonal"
     bias_initializer: str = "zeros"
 
     def __post_init__(self) -> None:
+        leak = number("leak", self.leak, positive=True)
+        if leak > 1.0:
+            raise ValueError(f"leak is {self.leak!r}, expected a number above 0 and at most 1")
         _normalise(
             self,
-            units=integer("units", self.units, 1, MOST_UNITS),
             activation=choice("activation", self.activation, RECURRENT_ACTIVATIONS),
-            use_bias=flag("use_bias", self.use_bias),
-            return_sequences=flag("return_sequences", self.return_sequences),
-            kernel_initializer=_initializer("kernel_initializer", self.kernel_initializer),
-            recurrent_initializer=_initializer("recurrent_initializer", self.recurrent_initializer),
-            bias_initializer=_initializer("bias_initializer", self.bias_initializer),
+            leak=leak,
         )
+        _normalise_recurrent(self)
+
+
+@dataclass(frozen=True)
+class GRU:
+    """The gated recurrent unit: a reset gate r, an update gate z and a candidate n.
+
+    r_t, z_t = sigmoid(x_t W + h_{t-1} U + b + c); n_t = tanh(x_t W_n + b_n + r_t (h_{t-1} U_n + c_n));
+    h_t = (1 - z_t) n_t + z_t h_{t-1}. Without ``reset_after``, as first published, n_t = tanh(x_t W_n + b_n +
+    (r_t h_{t-1}) U_n), and there is no c.
+
+    Shapes: x (n, T, F) -> h (n, T, H), or (n, H) without ``return_sequences``; kernel W (F, 3H),
+    recurrent_kernel U (H, 3H), bias b (3H,), recurrent_bias c (3H,) with ``reset_after``; the gates stand in
+    the order r, z, n.
+
+    Parameters
+    ----------
+    units : int, at least 1
+        H, the number of hidden units.
+    reset_after : bool
+        True applies the reset gate after the recurrent product, as PyTorch and Keras do; False before it, as
+        ONNX does by default.
+    use_bias : bool
+        Without it the layer has no bias.
+    return_sequences : bool
+        True gives the state after every step.
+    kernel_initializer, recurrent_initializer, bias_initializer : str
+        A name of `elman.initializers.NAMES`; each gate's part of the recurrent kernel is drawn by itself.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, what was expected and what came.
+
+    References
+    ----------
+    K. Cho et al. (2014), Learning phrase representations using RNN encoder-decoder for statistical machine
+    translation, EMNLP, 1724-1734, equations 5 to 8 (p. 1726), where 1 - z stands for our z.
+
+    >>> GRU(3).reset_after
+    True
+    """
+
+    units: int
+    _: KW_ONLY
+    reset_after: bool = True
+    use_bias: bool = True
+    return_sequences: bool = False
+    kernel_initializer: str = "glorot_uniform"
+    recurrent_initializer: str = "orthogonal"
+    bias_initializer: str = "zeros"
+
+    def __post_init__(self) -> None:
+        _normalise(self, reset_after=flag("reset_after", self.reset_after))
+        _normalise_recurrent(self)
+
+
+@dataclass(frozen=True)
+class LSTM:
+    """Long short-term memory: an input gate i, a forget gate f, a candidate g and an output gate o.
+
+    i_t, f_t, o_t = sigmoid(x_t W + h_{t-1} U + b); g_t = tanh(x_t W_g + h_{t-1} U_g + b_g);
+    c_t = f_t c_{t-1} + i_t g_t; h_t = o_t tanh(c_t). The state is the pair (h, c).
+
+    Shapes: x (n, T, F) -> h (n, T, H), or (n, H) without ``return_sequences``; kernel W (F, 4H),
+    recurrent_kernel U (H, 4H), bias b (4H,); the gates stand in the order i, f, g, o.
+
+    Parameters
+    ----------
+    units : int, at least 1
+        H, the number of hidden units.
+    unit_forget_bias : bool
+        True starts with 1 added to the forget gate's bias.
+    use_bias : bool
+        Without it the layer has no bias.
+    return_sequences : bool
+        True gives the state after every step.
+    kernel_initializer, recurrent_initializer, bias_initializer : str
+        A name of `elman.initializers.NAMES`; each gate's part of the recurrent kernel is drawn by itself.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, what was expected and what came.
+
+    References
+    ----------
+    S. Hochreiter and J. Schmidhuber (1997), Long short-term memory, Neural Computation 9(8), 1735-1780, with
+    the forget gate of F. A. Gers, J. Schmidhuber and F. Cummins (2000), Learning to forget: continual
+    prediction with LSTM, Neural Computation 12(10), 2451-2471, section 3.
+
+    >>> LSTM(3).unit_forget_bias
+    True
+    """
+
+    units: int
+    _: KW_ONLY
+    unit_forget_bias: bool = True
+    use_bias: bool = True
+    return_sequences: bool = False
+    kernel_initializer: str = "glorot_uniform"
+    recurrent_initializer: str = "orthogonal"
+    bias_initializer: str = "zeros"
+
+    def __post_init__(self) -> None:
+        _normalise(self, unit_forget_bias=flag("unit_forget_bias", self.unit_forget_bias))
+        _normalise_recurrent(self)
 
 
 @dataclass(frozen=True)
@@ -140,16 +252,45 @@ class MaxPool:
     """
 
 
-Layer = SimpleRNN | Dense | MeanPool | MaxPool
-RECURRENT = (SimpleRNN,)
+Recurrent = SimpleRNN | GRU | LSTM
+Layer = Recurrent | Dense | MeanPool | MaxPool
+RECURRENT = (SimpleRNN, GRU, LSTM)
 POOLS = (MeanPool, MaxPool)
-KINDS: dict[str, type[Layer]] = {kind.__name__: kind for kind in (SimpleRNN, Dense, MeanPool, MaxPool)}
+KINDS: dict[str, type[Layer]] = {kind.__name__: kind for kind in (*RECURRENT, Dense, *POOLS)}
+GATES: dict[type[Layer], int] = {SimpleRNN: 1, GRU: 3, LSTM: 4}
 
 
 def _normalise(layer: Any, **values: Any) -> None:
     """Store plain Python values, so that equal layers compare equal and become JSON as they are."""
     for name, value in values.items():
         object.__setattr__(layer, name, value)
+
+
+def _normalise_recurrent(layer: Any) -> None:
+    """What all recurrent layers have in common."""
+    _normalise(
+        layer,
+        units=integer("units", layer.units, 1, MOST_UNITS),
+        use_bias=flag("use_bias", layer.use_bias),
+        return_sequences=flag("return_sequences", layer.return_sequences),
+        kernel_initializer=_initializer("kernel_initializer", layer.kernel_initializer),
+        recurrent_initializer=_initializer("recurrent_initializer", layer.recurrent_initializer),
+        bias_initializer=_initializer("bias_initializer", layer.bias_initializer),
+    )
+
+
+def parameter_count(layer: Layer, width: int) -> int:
+    """Return how many numbers a layer over ``width`` inputs trains.
+
+    >>> parameter_count(SimpleRNN(3), 5), parameter_count(GRU(3), 5), parameter_count(MeanPool(), 5)
+    (27, 90, 0)
+    """
+    if isinstance(layer, POOLS):
+        return 0
+    if isinstance(layer, Dense):
+        return layer.units * (width + int(layer.use_bias))
+    biases = int(layer.use_bias) * (2 if isinstance(layer, GRU) and layer.reset_after else 1)
+    return GATES[type(layer)] * layer.units * (width + layer.units + biases)
 
 
 def _initializer(name: str, value: Any) -> str:

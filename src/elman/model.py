@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from elman import _engine, initializers
 from elman.arguments import describe, integer, real_dtype
 from elman.history import History
-from elman.layers import RECURRENT, Layer, check_stack
+from elman.layers import LSTM, RECURRENT, Layer, check_stack
 from elman.optimisers import Optimiser
 from elman.sequences import Array, Batch, Offsets, as_batch
 
@@ -28,7 +28,7 @@ _MOST_INPUTS = 2**31 - 1  # times the most units, far from the end of the engine
 class Weights(Mapping[str, Array]):
     """The parameters by name, as writable views; the mapping itself cannot be changed.
 
-    Shapes: kernel (F, H), recurrent_kernel (H, H), bias (H,).
+    Shapes: kernel (F, GH), recurrent_kernel (H, GH), bias (GH,), of a cell with G gates.
 
     >>> weights = Weights({"0.bias": np.zeros(2)})
     >>> weights["0.bias"][:] = 1.0
@@ -77,7 +77,8 @@ class Model:
 
     ``epoch`` counts the epochs ever trained: with ``key`` it is the random state. ``updates`` and ``moments``
     belong to ``optimiser``. ``carry`` holds the states of ``stateful`` rows, one array (n, H) a recurrent
-    layer. ``began`` is the epoch at which the latest fit began if it writes a checkpoint, otherwise None.
+    layer, of an LSTM (n, 2H): h, then c. ``began`` is the epoch at which the latest fit began if it writes a
+    checkpoint, otherwise None.
     """
 
     def __init__(self, layers: Any, input_size: Any, dtype: Any, seed: Any) -> None:
@@ -111,7 +112,12 @@ class Model:
                 name = f"{i}.{part}"
                 if name in self.weights:
                     view = self.weights[name]
-                    view[...] = initializers.draw(getattr(layer, initializer), view.shape, rng)
+                    # a gate at a time in the recurrent kernel: each part is orthogonal by itself
+                    parts = view.shape[1] // view.shape[0] if part == "recurrent_kernel" else 1
+                    for gate in np.split(view, parts, axis=-1):
+                        gate[...] = initializers.draw(getattr(layer, initializer), gate.shape, rng)
+            if isinstance(layer, LSTM) and layer.use_bias and layer.unit_forget_bias:
+                self.weights[f"{i}.bias"][layer.units : 2 * layer.units] += 1.0
 
     def batch(self, X: Any, name: str = "X") -> tuple[Batch, Any]:
         """Return X in the inner form, and as the engine reads it; what does not fit is refused."""
@@ -124,7 +130,7 @@ class Model:
 
     def new_states(self, rows: int) -> list[Array]:
         """Return zeros (rows, H) for each recurrent layer."""
-        return [np.zeros((rows, units), self.dtype) for units in self.native.state_sizes]
+        return [np.zeros((rows, units), self.dtype) for units in self.native.hidden_sizes]
 
     def shape_outputs(self, out: Array, batch: Batch) -> Any:
         """Return outputs in the form of the input where they are per step, otherwise as the array (n, C)."""
@@ -149,7 +155,7 @@ class Model:
     def carried(self, n: int) -> list[Array]:
         """Return the carried states of n rows, zeros at first; another number of rows is refused."""
         if self.carry is None:
-            return self.new_states(n)
+            return [np.zeros((n, size), self.dtype) for size in self.native.state_sizes]
         if self.carry and len(self.carry[0]) != n:
             raise ValueError(
                 f"X has {n} sequences, expected {len(self.carry[0])} (the rows whose states are carried); "
@@ -198,6 +204,7 @@ _INITIALIZERS = {
     "kernel": "kernel_initializer",
     "recurrent_kernel": "recurrent_initializer",
     "bias": "bias_initializer",
+    "recurrent_bias": "bias_initializer",
 }
 
 

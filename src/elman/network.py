@@ -27,7 +27,7 @@ class Network:
 
     Parameters
     ----------
-    layers : list of SimpleRNN, Dense, MeanPool, MaxPool
+    layers : list of SimpleRNN, GRU, LSTM, Dense, MeanPool, MaxPool
         From the input upwards.
     input_size : int
         F, at least 1.

@@ -232,10 +232,8 @@ def parameter_count(stack: tuple[layers.Layer, ...], input_size: int) -> int:
     """
     width, total = input_size, 0
     for layer in stack:
-        if isinstance(layer, (layers.SimpleRNN, layers.Dense)):
-            recurrent = layer.units if isinstance(layer, layers.SimpleRNN) else 0
-            total += layer.units * (width + recurrent + int(layer.use_bias))
-            width = layer.units
+        total += layers.parameter_count(layer, width)
+        width = getattr(layer, "units", width)
     return total
 
 

@@ -8,8 +8,8 @@ weights `w/NAME`, outputs, hidden states `states/LAYER`, every gradient `g/NAME`
 its ten losses (one an epoch, met before each update, without l2) `RUN/losses` and the final weights
 `RUN/NAME`. Rows and answers are stacked step by step; missing answers are -1 or NaN.
 
-Only torch.nn.RNN with packed sequences, torch.nn.functional and torch.optim do the arithmetic. nn.RNN has two
-biases: the second is zero and does not train.
+Only torch.nn.RNN, GRU and LSTM with packed sequences, torch.nn.functional and torch.optim do the arithmetic.
+All have two biases: the second is zero and does not train, but nn.GRU's, which is our recurrent_bias.
 """
 
 import json
@@ -20,9 +20,10 @@ import torch
 from torch import nn
 
 EPOCHS = 10
+RECURRENT = ("SimpleRNN", "GRU", "LSTM")
 HERE = pathlib.Path(__file__).parent
 
-# A layer is [type, units, activation, return_sequences]; F inputs come first.
+# A layer is [type, units, activation if it has one, return_sequences]; F inputs come first.
 NETWORKS = {
     "tanh_last_cross_entropy": {
         "F": 3,
@@ -73,6 +74,29 @@ NETWORKS = {
         "loss": "squared_error",
     },
     "tanh_states_squared": {"F": 2, "layers": [["SimpleRNN", 33, "tanh", True]], "loss": "squared_error"},
+    "gru_last_cross_entropy": {
+        "F": 3,
+        "layers": [["GRU", 17, False], ["Dense", 4, "softmax"]],
+        "loss": "cross_entropy",
+    },
+    "gru3_steps_squared": {
+        "F": 4,
+        "layers": [["GRU", 6, True], ["GRU", 5, True], ["GRU", 4, True], ["Dense", 2, "identity"]],
+        "loss": "squared_error",
+        "missing": True,
+    },
+    "lstm_states_squared": {"F": 2, "layers": [["LSTM", 18, True]], "loss": "squared_error"},
+    "lstm2_last_binary": {
+        "F": 3,
+        "layers": [["LSTM", 7, True], ["LSTM", 5, False], ["Dense", 2, "sigmoid"]],
+        "loss": "binary_cross_entropy",
+    },
+    "lstm3_steps_cross_entropy": {
+        "F": 2,
+        "layers": [["LSTM", 5, True], ["LSTM", 6, True], ["LSTM", 4, True], ["Dense", 3, "softmax"]],
+        "loss": "cross_entropy",
+        "missing": True,
+    },
 }
 LENGTHS = [7, 2, 11, 1, 5, 11, 3, 4]
 
@@ -106,12 +130,15 @@ class Torch(nn.Module):
         for kind, *facts in spec["layers"]:
             if kind == "SimpleRNN":
                 part = nn.RNN(width, facts[0], nonlinearity=facts[1], batch_first=True)
-                nn.init.zeros_(part.bias_hh_l0)
-                part.bias_hh_l0.requires_grad_(False)
+            elif kind in RECURRENT:
+                part = getattr(nn, kind)(width, facts[0], batch_first=True)
             elif kind == "Dense":
                 part = nn.Linear(width, facts[0])
             else:
                 part = nn.Identity()
+            if kind in ("SimpleRNN", "LSTM"):
+                nn.init.zeros_(part.bias_hh_l0)
+                part.bias_hh_l0.requires_grad_(False)
             self.parts.append(part)
             width = facts[0] if facts else width
         self.double()
@@ -121,12 +148,14 @@ class Torch(nn.Module):
         """Our name of each trained parameter."""
         named = {}
         for index, part in enumerate(self.parts):
-            if isinstance(part, nn.RNN):
+            if isinstance(part, nn.RNNBase):
                 named |= {
                     f"{index}.kernel": part.weight_ih_l0,
                     f"{index}.recurrent_kernel": part.weight_hh_l0,
                     f"{index}.bias": part.bias_ih_l0,
                 }
+                if isinstance(part, nn.GRU):
+                    named[f"{index}.recurrent_bias"] = part.bias_hh_l0
             elif isinstance(part, nn.Linear):
                 named |= {f"{index}.kernel": part.weight, f"{index}.bias": part.bias}
         return named
@@ -137,12 +166,13 @@ class Torch(nn.Module):
         steps = rows
         hidden = []
         for part, (kind, *facts) in zip(self.parts, self.spec["layers"], strict=True):
-            if kind == "SimpleRNN":
+            if kind in RECURRENT:
                 packed, last = part(nn.utils.rnn.pack_sequence(steps, enforce_sorted=False))
                 padded, _ = nn.utils.rnn.pad_packed_sequence(packed, batch_first=True)
                 steps = [padded[i, :length] for i, length in enumerate(lengths)]
                 hidden.append(torch.cat(steps))
-                out = torch.cat(steps) if facts[2] else last[0]
+                last = last[0] if kind == "LSTM" else last  # of the pair (h, c)
+                out = torch.cat(steps) if facts[-1] else last[0]
             elif kind == "Dense":
                 out = part(out)
             elif kind == "MeanPool":
@@ -180,7 +210,7 @@ def losses(spec, z, y):
 
 def per_step(spec):
     return not any(
-        layer[0].endswith("Pool") or (layer[0] == "SimpleRNN" and not layer[3]) for layer in spec["layers"]
+        layer[0].endswith("Pool") or (layer[0] in RECURRENT and not layer[-1]) for layer in spec["layers"]
     )
 
 
