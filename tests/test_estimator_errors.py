@@ -71,7 +71,7 @@ def test_bad_x_has_its_sentence(kind, bad, error, said):
 
 
 BAD_PARAMETERS = [
-    ({"hidden_layer_sizes": ()}, ValueError, "hidden_layer_sizes is () (a tuple), expected a number of units or a"),
+    ({"hidden_layer_sizes": ()}, ValueError, "hidden_layer_sizes is () (a tuple), expected a number of"),
     ({"hidden_layer_sizes": (4, 0)}, ValueError, "hidden_layer_sizes[1] is 0, expected an integer"),
     ({"hidden_layer_sizes": -3}, ValueError, "hidden_layer_sizes[0] is -3, expected an integer"),
     ({"hidden_layer_sizes": "64"}, TypeError, "hidden_layer_sizes is '64' (a str)"),

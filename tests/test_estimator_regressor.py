@@ -140,7 +140,7 @@ BAD = [
     (False, np.where(Y > 0, NAN, Y), ValueError, "Input y contains NaN"),
     (False, np.where(Y > 0, np.inf, Y), ValueError, "Input y contains infinity"),
     (False, list("abcdefghij"), ValueError, "y has answers that are no numbers"),
-    (False, STEPS, ValueError, "y has answers of several lengths, expected one answer a sequence; one a step"),
+    (False, STEPS, ValueError, "y has answers of several lengths, expected one answer a sequence; one"),
     (False, np.zeros((10, 2, 2)), ValueError, "dim 3"),
     (False, None, ValueError, "y is None, expected one answer a sequence"),
     (True, Y, ValueError, "y has shape (10,), expected (n, T) or (n, T, C)"),

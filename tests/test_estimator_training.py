@@ -513,8 +513,6 @@ def test_ctrl_c_puts_the_best_weights_back(monkeypatch):
 
 
 NOT_YET = [
-    {"cell": "gru"},
-    {"cell": "lstm"},
     {"bidirectional": True},
     {"dropout": 0.5},
     {"solver": "lbfgs"},
@@ -532,7 +530,7 @@ def test_what_is_not_there_yet_is_said_by_fit(kind, options):
 
 
 REFUSALS = [
-    (lambda X, y: ([x[:, :1] for x in X], y, {"cell": "gru"}), NotImplementedError),
+    (lambda X, y: ([x[:, :1] for x in X], y, {"bidirectional": True}), NotImplementedError),
     (lambda X, y: ([x[:, :1] for x in X], y, {"learning_rate_init": -1.0}), ValueError),
     (lambda X, y: ([x[:, :1] for x in X], y[:5], {}), ValueError),
     (lambda X, y: ([x[:, :1] * np.nan for x in X], y, {}), ValueError),

@@ -21,14 +21,15 @@ from elman.checkpoint import Owner, network_spec, peek
 from elman.estimators import files, forms, scaling
 from elman.estimators.scaling import Scaler
 from elman.estimators.stopping import Patience
-from elman.history import history_html
-from elman.layers import RECURRENT_ACTIVATIONS, Dense, Layer, MaxPool, MeanPool, SimpleRNN
+from elman.history import History, history_html
+from elman.layers import GRU, LSTM, RECURRENT_ACTIVATIONS, Dense, Layer, MaxPool, MeanPool, SimpleRNN
 from elman.model import Float64
 from elman.network import Network
 from elman.optimisers import SGD, Adam, CosineDecay, OneCycle, Optimiser
 from elman.sequences import Array, Batch, Sequences
 from elman.targets import as_weights
 
+_CELLS: dict[str, type[SimpleRNN] | type[GRU] | type[LSTM]] = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
 _POOLS: dict[str, type[MeanPool] | type[MaxPool]] = {"mean": MeanPool, "max": MaxPool}
 
 
@@ -170,12 +171,8 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
                 train, held_out = self._split(data, options.validation_fraction, network.seed % 2**32)
             score = None if held_out is None else self._score_of(held_out)
             patience = Patience(options.tol, options.wait, score)
-            if fresh:
-                note = partial_call(self._note, network, patience, [], 0)
-            else:
-                note = partial_call(
-                    self._note, network, patience, self.loss_curve_, self.n_iter_ if partial else 0
-                )
+            curve, count = ([], 0) if fresh else (self.loss_curve_, self.n_iter_ if partial else 0)
+            note = partial_call(self._note, network, network.history, patience, curve, count)
             owner = Owner(type(self).__name__, partial_call(self._pack, note))
             if path is not None:
                 owner = replace(owner, settings=self._settings(data, held_out))
@@ -210,9 +207,11 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"validation_data cannot be used: {error}") from None
 
-    def _note(self, network: Network, patience: Patience, curve: list[float], count: int) -> None:
-        """Set what follows from the epochs so far; ``curve`` and ``count`` are of fits before."""
-        losses = network.history.history["loss"]
+    def _note(
+        self, network: Network, before: History, patience: Patience, curve: list[float], count: int
+    ) -> None:
+        """Set what follows from the epochs so far; ``before``, ``curve`` and ``count`` are of fits before."""
+        losses = [] if network.history is before else network.history.history["loss"]
         self.n_iter_ = count + len(losses)
         self.loss_curve_ = curve + losses
         self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else math.nan
@@ -429,8 +428,6 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _refuse_what_is_not_there(self) -> None:
         """Say what a later version will bring; what no version knows is a ValueError."""
-        if choice("cell", self.cell, ("rnn", "gru", "lstm")) != "rnn":
-            raise NotImplementedError(f"cell={self.cell!r} is not available yet, expected 'rnn'")
         if choice("solver", self.solver, ("adam", "sgd", "lbfgs", "lm")) in ("lbfgs", "lm"):
             raise NotImplementedError(
                 f"solver={self.solver!r} is not available yet, expected 'adam' or 'sgd'"
@@ -454,19 +451,17 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
             raise kind(
                 f"hidden_layer_sizes is {describe(sizes)}, expected a number of units or a tuple of them"
             )
-        activation = choice("activation", self.activation, RECURRENT_ACTIVATIONS)
+        cell = choice("cell", self.cell, tuple(_CELLS))
+        own: dict[str, Any] = {"activation": choice("activation", self.activation, RECURRENT_ACTIVATIONS)}
+        if cell != "rnn" and own.pop("activation") != "tanh":
+            raise ValueError(f"activation is {self.activation!r}, expected 'tanh' with cell {cell!r}")
         pool = choice("pooling", self.pooling, ("last", *_POOLS))
         every_step = self._per_step or pool != "last"
         stack: list[Layer] = []
         for i, units in enumerate(sizes):
-            name = f"hidden_layer_sizes[{i}]"
-            stack.append(
-                SimpleRNN(
-                    integer(name, units, 1),
-                    activation,
-                    return_sequences=every_step or i + 1 < len(sizes),
-                )
-            )
+            steps = every_step or i + 1 < len(sizes)
+            count = integer(f"hidden_layer_sizes[{i}]", units, 1)
+            stack.append(_CELLS[cell](count, return_sequences=steps, **own))
         if pool in _POOLS:
             if self._per_step:
                 raise ValueError(f"pooling is {pool!r}, expected 'last' where every step has an answer")
@@ -559,12 +554,12 @@ class EstimatorStream:
         self._native.reset()
 
     @property
-    def state(self) -> list[Array]:
+    def state(self) -> list[Any]:
         """The states, one entry a recurrent layer or pool, as a copy; set by the same."""
         return self._native.state
 
     @state.setter
-    def state(self, value: list[Array]) -> None:
+    def state(self, value: list[Any]) -> None:
         self._native.state = value
 
 

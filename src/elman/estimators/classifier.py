@@ -25,8 +25,8 @@ from elman.targets import as_weights
 class RNNClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
     """A recurrent network that gives each sequence one of several classes.
 
-    The network is `SimpleRNN` layers, a pool where ``pooling`` is not "last", and a softmax `Dense`; its loss
-    is the cross-entropy. Parameters follow `sklearn.neural_network.MLPClassifier`.
+    The network is `SimpleRNN`, `GRU` or `LSTM` layers, a pool where ``pooling`` is not "last", and a softmax
+    `Dense`; its loss is the cross-entropy. Parameters follow `sklearn.neural_network.MLPClassifier`.
 
     Shapes: X is a list of arrays (T_i, F) or (T_i,) of any lengths, an array (n, T, F), `elman.Sequences`, or
     2-D, where each row is a univariate sequence; y (n,).
@@ -36,9 +36,9 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
     hidden_layer_sizes : int or tuple of int
         Units of each recurrent layer, from the input upwards.
     cell : {"rnn", "gru", "lstm"}
-        The kind of recurrent layer. ("gru" and "lstm": not available yet.)
+        The kind of recurrent layer.
     activation : {"tanh", "relu", "sigmoid", "identity"}
-        Of the recurrent layers of cell "rnn".
+        Of the recurrent layers of cell "rnn"; the gated ones have their own.
     bidirectional : bool
         Reads every sequence from both ends. (Not available yet.)
     pooling : {"last", "mean", "max"}

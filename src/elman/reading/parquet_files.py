@@ -8,10 +8,18 @@ from typing import IO, Any
 
 import numpy as np
 
-from elman.columns import Columns, Options, check_names, choose
-from elman.parsing import Codes, Labels, SequenceFile, as_strings, labels_from_floats, reason, suspicious
+from elman.reading.columns import Columns, Options, check_names, choose
+from elman.reading.parsing import (
+    Codes,
+    Labels,
+    SequenceFile,
+    as_strings,
+    labels_from_floats,
+    reason,
+    suspicious,
+)
+from elman.reading.tables import Ids, Table, sequences
 from elman.sequences import Array
-from elman.tables import Ids, Table, sequences
 
 _NUMBERS = ("integer", "floating", "boolean", "decimal", "null")
 _STRINGS = ("string", "large_string", "string_view")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from elman.arguments import choice, describe, flag
-from elman.parsing import listed, shown
+from elman.reading.parsing import listed, shown
 
 _LABELS = ("label", "class", "target")
 _TIMES = ("time", "timestamp")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import warnings
 import zipfile
 from pathlib import Path
 from typing import IO, Any
@@ -10,8 +11,8 @@ from typing import IO, Any
 import numpy as np
 
 from elman.arguments import describe
-from elman.columns import Options
-from elman.parsing import SequenceFile, listed, reason, shown, suspicious
+from elman.reading.columns import Options
+from elman.reading.parsing import SequenceFile, listed, reason, shown, suspicious
 from elman.sequences import Array, Sequences
 
 _BLOCK = 2**20
@@ -89,12 +90,14 @@ class _Archive:
 
 def _read_header(stream: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
     version = np.lib.format.read_magic(stream)
-    if version == (1, 0):
-        shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
-    elif version == (2, 0):
-        shape, fortran, dtype = np.lib.format.read_array_header_2_0(stream)
-    else:
-        raise ValueError(f"its format has version {version[0]}.{version[1]}, expected 1.0 or 2.0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # that a file was written under Python 2 is of no interest
+        if version == (1, 0):
+            shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
+        elif version == (2, 0):
+            shape, fortran, dtype = np.lib.format.read_array_header_2_0(stream)
+        else:
+            raise ValueError(f"its format has version {version[0]}.{version[1]}, expected 1.0 or 2.0")
     return dtype, shape, fortran
 
 

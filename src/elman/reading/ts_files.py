@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from elman.columns import Options
-from elman.parsing import (
+from elman.reading.columns import Options
+from elman.reading.parsing import (
     SequenceFile,
     append_numbers,
     labels_from_text,

@@ -9,8 +9,8 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.columns import Columns
-from elman.parsing import Codes, Labels, SequenceFile, shown
+from elman.reading.columns import Columns
+from elman.reading.parsing import Codes, Labels, SequenceFile, shown
 from elman.sequences import Array
 
 

@@ -10,7 +10,7 @@ from typing import NoReturn
 
 import numpy as np
 
-from elman.parsing import number, shown
+from elman.reading.parsing import number, shown
 from elman.sequences import Array
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")

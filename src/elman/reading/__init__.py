@@ -10,10 +10,10 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from elman import csv_files, npz_files, parquet_files, ts_files
 from elman.arguments import describe
-from elman.columns import Options
-from elman.parsing import SequenceFile, shown
+from elman.reading import csv_files, npz_files, parquet_files, ts_files
+from elman.reading.columns import Options
+from elman.reading.parsing import SequenceFile, shown
 from elman.sequences import Array
 
 Reader = Callable[[str, str, Options], SequenceFile]

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from elman.columns import Columns, Options, check_names, choose
-from elman.parsing import (
+from elman.reading.columns import Columns, Options, check_names, choose
+from elman.reading.parsing import (
     Codes,
     SequenceFile,
     append_numbers,
@@ -23,8 +23,8 @@ from elman.parsing import (
     number,
     text_blocks,
 )
-from elman.tables import Ids, Table, sequences
-from elman.times import times_from_text
+from elman.reading.tables import Ids, Table, sequences
+from elman.reading.times import times_from_text
 
 _SEPARATORS = ",;\t"
 _BLOCK = 2**10  # cells: few enough to stay in the fastest memory
