@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from elman.layers import MeanPool as MeanPool
     from elman.layers import SimpleRNN as SimpleRNN
     from elman.loading import load as load
+    from elman.many import fit_many as fit_many
     from elman.network import Network as Network
     from elman.optimisers import SGD as SGD
     from elman.optimisers import Adam as Adam
@@ -59,6 +60,7 @@ _HOME = {
     "MeanPool": "layers",
     "SimpleRNN": "layers",
     "Network": "network",
+    "fit_many": "many",
     "load": "loading",
     "Adam": "optimisers",
     "AdamW": "optimisers",
@@ -96,6 +98,7 @@ __all__ = [
     "SimpleRNN",
     "Tape",
     "check_gradient",
+    "fit_many",
     "load",
     "read_sequences",
 ]

@@ -103,6 +103,7 @@ class Model:
         self.carry: list[Array] | None = None
         self.history = History()
         self.usage = Usage()
+        self.stop: threading.Event | None = None  # set from outside, it ends a fit as Ctrl-C does
 
     def draw(self) -> None:
         """Set every parameter to its initial value."""

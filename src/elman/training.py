@@ -184,6 +184,8 @@ class _Run:
         first, updates, recorded = 0, model.updates, 0
         status = 1
         while status == 1:
+            if model.stop is not None and model.stop.is_set():
+                raise KeyboardInterrupt
             try:
                 status = model.native.train(
                     plan.train.data, plan.train.targets, plan.train.weights, self.carry, order, first,
