@@ -20,6 +20,7 @@ import numpy as np
 
 import elman
 from elman import Adam, Dense, DivergenceError, MeanPool, Network, SimpleRNN
+from elman.estimators import files
 
 X = np.random.default_rng(0).normal(size=(5, 4, 2))
 Y = np.arange(5) % 3
@@ -274,11 +275,24 @@ def originals(folder):
     net = Network(stack(), 2, seed=0)
     net.fit(X, Y, epochs=2, checkpoint=folder / "model", **OPTIONS)
     made.append(((folder / "model").read_bytes(), True))
+    common = {"max_iter": 3, "random_state": 0, "dtype": "float32"}
+    steps = [[0.5, np.nan, 1.0, 2.0]] * 5
+    for estimator, y in (
+        (elman.RNNClassifier((3, 2), class_weight={"a": 1.0, "b": 2.0}, **common), ["a", "b", "a", "b", "c"]),
+        (elman.RNNRegressor(3, return_sequences=True, **common), steps),
+        (elman.RNNTagger(3, missing_label=float("nan"), **common), steps),
+    ):
+        estimator.fit(X, y).save(folder / "model")
+        made.append(((folder / "model").read_bytes(), False))
     return made
 
 
 def facts(net):
-    """What a network is and knows, for comparison."""
+    """What a network or an estimator is and knows, for comparison."""
+    if not isinstance(net, Network):
+        spec, arrays = files.pack(net)
+        own = json.dumps(spec["estimator"], sort_keys=True)
+        return (type(net), own, [(n, a.tobytes()) for n, a in sorted(arrays.items())], facts(net.network_))
     return (net.layers, net.dtype, net.seed, net.frozen, net.parameters.tobytes(), net.predict(X).tobytes())
 
 
@@ -324,10 +338,10 @@ def memory():
 def drive(seed, count, folder):
     """Meet so many mutants, each within its time; prints how many were refused and why not."""
     rng, folder = np.random.default_rng(seed), pathlib.Path(folder)
-    files = originals(folder)
+    undamaged = originals(folder)
     path = folder / "mutant.elman"
     known = []
-    for content, is_checkpoint in files:
+    for content, is_checkpoint in undamaged:
         path.write_bytes(content)
         resumed = None
         known.append(facts(elman.load(path)))
@@ -342,8 +356,8 @@ def drive(seed, count, folder):
         resource.setrlimit(resource.RLIMIT_AS, (size + ROOM, resource.RLIM_INFINITY))
     outcomes, slowest, before = {}, 0.0, memory()
     for i in range(count):
-        which = int(rng.integers(len(files)))
-        content, is_checkpoint = files[which]
+        which = int(rng.integers(len(undamaged)))
+        content, is_checkpoint = undamaged[which]
         is_sealed = rng.random() < 0.6
         mutate = one(rng, SEALED if is_sealed else RAW)
         mutant = mutate(content, rng)

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from elman import SGD, AdamW, CosineDecay, Dense, MeanPool, Network, SimpleRNN, _engine
+from elman import SGD, AdamW, CosineDecay, Dense, MeanPool, Network, RNNClassifier, SimpleRNN, _engine
 
 HERE = Path(__file__).resolve().parent
 OPTIONS: dict[str, Any] = {
@@ -45,12 +45,16 @@ def sequences(values: Any, offsets: Any) -> list[Any]:
     return np.split(values, offsets[1:-1])
 
 
-def write(path: Path, net: Network, values: Any, offsets: Any) -> None:
+def answers(net: Network | RNNClassifier, X: list[Any]) -> Any:
+    return net.predict(X) if isinstance(net, Network) else net.predict_proba(X)
+
+
+def write(path: Path, net: Network | RNNClassifier, values: Any, offsets: Any) -> None:
     np.savez_compressed(
         path.with_suffix(".npz"),
         values=values,
         offsets=offsets,
-        predictions=net.predict(sequences(values, offsets)),
+        predictions=answers(net, sequences(values, offsets)),
         isa=_engine.isa(),
     )
 
@@ -58,15 +62,22 @@ def write(path: Path, net: Network, values: Any, offsets: Any) -> None:
 def main(version: str) -> None:
     values, offsets = data()
     X, y = sequences(values, offsets), labels(offsets)
-    for kind in ("network", "checkpoint"):
+    net: Network | RNNClassifier
+    for kind in ("network", "checkpoint", "classifier"):
         path = HERE / f"{kind}-{version}.elman"
         if path.exists():
-            raise SystemExit(f"{path} exists: files of a release are never made anew")
+            print(f"{path} exists: files of a release are never made anew")
+            continue
         if kind == "network":
             net = network("float32")
             net.freeze("0.bias")
             optimizer = AdamW(CosineDecay(0.05, 40))
             net.fit(X, y, optimizer=optimizer, epochs=5, validation_data=(X[:4], y[:4]), verbose=False)
+            net.save(path)
+        elif kind == "classifier":
+            net = RNNClassifier((5, 4), pooling="mean", class_weight="balanced", max_iter=5, random_state=3)
+            named = np.array(["rest", "walk", "run"])[y]
+            net.fit(X, named, validation_data=(X[:4], named[:4]))
             net.save(path)
         else:
             net = Network([SimpleRNN(5), Dense(3, "softmax")], input_size=3, dtype="float64", seed=2)
