@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from elman import saving
-from elman.arguments import describe
+from elman.arguments import describe, real_dtype
 from elman.checkpoint import network_spec
 from elman.estimators.scaling import Scaler
 from elman.network import Network
@@ -146,7 +146,7 @@ def _plain(name: str, value: Any) -> Any:
     if name == "random_state" and not isinstance(value, int):
         return None
     if name == "dtype" and value is not None:
-        return np.dtype(value).name
+        return real_dtype(value).name
     if isinstance(value, float) and not math.isfinite(value):
         return {"float": str(value)}
     if isinstance(value, (tuple, list, np.ndarray)):
@@ -159,6 +159,8 @@ def _plain(name: str, value: Any) -> Any:
 
 
 def _given_back(name: str, value: Any) -> Any:
+    if name == "dtype" and value is not None:
+        return real_dtype(value).name
     if not isinstance(value, dict):
         return value
     ((form, content),) = value.items()
