@@ -22,9 +22,9 @@ def labels(X, classes=("a", "b", "c")):
     return np.array(classes)[np.arange(len(X)) % len(classes)]
 
 
-def fitted(kind, dtype, pooling="last", hidden=(9,)):
+def fitted(kind, dtype, pooling="last", **options):
     X = rows(dtype, [4, 9, 2, 7, 1, 12])
-    options = {"hidden_layer_sizes": hidden, "max_iter": 2, "random_state": 1}
+    options = {"hidden_layer_sizes": (9,), "max_iter": 2, "random_state": 1} | options
     if kind == "classifier":
         return RNNClassifier(pooling=pooling, **options).fit(X, labels(X))
     if kind == "regressor":
@@ -81,10 +81,18 @@ def test_threads_do_not_change_a_bit(n_jobs, dtype):
     assert model.loss_curve_ == plain.loss_curve_
 
 
-@pytest.mark.parametrize("hidden", [(9,), (5, 4)], ids=["one_layer", "two_layers"])
+STACKS = [
+    {"hidden_layer_sizes": (9,)},
+    {"hidden_layer_sizes": (5, 4)},
+    {"hidden_layer_sizes": (9,), "cell": "gru"},
+    {"hidden_layer_sizes": (5, 4), "cell": "lstm"},
+]
+
+
+@pytest.mark.parametrize("options", STACKS, ids=str)
 @pytest.mark.parametrize(("kind", "pooling"), KINDS)
-def test_a_stream_answers_as_predict_on_the_steps_so_far(kind, pooling, hidden, dtype):
-    model = fitted(kind, dtype, pooling, hidden)
+def test_a_stream_answers_as_predict_on_the_steps_so_far(kind, pooling, options, dtype):
+    model = fitted(kind, dtype, pooling, **options)
     x = rows(dtype, [30], seed=7)[0]
     predict = methods(model)[-1]
     stream = model.stream()
@@ -106,9 +114,10 @@ def test_a_stream_of_several_rows_is_several_streams(kind, pooling, dtype):
             assert_same_bits(found[i], single[i].step(X[i, t]), f"row {i}, step {t}")
 
 
+@pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
 @pytest.mark.parametrize(("kind", "pooling"), KINDS)
-def test_a_streams_state_is_a_copy_and_can_be_put_back(kind, pooling, dtype):
-    model = fitted(kind, dtype, pooling)
+def test_a_streams_state_is_a_copy_and_can_be_put_back(kind, pooling, cell, dtype):
+    model = fitted(kind, dtype, pooling, cell=cell)
     x = rows(dtype, [10], seed=9)[0]
     stream = model.stream()
     first = [stream.step(step) for step in x[:4]]

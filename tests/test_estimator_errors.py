@@ -132,6 +132,8 @@ def test_parameters_that_belong_to_some_alone():
         RNNClassifier(pooling="sum").fit(RAGGED, Y)
     with pytest.raises(ValueError, match="truncation is 2, expected None with pooling 'mean'"):
         RNNRegressor(pooling="mean", truncation=2).fit(RAGGED, Y)
+    with pytest.raises(ValueError, match="activation is 'relu', expected 'tanh' with cell 'gru'"):
+        RNNClassifier(cell="gru", activation="relu").fit(RAGGED, Y)
     with pytest.raises(TypeError, match="return_sequences is 1"):
         RNNRegressor(return_sequences=1).fit(RAGGED, Y)
 

@@ -224,7 +224,8 @@ def test_per_step_answers_to_a_table_are_a_table(kind, pandas):
 
 
 def test_several_numbers_a_step_come_back_as_they_were_given():
-    y = RNG.normal(size=(N, T, 2))
+    generator = np.random.default_rng(1)
+    y = generator.normal(size=(N, T, 2))
     model = small("step_regressor").fit(CUBE, y)
     assert model.predict(CUBE).shape == (N, T, 2)
     assert [row.shape for row in model.predict(RAGGED)] == [(n, 2) for n in LENGTHS]

@@ -76,6 +76,16 @@ def test_labels_of_a_data_frames_column():
     assert tagger().fit(X, rows).classes_.tolist() == ["a", "b"]
 
 
+def test_tables_of_labels():
+    generator = np.random.default_rng(1)
+    pandas = pytest.importorskip("pandas")
+    table = generator.normal(size=(6, 4))
+    y = pandas.DataFrame(np.where(table > 0.0, "up", "down"))
+    each = tagger().fit(pandas.DataFrame(table), y)
+    assert each.classes_.tolist() == ["down", "up"]
+    assert each.score(pandas.DataFrame(table), y) == each.score(pandas.DataFrame(table), y.to_numpy())
+
+
 def test_one_column_of_labels_is_taken_with_scikit_learns_warning():
     from sklearn.exceptions import DataConversionWarning
 
@@ -174,7 +184,8 @@ def test_labels_that_were_never_seen_are_wrong_not_an_error():
 
 
 def test_cross_validation_of_a_tagger():
-    rows = [RNG.normal(size=(6, 2)) for _ in range(20)]
+    generator = np.random.default_rng(1)
+    rows = [generator.normal(size=(6, 2)) for _ in range(20)]
     y = [np.where(x[:, 0] > 0.0, "up", "") for x in rows]
     for i, x in enumerate(rows):
         y[i] = np.where(x[:, 1] > 1.0, "down", y[i])

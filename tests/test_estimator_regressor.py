@@ -99,11 +99,12 @@ def test_a_row_without_answers_is_read_but_not_learnt_from():
 
 
 def test_r2_is_over_answered_steps():
+    generator = np.random.default_rng(1)
     each = learner(return_sequences=True, max_iter=30).fit(X, gaps())
     y, found = np.concatenate(gaps()), np.concatenate(each.predict(X))
     expected = [r2_score(y[g, k], found[g, k]) for k, g in enumerate((~np.isnan(y)).T)]
     assert each.score(X, gaps()) == pytest.approx(np.mean(expected), rel=1e-12)
-    weights = RNG.uniform(0.1, 2.0, size=10)
+    weights = generator.uniform(0.1, 2.0, size=10)
     w = np.repeat(weights, LENGTHS)
     expected = [
         r2_score(y[g, k], found[g, k], sample_weight=w[g]) for k, g in enumerate((~np.isnan(y)).T)
@@ -183,3 +184,11 @@ def test_numbers_too_large_to_be_standardised_are_refused():
         regressor().fit(X, Y * 1e200)
     with pytest.raises(ValueError, match="X has numbers too large to be standardised in column 1"):
         regressor().fit([x * [1.0, 1e200] for x in X], Y)
+
+
+def test_single_precision_loses_no_digits_of_targets_far_from_zero():
+    X = [np.full((3, 1), value, np.float32) for value in np.linspace(-1.0, 1.0, 40)]
+    y = 1e7 + np.linspace(-0.1, 0.1, 40)  # float32 holds whole numbers alone there
+    each = RNNRegressor(8, learning_rate_init=0.02, max_iter=150, random_state=0).fit(X, y)
+    assert each.network_.dtype == np.float32
+    assert each.score(X, y) > 0.95

@@ -81,8 +81,6 @@ SAME = [
     ({"shuffle": False}, {"shuffle": False}),
     ({"batch_size": 1000}, {"batch_size": 1000}),
     ({"truncation": 3}, {"truncation": 3}),
-    ({"truncation": 3, "learning_rate": "cosine"},
-     {"truncation": 3, "optimizer": Adam(CosineDecay(0.001, UPDATES * 3))}),
     ({"dtype": "float32"}, {}),
     ({"activation": "relu"}, {}),
 ]  # fmt: skip
@@ -114,6 +112,20 @@ def test_training_is_the_networks_own_fit_on_scaled_sequences(kind, options, arg
     np.testing.assert_allclose(estimator.network_.parameters, net.parameters, rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.parametrize(
+    "options", [{"truncation": 3}, {"truncation": 2, "shuffle": False}, {"batch_size": 5}], ids=str
+)
+@pytest.mark.parametrize("schedule", ["cosine", "onecycle"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_schedule_ends_with_the_last_update(kind, schedule, options, planned):
+    each = fitted(kind, learning_rate=schedule, **options)
+    assert planned[0][2]["optimizer"].learning_rate.updates == each.network_.model.updates > 15
+    each.set_params(warm_start=True)
+    for epochs in (1, 2, 1, 3):  # each has orders, and so updates, of its own
+        each.set_params(max_iter=epochs).fit(X, model(kind)[1])
+        assert planned[-1][2]["optimizer"].learning_rate.updates == each.network_.model.updates
+
+
 @pytest.mark.parametrize(("pooling", "pool"), [("mean", MeanPool), ("max", MaxPool)])
 def test_the_network_is_what_the_parameters_say(pooling, pool):
     network = fitted(hidden_layer_sizes=(5, 4), pooling=pooling, activation="sigmoid").network_
@@ -123,6 +135,9 @@ def test_the_network_is_what_the_parameters_say(pooling, pool):
         pool(),
         Dense(3, "softmax"),
     )
+    for cell, layer in (("gru", elman.GRU), ("lstm", elman.LSTM)):
+        network = fitted(hidden_layer_sizes=(5, 4), cell=cell, pooling=pooling).network_
+        assert network.layers[:2] == (layer(5, return_sequences=True), layer(4, return_sequences=True))
     last = fitted(hidden_layer_sizes=[5, 4]).network_
     assert last.layers == (SimpleRNN(5, return_sequences=True), SimpleRNN(4), Dense(3, "softmax"))
     assert fitted("tagger", hidden_layer_sizes=np.int64(5)).network_.layers[0].return_sequences
@@ -186,6 +201,15 @@ def test_so_many_partial_fits_are_one_fit_of_so_many_epochs(kind):
         assert parts.n_iter_ == epoch + 1 and len(parts.loss_curve_) == epoch + 1
     assert_same_bits(parts.network_.parameters, whole.network_.parameters)
     assert parts.loss_curve_ == whole.loss_curve_
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "onecycle"])
+def test_a_warm_start_begins_a_new_cycle_of_the_rate(schedule):
+    each = fitted(learning_rate=schedule, warm_start=True)
+    before = each.network_.parameters.copy()
+    each.fit(X, CLASSES)
+    assert each.network_.model.updates == UPDATES  # counted from the beginning of the cycle
+    assert np.abs(each.network_.parameters - before).max() > 1e-3
 
 
 def test_partial_fit_goes_on_from_a_fit():
@@ -288,13 +312,30 @@ def test_held_out_sequences_are_whole_stratified_seeded_and_not_trained_on(kind,
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_held_out_sequences_keep_their_weights(kind, planned):
+    each, y = model(kind, early_stopping=True, validation_fraction=0.25, standardize=False)
+    weights = np.arange(1.0, N + 1.0)
+    if kind == "tagger":
+        each.set_params(class_weight={"up": 3.0, "down": 1.0})
+    each.fit(X, y, weights)
+    given, _, arguments = planned[0]
+    for rows, found in ((given, arguments["sample_weight"]), arguments["validation_data"][::2]):
+        which = [next(i for i in range(N) if np.array_equal(x, X[i])) for x in rows]
+        assert found.tolist() == weights[which].tolist()
+    if kind == "tagger":
+        assert arguments["class_weight"].tolist() == [1.0, 3.0]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_the_best_weights_are_put_back(kind, planned):
+    generator = np.random.default_rng(1)
     options = {"early_stopping": True, "validation_fraction": 0.25, "standardize": False}
     options |= {"learning_rate_init": 0.1, "solver": "sgd"}
     rows = [(x - 5.0) / 3.0 for x in X]
     each, y = model(kind, max_iter=80, **options)
     if kind.endswith("regressor"):
-        y = [RNG.normal(size=() if kind == "regressor" else len(x)) for x in X]  # can only be learnt by heart
+        # can only be learnt by heart
+        y = [generator.normal(size=() if kind == "regressor" else len(x)) for x in X]
     each.fit(rows, y)
     assert len(each.validation_scores_) == each.n_iter_ == len(each.loss_curve_)
     assert each.best_validation_score_ == max(each.validation_scores_)
@@ -309,6 +350,17 @@ def test_early_stopping_waits_so_many_epochs():
     for wait in (1, 3, 8):
         each = fitted(early_stopping=True, max_iter=500, n_iter_no_change=wait, tol=10.0)
         assert each.n_iter_ == 1 + wait  # the first epoch is always better than none
+
+
+@pytest.mark.parametrize("kind", ["classifier", "tagger"])
+def test_the_score_that_is_watched_weighs_classes_as_training_does(kind):
+    balance = {"a": 1.0, "b": 1.0, "c": 5.0} if kind == "classifier" else {"up": 5.0, "down": 1.0}
+    each, y = model(kind, class_weight=balance, max_iter=9)
+    each.fit(X[6:], y[6:], validation_data=(X[:6], y[:6]))
+    labels, found = np.hstack(y[:6]), np.hstack(each.predict(X[:6]))
+    weights = np.where(np.isin(labels, ["c", "up"]), 5.0, 1.0)
+    expected = np.average(found == labels, weights=weights)
+    assert each.best_validation_score_ == pytest.approx(expected, rel=1e-12)
 
 
 def test_validation_data_are_watched_instead_of_held_out_sequences(planned):
@@ -372,11 +424,25 @@ def test_patience_counts_epochs_in_a_row():
         assert stops == [False] * (len(losses) - 1) + [True]
 
 
+def test_the_best_epoch_has_the_highest_score_then_the_lowest_loss():
+    class Net:
+        parameters = np.zeros(1)
+
+    net, patience = Net(), Patience(0.0, 10, score=lambda logs: logs["score"])
+    reports = [(0.5, 1.0), (0.7, 3.0), (0.7, 2.0), (0.7, 2.0), (0.6, 0.1), (0.7, 2.5)]
+    for epoch, (score, loss) in enumerate(reports):
+        net.parameters = np.array([float(epoch)])
+        assert not patience(net, epoch, {"score": score, "val_loss": loss})
+    assert patience.best.tolist() == [2.0]  # the first of equals
+    assert patience.scores == [score for score, _ in reports]
+
+
 # ---------------------------------------------------------------------------------------- noise
 
 
 def test_noise_is_fresh_each_epoch_gaussian_and_seeded(planned):
-    big = [RNG.normal(size=(500, 2)) for _ in range(20)]
+    generator = np.random.default_rng(1)
+    big = [generator.normal(size=(500, 2)) for _ in range(20)]
     for seed in (0, 0, 1):
         RNNClassifier(2, max_iter=1, input_noise=0.25, standardize=False, random_state=seed).fit(big, Y[:20])
     noises = []
@@ -406,7 +472,8 @@ def test_noise_acts_in_training_alone(kind, planned):
 
 
 def test_noise_leaves_the_callers_data_alone():
-    cube = RNG.normal(size=(N, 4, 2))
+    generator = np.random.default_rng(1)
+    cube = generator.normal(size=(N, 4, 2))
     before = cube.copy()
     RNNClassifier(3, max_iter=2, input_noise=1.0, standardize=False).fit(cube, Y)
     assert_same_bits(cube, before)

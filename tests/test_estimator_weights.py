@@ -39,6 +39,7 @@ OPTIONS = [
     {"solver": "sgd", "alpha": 0.1},
     {"hidden_layer_sizes": (4, 3), "clip_norm": 0.01},
     {"truncation": 2},
+    {"cell": "lstm"},
 ]
 BALANCES = [
     ("classifier", {"class_weight": "balanced"}),

@@ -59,7 +59,7 @@ def number(
     ValueError: l2 is -1.0, expected a finite number of at least 0
     """
     if positive:
-        wanted = "a finite number above 0"
+        wanted = "a finite number above 0" if below == math.inf else f"a number above 0 and below {below:g}"
     elif below < math.inf:
         wanted = f"a number from {minimum:g} to below {below:g}"
     else:

@@ -327,15 +327,12 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         prepare = None
         if options.input_noise > 0.0:
             prepare = _Noise(X.values, options.input_noise, network.seed)
-        updates = -(-train.batch.n // min(options.batch_size, train.batch.n))
-        if options.truncation is not None:
-            updates *= -(-int(train.batch.lengths().max()) // options.truncation)
         return planning.plan(
             network.model,
             X,
             y,
             loss=None,
-            optimizer=options.optimiser(options.epochs * updates),
+            optimizer=options.optimiser(self._updates(network, train.batch, options)),
             epochs=options.epochs,
             batch_size=options.batch_size,
             validation_data=None if held_out is None else self._as_given(network, held_out),
@@ -355,6 +352,24 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
             prepare=prepare,
             owner=owner,
         )
+
+    def _updates(self, network: Network, batch: Batch, options: Options) -> int:
+        """Return how many updates the run has, at whose end a changing rate arrives."""
+        starts = np.arange(0, batch.n, options.batch_size)
+        if options.truncation is None or options.constant_rate:
+            return options.epochs * len(starts)
+        # Each chunk of a minibatch with an answer is an update: all of them, or the last one of each row.
+        chunks = -(-batch.lengths() // options.truncation)
+        minibatch = np.arange(batch.n) // options.batch_size * (int(chunks.max()) + 1)
+        updates, order = 0, np.arange(batch.n)
+        for epoch in range(network.model.epoch, network.model.epoch + options.epochs):
+            if options.shuffle:
+                order = _engine.shuffle(network.model.key, epoch, 1, batch.n)
+            if self._per_step:
+                updates += int(np.maximum.reduceat(chunks[order], starts).sum())
+            else:
+                updates += len(np.unique(minibatch + chunks[order]))
+        return updates
 
     def _split(self, data: Labelled, fraction: float, seed: int) -> tuple[Labelled, Labelled]:
         try:

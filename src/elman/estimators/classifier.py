@@ -99,7 +99,8 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
     n_iter_, loss_, loss_curve_ : int, float, list of float
         Epochs of the last fit; the training loss at its end, and after every epoch.
     validation_scores_, best_validation_score_ : list of float, float
-        Accuracy on the held-out sequences after every epoch, with ``early_stopping``.
+        Accuracy on the held-out sequences after every epoch, with ``early_stopping``; ``class_weight`` counts
+        in it as in training.
     network_ : Network
         The network; its input is the standardised sequences.
 

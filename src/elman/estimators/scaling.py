@@ -39,8 +39,8 @@ class Scaler:
         return out
 
     def undo(self, values: Array) -> Array:
-        """Return values as they were before scaling, in their dtype."""
-        back: Array = (values * self.scale + self.mean).astype(values.dtype)
+        """Return values as they were before scaling, in float64: float32 has no digits for a large mean."""
+        back: Array = values * self.scale + self.mean
         return back
 
 
