@@ -6,6 +6,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 EXIT_BAD_INPUT = 2
 EXIT_INTERRUPTED = 130
@@ -14,6 +15,14 @@ EXIT_INTERRUPTED = 130
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 only on success, 2 and one line for bad input."""
     _never_fail_to_print()
+    try:
+        return _run(list(sys.argv[1:] if arguments is None else arguments))
+    except KeyboardInterrupt as stop:
+        print(f"\nelman: {str(stop) or 'stopped'}", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def _run(arguments: list[str]) -> int:
     try:
         from elman.commands import run
     except ModuleNotFoundError as error:
@@ -26,11 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ) as error:  # a native module that is missing, or an ELMAN_ISA that does not exist
         return _fail(str(error))
     try:
-        code = run(list(sys.argv[1:] if arguments is None else arguments))
+        code = run(arguments)
         sys.stdout.flush()
-    except KeyboardInterrupt:
-        print("\nelman: stopped", file=sys.stderr)
-        return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader (head, less) has seen enough. Python would complain once more when it closes the stream.
         with contextlib.suppress(OSError, ValueError):
@@ -54,6 +60,9 @@ def _fail(sentence: str) -> int:
 
 def _never_fail_to_print() -> None:
     """Let a terminal that has no long dash show a question mark rather than a traceback."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # it was closed before Python began
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 (until the end)
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
-import rich  # noqa: F401  (typer draws its help with it; wanted here so that a missing one is said at once)
 import typer
 
 from elman import demos
+from elman.console import document, note, say, silence
 
 app = typer.Typer(
     name="elman",
@@ -25,6 +27,289 @@ NAMES = " | ".join((*demos.NAMES, "all"))
 @app.callback()
 def _group() -> None:
     """Recurrent networks on sequences: train, check, watch and run them."""
+
+
+# options that several commands have, and the headings under which --help lists them
+
+of_file = partial(typer.Option, rich_help_panel="Columns of the file")
+of_network = partial(typer.Option, rich_help_panel="Network")
+of_training = partial(typer.Option, rich_help_panel="Training")
+
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="A saved model.")]
+Label = Annotated[
+    str | None,
+    of_file("--label", metavar="COLUMN", help="The column of labels: its name, or its number from 1."),
+]
+Id = Annotated[str | None, of_file("--id", metavar="COLUMN", help="The column that tells sequences apart.")]
+Time = Annotated[str | None, of_file("--time", metavar="COLUMN", help="The column that orders the steps.")]
+Features = Annotated[
+    str | None,
+    of_file("--features", metavar="A,B,...", help="The columns of values; not given: all others."),
+]
+Layout = Annotated[
+    str, of_file("--layout", metavar="auto|wide|long", help="A row a sequence, or a row a step.")
+]
+PerStep = Annotated[
+    bool | None, of_file("--per-step/--per-sequence", help="One label a step, or one a sequence.")
+]
+Header = Annotated[
+    bool | None,
+    of_file("--header/--no-header", help="Whether the first line of a CSV names the columns."),
+]
+Json = Annotated[bool, typer.Option("--json", help="One JSON document instead of text.")]
+
+
+def _columns(
+    label: str | None,
+    id: str | None,  # noqa: A002
+    time: str | None,
+    features: str | None,
+    layout: str,
+    per_step: bool | None,
+    header: bool | None,
+) -> dict[str, Any]:
+    """Return what was said of a file's columns, and nothing else, as `read_sequences` takes it."""
+    from elman.jobs.data import column
+
+    names = None if features is None else [column(name.strip()) for name in features.split(",")]
+    given = {
+        "label": column(label),
+        "id": column(id),
+        "time": column(time),
+        "features": names,
+        "layout": None if layout == "auto" else layout,
+        "per_step": per_step,
+        "header": header,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+@app.command()
+def train(
+    file: Annotated[str, typer.Argument(metavar="TRAIN", help=".csv, .parquet, .npz or .ts, with labels.")],
+    model: Annotated[str, typer.Option("--model", "-m", metavar="MODEL", help="Where the model is saved.")],
+    valid: Annotated[
+        str | None, typer.Option("--valid", metavar="FILE", help="What early stopping watches.")
+    ] = None,
+    fraction: Annotated[
+        float | None,
+        typer.Option(
+            "--valid-fraction",
+            metavar="SHARE",
+            help="Or that share of TRAIN (0: nothing). Not given: 0.1, if that has ten labels or more.",
+        ),
+    ] = None,
+    task: Annotated[
+        str,
+        typer.Option(metavar="auto|classify|tag|regress", help="auto: as the labels are."),
+    ] = "auto",
+    label: Label = None,
+    id: Id = None,  # noqa: A002
+    time: Time = None,
+    features: Features = None,
+    layout: Layout = "auto",
+    per_step: PerStep = None,
+    header: Header = None,
+    cell: Annotated[str, of_network(metavar="rnn|gru|lstm", help="The kind of recurrent layer.")] = "rnn",
+    hidden: Annotated[
+        str, of_network(metavar="N,N,...", help="Units of each recurrent layer, from the input upwards.")
+    ] = "64",
+    activation: Annotated[
+        str, of_network(metavar="tanh|relu|sigmoid|identity", help="Of the layers of cell rnn.")
+    ] = "tanh",
+    pooling: Annotated[
+        str, of_network(metavar="last|mean|max", help="What the answer to a sequence follows from.")
+    ] = "last",
+    epochs: Annotated[int, of_training(help="Passes over the data, at most.")] = 200,
+    batch_size: Annotated[int, of_training(help="Sequences an update.")] = 32,
+    rate: Annotated[float, of_training(help="The learning rate of Adam.")] = 1e-3,
+    schedule: Annotated[
+        str, of_training(metavar="constant|cosine|onecycle", help="How the rate changes.")
+    ] = "constant",
+    noise: Annotated[
+        float, of_training(help="Deviation of the noise that is added to standardised input.")
+    ] = 0.0,
+    alpha: Annotated[float, of_training(help="Weight of the squared weights in the loss.")] = 0.0,
+    clip_norm: Annotated[float, of_training(help="The largest norm of a gradient; 0: any.")] = 1.0,
+    truncation: Annotated[
+        int | None, of_training(help="Truncated backpropagation, in chunks of so many steps.")
+    ] = None,
+    patience: Annotated[int, of_training(help="Epochs without improvement that end the training.")] = 10,
+    balanced: Annotated[bool, of_training("--balanced", help="Let rare classes count as much.")] = False,
+    seed: Annotated[int, of_training(help="What everything random follows from.")] = 0,
+    threads: Annotated[int | None, of_training(help="Not given: the CPUs of this process.")] = None,
+    dtype: Annotated[str, of_network(metavar="float32|float64", help="Precision.")] = "float32",
+    resume: Annotated[
+        bool | None,
+        typer.Option("--resume/--restart", help="Go on with a run that was cut off, or forget it."),
+    ] = None,
+    curves: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Training curves: .png, .svg or .pdf.")
+    ] = None,
+    no_curves: Annotated[bool, typer.Option("--no-curves", help="Draw nothing.")] = False,
+    as_json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
+) -> None:
+    """Train a network on a file of labelled sequences, and save it."""
+    from elman import telling
+    from elman.jobs.recipe import Recipe
+    from elman.jobs.train import train as run_training
+
+    recipe = Recipe(
+        cell=cell, hidden=_units(hidden), activation=activation, pooling=pooling, epochs=epochs,
+        batch_size=batch_size, rate=rate, schedule=schedule, noise=noise, alpha=alpha, clip_norm=clip_norm,
+        truncation=truncation, patience=patience, balanced=balanced, seed=seed, threads=threads, dtype=dtype,
+    )  # fmt: skip
+    done = run_training(
+        file, model, recipe, columns=_columns(label, id, time, features, layout, per_step, header), task=task,
+        valid=valid, fraction=fraction, resume=resume, curves=curves, draw=not no_curves, bar=not quiet,
+        say=silence if quiet else note, warn=note,
+    )  # fmt: skip
+    if as_json:
+        document(done)
+    else:
+        telling.trained(done)
+
+
+def _units(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(f"--hidden is {text!r}, expected numbers of units such as 64 or 64,32") from None
+
+
+@app.command()
+def predict(
+    model: Model,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Sequences; with --stream: -")],
+    out: Annotated[
+        str, typer.Option("--output", "-o", metavar="OUT.csv", help="Not given, or -: standard output.")
+    ] = "-",
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Answer each line of standard input, a step, at once.")
+    ] = False,
+    label: Label = None,
+    id: Id = None,  # noqa: A002
+    time: Time = None,
+    features: Features = None,
+    layout: Layout = "auto",
+    per_step: PerStep = None,
+    header: Header = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON document, or with --stream one a line.")
+    ] = False,
+) -> None:
+    """Answer sequences: class and probabilities, or numbers, as CSV."""
+    from elman.jobs import predict as job
+
+    columns = _columns(label, id, time, features, layout, per_step, header)
+    if stream:
+        _stream(model, file, out, columns, as_json)
+        return
+    if file == "-":
+        raise ValueError("FILE is '-', standard input, which is read with --stream only: expected a file")
+    written = None if out == "-" else out
+    found = job.predict(file, model, options=columns, out=written)
+    if written is not None:
+        job.write(found, written)
+        note(f"{written}: answers to {len(found.ids)} sequences")
+    if as_json:
+        document({**found.document(), "output": written})
+    elif written is None:
+        _into_utf8()
+        for piece in found.csv():
+            sys.stdout.write(piece)
+
+
+def _stream(model: str, file: str, out: str, columns: dict[str, Any], as_json: bool) -> None:
+    from elman.jobs import models
+    from elman.jobs import stream as job
+
+    if file != "-":
+        raise ValueError(f"FILE is {file!r}, expected - (standard input) with --stream")
+    if out != "-" or columns:
+        given = "--output" if out != "-" else f"--{next(iter(columns)).replace('_', '-')}"
+        raise ValueError(
+            f"{given} is given with --stream, which reads lines of numbers and answers on standard output"
+        )
+    if sys.stdin is None:
+        raise ValueError("standard input is closed, expected one step a line")
+    opened = models.load(model)
+    _into_utf8()
+    for answer in job.answers(opened, _lines(), as_json):
+        say(answer)
+
+
+def _lines() -> Iterator[bytes]:
+    """Yield the lines of standard input as soon as each is there."""
+    return iter(sys.stdin.buffer.readline, b"")
+
+
+def _into_utf8() -> None:
+    """Let a pipe or a file get UTF-8, whatever the terminal's encoding: a label must not become a '?'."""
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None and not sys.stdout.isatty():
+        reconfigure(encoding="utf-8", newline="\n")
+
+
+@app.command()
+def evaluate(
+    model: Model,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Sequences with labels.")],
+    label: Label = None,
+    id: Id = None,  # noqa: A002
+    time: Time = None,
+    features: Features = None,
+    layout: Layout = "auto",
+    per_step: PerStep = None,
+    header: Header = None,
+    picture: Annotated[
+        str | None, typer.Option(metavar="PATH", help="The confusion matrix: .png, .svg or .pdf.")
+    ] = None,
+    no_picture: Annotated[bool, typer.Option("--no-picture", help="Draw nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Compare a model's answers with the labels of a file."""
+    from elman import telling
+    from elman.jobs.evaluate import evaluate as run_evaluation
+
+    columns = _columns(label, id, time, features, layout, per_step, header)
+    found = run_evaluation(file, model, columns=columns, picture=picture, draw=not no_picture, warn=note)
+    if as_json:
+        document(found)
+    else:
+        telling.evaluated(found)
+
+
+@app.command()
+def check(
+    model: Model,
+    file: Annotated[
+        str | None,
+        typer.Argument(metavar="[DATA]", show_default=False, help="Sequences; not given: random ones."),
+    ] = None,
+    entries: Annotated[int, typer.Option(help="Parameters that are checked, at most.")] = 2000,
+    seed: Annotated[int, typer.Option(help="What everything random follows from.")] = 0,
+    label: Label = None,
+    id: Id = None,  # noqa: A002
+    time: Time = None,
+    features: Features = None,
+    layout: Layout = "auto",
+    per_step: PerStep = None,
+    header: Header = None,
+    as_json: Json = False,
+) -> int:
+    """Check the gradients of a saved network against differences of its loss."""
+    from elman import telling
+    from elman.jobs.check import check as run_check
+
+    columns = _columns(label, id, time, features, layout, per_step, header)
+    report = run_check(model, file, columns=columns, entries=entries, seed=seed)
+    if as_json:
+        document(report)
+    else:
+        telling.checked(report)
+    return 0 if report.ok else 1
 
 
 @app.command()
@@ -46,10 +331,10 @@ def demo(
     if interactive:
         from elman.demos import letters
 
-        result, _ = letters.DEMO.play(_say, folder)
-        letters.chat(result.net, input, _say)
+        result, _ = letters.DEMO.play(say, folder)
+        letters.chat(result.net, input, say)
         return
-    demos.play(demos.NAMES if name == "all" else (name,), _say, folder)
+    demos.play(demos.NAMES if name == "all" else (name,), say, folder)
 
 
 @app.command()
@@ -57,28 +342,28 @@ def info() -> None:
     """Version, instruction set, CPUs and what is installed."""
     from elman.info import report
 
-    _say(report())
-
-
-def _say(text: str) -> None:
-    # Not typer.echo, which writes UTF-8 to a terminal that reads ASCII. Flushed: a reader sees it at once.
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    say(report())
 
 
 def run(arguments: list[str]) -> int:
-    """Run a command; what typer objects to becomes a ValueError of one sentence instead of a box."""
+    """Run a command; what typer objects to becomes a ValueError of one sentence instead of a box.
+
+    Typer's own main is not used: it swallows what a KeyboardInterrupt says, and ends the process itself where
+    a pipe is closed.
+    """
     command: Any = typer.main.get_command(app)
     try:
-        code = command.main(args=arguments, prog_name="elman", standalone_mode=False)
+        with command.make_context("elman", list(arguments)) as context:  # which empties the list
+            code = command.invoke(context)
     except Exception as error:
-        # Typer brings its own click or uses the installed one, by version; usage errors of both can do this.
+        # Typer brings its own click or uses the installed one, by version; the exceptions of both look so.
+        if type(error).__name__ == "Exit":
+            shown = int(getattr(error, "exit_code", 0))
+            return shown if arguments else 2  # older clicks show the help, and call that a success
         if not hasattr(error, "format_message"):
-            if type(error).__name__ == "Abort":
-                raise KeyboardInterrupt from None
             raise
         if type(error).__name__ == "NoArgsIsHelpError":
-            _say(error.format_message())
+            say(error.format_message())
             return 2
         raise ValueError(error.format_message()) from None
     return code if isinstance(code, int) else 0

@@ -13,7 +13,7 @@ from elman import _engine
 
 PACKAGES = ("numpy", "scikit-learn", "scipy", "safetensors", "tqdm")
 # The extra that brings each optional package.
-OPTIONAL = {"typer": "cli", "rich": "cli", "matplotlib": "plot"}
+OPTIONAL = {"typer": "cli", "rich": "cli", "matplotlib": "plot", "pyarrow": "parquet"}
 
 
 def report() -> str:

@@ -1,0 +1,28 @@
+"""Paths of a command: what it writes must not be what it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+
+def keep_apart(read: Mapping[str, str | None], written: Mapping[str, str | None]) -> None:
+    """Raise ValueError where a file that is written is also read, or written twice.
+
+    Both map the name of an argument to its path, None where it is not given.
+
+    >>> keep_apart({"TRAIN": "a.csv"}, {"--model": "a.csv"})
+    Traceback (most recent call last):
+    ...
+    ValueError: --model is 'a.csv', which is also TRAIN: expected another file
+    """
+    seen: dict[Path, str] = {}
+    for name, path in read.items():
+        if path is not None:
+            seen.setdefault(Path(path).resolve(), name)
+    for name, path in written.items():
+        if path is None:
+            continue
+        other = seen.setdefault(Path(path).resolve(), name)
+        if other != name:
+            raise ValueError(f"{name} is {path!r}, which is also {other}: expected another file")
