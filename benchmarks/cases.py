@@ -5,17 +5,18 @@ B sequences a minibatch, T steps, F inputs, H hidden units, C outputs. Everythin
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 LEARNING_RATE = 1e-3
+GATES = {"rnn": 1, "gru": 3, "lstm": 4}
 
 
 @dataclass(frozen=True)
 class Case:
-    """A tanh layer and a dense output, trained with Adam on `batches` minibatches, `epochs` times over."""
+    """A recurrent and a dense layer, trained with Adam on `batches` minibatches, `epochs` times over."""
 
     name: str
     batch: int
@@ -27,6 +28,7 @@ class Case:
     loss: str  # "cross_entropy" (softmax) or "binary_cross_entropy" (sigmoid)
     batches: int
     epochs: int = 1
+    cell: str = "rnn"  # of GATES
 
     @property
     def updates(self) -> int:
@@ -38,7 +40,7 @@ class Case:
         """Multiplications and additions in the matrix products of one update, forward and backward."""
         answers = self.batch * (self.steps if self.per_step else 1)
         return 6 * (
-            self.batch * self.steps * (self.features + self.units) * self.units
+            self.batch * self.steps * (self.features + self.units) * self.units * GATES[self.cell]
             + answers * self.units * self.outputs
         )
 
@@ -46,7 +48,7 @@ class Case:
         """X (n, T, F) and the answers: classes (n,) or (n, T), or bits (n, T, C)."""
         rng = np.random.default_rng(0)
         n = self.batch * (self.batches if batches is None else batches)
-        if self.name == "adder":
+        if self.name.startswith("adder"):
             return _additions(rng, n)
         if self.name == "letters":
             return np.eye(5, dtype=np.float32)[np.arange(n) % 5][:, None, :], (np.arange(n) + 1) % 5
@@ -58,21 +60,22 @@ class Case:
 
     def weights(self) -> dict[str, NDArray[np.float32]]:
         """Starting weights by elman's names."""
-        return weights(self.features, self.units, self.outputs)
+        return weights(self.features, self.units, self.outputs, self.cell)
 
 
-def weights(features: int, units: int, outputs: int) -> dict[str, NDArray[np.float32]]:
-    """Kernel (F, H), recurrent_kernel (H, H), bias (H,); the readout's kernel (H, C) and bias (C,)."""
+def weights(features: int, units: int, outputs: int, cell: str = "rnn") -> dict[str, NDArray[np.float32]]:
+    """Kernel (F, GH), recurrent_kernel (H, GH), bias (GH,), a GRU's recurrent_bias; the readout's two."""
+    columns = GATES[cell] * units
     rng = np.random.default_rng(1)
     bound = 1 / np.sqrt(units)
 
     def draw(*shape: int) -> NDArray[np.float32]:
         return rng.uniform(-bound, bound, shape).astype(np.float32)
 
-    return {
-        "0.kernel": draw(features, units),
-        "0.recurrent_kernel": draw(units, units),
-        "0.bias": draw(units),
+    own = {"kernel": draw(features, columns), "recurrent_kernel": draw(units, columns), "bias": draw(columns)}
+    if cell == "gru":
+        own["recurrent_bias"] = draw(columns)
+    return {f"0.{name}": w for name, w in own.items()} | {
         "1.kernel": draw(units, outputs),
         "1.bias": draw(outputs),
     }
@@ -99,6 +102,12 @@ _ALL = [
     Case("char512", 64, 128, 64, 512, 64, True, "cross_entropy", 20),
 ]
 # fmt: on
+_ALL += [
+    replace(case, name=f"{case.name}-{cell}", cell=cell, batches=max(2, case.batches // 4))
+    for cell in ("gru", "lstm")
+    for case in _ALL
+    if case.name != "letters"
+]
 CASES = {case.name: case for case in _ALL}
 
 # One streamed step: F8 H64 and a softmax over C4.

@@ -9,7 +9,9 @@ import numpy as np
 
 import elman
 from benchmarks.cases import LEARNING_RATE, Case
-from elman import Adam, Dense, Network, SimpleRNN, _engine
+from elman import GRU, LSTM, Adam, Dense, Network, SimpleRNN, _engine
+
+CELLS: dict[str, Any] = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
 
 
 def versions() -> dict[str, str]:
@@ -26,7 +28,10 @@ def network(case: Case) -> Network:
     """Build the case's network with the case's weights."""
     activation = "softmax" if case.loss == "cross_entropy" else "sigmoid"
     net = Network(
-        [SimpleRNN(case.units, return_sequences=case.per_step), Dense(case.outputs, activation=activation)],
+        [
+            CELLS[case.cell](case.units, return_sequences=case.per_step),
+            Dense(case.outputs, activation=activation),
+        ],
         input_size=case.features,
         dtype="float32",
         seed=0,

@@ -17,15 +17,33 @@ def versions() -> dict[str, str]:
     return {"jax": jax.__version__}
 
 
+def _gru(d: Any, u: Any, h: Any, c: Any) -> tuple[Any, Any]:
+    (x_r, x_z, x_n), (u_r, u_z, u_n) = jnp.split(d, 3, axis=1), jnp.split(u, 3, axis=1)
+    r, z = jax.nn.sigmoid(x_r + u_r), jax.nn.sigmoid(x_z + u_z)
+    return (1 - z) * jnp.tanh(x_n + r * u_n) + z * h, c
+
+
+def _lstm(d: Any, u: Any, _: Any, c: Any) -> tuple[Any, Any]:
+    i, f, g, o = jnp.split(d + u, 4, axis=1)
+    c = jax.nn.sigmoid(f) * c + jax.nn.sigmoid(i) * jnp.tanh(g)
+    return jax.nn.sigmoid(o) * jnp.tanh(c), c
+
+
+# One step of a cell: (x W + b, h U + c, h, memory) -> (h, memory); XLA drops what a cell does not use.
+STEPS: dict[str, Any] = {"rnn": lambda d, u, _, c: (jnp.tanh(d + u), c), "gru": _gru, "lstm": _lstm}
+
+
 def loss(case: Case, w: dict[str, Any], x: Any, y: Any) -> Any:
     """Mean loss of a minibatch; `x W` for all steps is one product before the loop."""
     drive = jnp.swapaxes(x @ w["0.kernel"] + w["0.bias"], 0, 1)
 
-    def step(h: Any, d: Any) -> tuple[Any, Any]:
-        h = jnp.tanh(d + h @ w["0.recurrent_kernel"])
-        return h, h if case.per_step else None
+    def step(state: Any, d: Any) -> tuple[Any, Any]:
+        u = state[0] @ w["0.recurrent_kernel"] + w.get("0.recurrent_bias", 0)
+        state = STEPS[case.cell](d, u, *state)
+        return state, state[0] if case.per_step else None
 
-    last, states = jax.lax.scan(step, jnp.zeros((x.shape[0], case.units)), drive)
+    zeros = jnp.zeros((x.shape[0], case.units))
+    (last, _), states = jax.lax.scan(step, (zeros, zeros), drive)
     z = (jnp.swapaxes(states, 0, 1) if case.per_step else last) @ w["1.kernel"] + w["1.bias"]
     if case.loss == "cross_entropy":
         return -jnp.take_along_axis(jax.nn.log_softmax(z), y[..., None], axis=-1).mean()

@@ -16,32 +16,94 @@ def versions() -> dict[str, str]:
 
 
 def loss_and_gradient(case: Case, w: dict[str, Any], x: Any, y: Any) -> tuple[float, dict[str, Any]]:
-    """Forward and backward through time, as docs/bptt.md derives it."""
-    batch, steps, _ = x.shape
-    kernel, recurrent, bias = w["0.kernel"], w["0.recurrent_kernel"], w["0.bias"]
-    h = np.zeros((steps + 1, batch, case.units), x.dtype)
-    drive = np.swapaxes(x @ kernel + bias, 0, 1)
-    for t in range(steps):
-        np.tanh(drive[t] + h[t] @ recurrent, out=h[t + 1])
-    outputs = h[1:] if case.per_step else h[-1:]
+    """Forward and backward through time, as docs/bptt.md, gru.md and lstm.md derive it."""
+    recurrent, c = w["0.recurrent_kernel"], w.get("0.recurrent_bias", 0)
+    forward, backward = STEPS[case.cell]
+    drive = np.swapaxes(x @ w["0.kernel"] + w["0.bias"], 0, 1)
+    state = np.zeros((2, x.shape[0], case.units), x.dtype)  # h and, of an LSTM, its memory
+    h, kept = [state[0]], []
+    for d in drive:
+        state, cache = forward(d, state[0] @ recurrent + c, state)
+        h.append(state[0])
+        kept.append(cache)
+    states = np.stack(h)
+    outputs = states[1:] if case.per_step else states[-1:]
     z = outputs @ w["1.kernel"] + w["1.bias"]
     answers = np.swapaxes(y, 0, 1) if case.per_step else y[None]
     loss, dz = _entropy(case, z, answers)
 
     grad = {"1.kernel": np.tensordot(outputs, dz, ((0, 1), (0, 1))), "1.bias": dz.sum((0, 1))}
-    dh = np.zeros_like(h[1:])
+    dh = np.zeros_like(states[1:])
     dh[-len(outputs) :] = dz @ w["1.kernel"].T
-    da = np.zeros_like(dh)
-    for t in reversed(range(steps)):
-        if t + 1 < steps:
-            dh[t] += da[t + 1] @ recurrent.T
-        da[t] = dh[t] * (1 - h[t + 1] ** 2)
+    d_x, d_h, carry = np.zeros_like(drive), np.zeros_like(drive), np.zeros_like(state)
+    for t in reversed(range(len(drive))):
+        carry = np.stack([carry[0] + dh[t], carry[1]])
+        d_x[t], d_h[t], carry = backward(kept[t], carry)
+        carry[0] += d_h[t] @ recurrent.T
     grad |= {
-        "0.kernel": np.tensordot(np.swapaxes(x, 0, 1), da, ((0, 1), (0, 1))),
-        "0.recurrent_kernel": np.tensordot(h[:-1], da, ((0, 1), (0, 1))),
-        "0.bias": da.sum((0, 1)),
+        "0.kernel": np.tensordot(np.swapaxes(x, 0, 1), d_x, ((0, 1), (0, 1))),
+        "0.recurrent_kernel": np.tensordot(states[:-1], d_h, ((0, 1), (0, 1))),
+        "0.bias": d_x.sum((0, 1)),
+        "0.recurrent_bias": d_h.sum((0, 1)),
     }
-    return loss, grad
+    return loss, {name: grad[name] for name in w}
+
+
+def _sigmoid(z: Any) -> Any:
+    return 1 / (1 + np.exp(-z))
+
+
+# One step of a cell, (x W + b, h U + c, state) -> (state, what is kept); and back, (kept, d state) -> (d xW,
+# d hU, the rest of d state).
+
+
+def _rnn_forward(d: Any, u: Any, state: Any) -> Any:
+    h = np.tanh(d + u)
+    return np.stack([h, state[1]]), h
+
+
+def _rnn_backward(h: Any, d_state: Any) -> Any:
+    dz = d_state[0] * (1 - h**2)
+    return dz, dz, np.zeros_like(d_state)
+
+
+def _gru_forward(d: Any, u: Any, state: Any) -> Any:
+    (x_r, x_z, x_n), (u_r, u_z, u_n) = np.split(d, 3, axis=1), np.split(u, 3, axis=1)
+    r, z = _sigmoid(x_r + u_r), _sigmoid(x_z + u_z)
+    n = np.tanh(x_n + r * u_n)
+    return np.stack([(1 - z) * n + z * state[0], state[1]]), (state[0], u_n, r, z, n)
+
+
+def _gru_backward(kept: Any, d_state: Any) -> Any:
+    h, u_n, r, z, n = kept
+    dh = d_state[0]
+    dn = dh * (1 - z) * (1 - n**2)
+    dr, dz = dn * u_n * r * (1 - r), dh * (h - n) * z * (1 - z)
+    rest = np.stack([dh * z, d_state[1]])
+    return np.hstack([dr, dz, dn]), np.hstack([dr, dz, dn * r]), rest
+
+
+def _lstm_forward(d: Any, u: Any, state: Any) -> Any:
+    i, f, g, o = np.split(d + u, 4, axis=1)
+    i, f, g, o = _sigmoid(i), _sigmoid(f), np.tanh(g), _sigmoid(o)
+    c = f * state[1] + i * g
+    return np.stack([o * np.tanh(c), c]), (state[1], c, i, f, g, o)
+
+
+def _lstm_backward(kept: Any, d_state: Any) -> Any:
+    before, c, i, f, g, o = kept
+    dh, y = d_state[0], np.tanh(c)
+    dc = d_state[1] + dh * o * (1 - y**2)
+    gates = dc * g * i * (1 - i), dc * before * f * (1 - f), dc * i * (1 - g**2), dh * y * o * (1 - o)
+    dz = np.hstack(gates)
+    return dz, dz, np.stack([np.zeros_like(dh), dc * f])
+
+
+STEPS: dict[str, Any] = {
+    "rnn": (_rnn_forward, _rnn_backward),
+    "gru": (_gru_forward, _gru_backward),
+    "lstm": (_lstm_forward, _lstm_backward),
+}
 
 
 def _entropy(case: Case, z: Any, y: Any) -> tuple[float, Any]:

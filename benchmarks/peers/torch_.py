@@ -1,4 +1,4 @@
-"""PyTorch: `nn.RNN`, `nn.Linear` and Adam in a plain loop, as its tutorials write it."""
+"""PyTorch: `nn.RNN`, `nn.GRU` or `nn.LSTM`, `nn.Linear` and Adam in a plain loop, as tutorials write it."""
 
 from __future__ import annotations
 
@@ -18,11 +18,12 @@ def versions() -> dict[str, str]:
 
 
 class Model(nn.Module):
-    """The case's network. The second of nn.RNN's two biases stays zero, or it would double the bias' rate."""
+    """The case's network. The second bias stays zero, or it would double the bias' rate; not a GRU's."""
 
     def __init__(self, case: Case) -> None:
         super().__init__()
-        self.rnn = nn.RNN(case.features, case.units, batch_first=True)
+        layer = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}[case.cell]
+        self.rnn = layer(case.features, case.units, batch_first=True)
         self.out = nn.Linear(case.units, case.outputs)
         self.per_step = case.per_step
         w = {name: torch.from_numpy(value) for name, value in case.weights().items()}
@@ -30,10 +31,10 @@ class Model(nn.Module):
             self.rnn.weight_ih_l0.copy_(w["0.kernel"].T)
             self.rnn.weight_hh_l0.copy_(w["0.recurrent_kernel"].T)
             self.rnn.bias_ih_l0.copy_(w["0.bias"])
-            self.rnn.bias_hh_l0.zero_()
+            self.rnn.bias_hh_l0.copy_(w.get("0.recurrent_bias", torch.zeros(len(w["0.bias"]))))
             self.out.weight.copy_(w["1.kernel"].T)
             self.out.bias.copy_(w["1.bias"])
-        self.rnn.bias_hh_l0.requires_grad_(False)
+        self.rnn.bias_hh_l0.requires_grad_(case.cell == "gru")
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Return logits (B, T, C) or (B, C)."""
