@@ -20,6 +20,9 @@ template <class Real> Index padded(Index columns) {
   return ld;
 }
 
+// Where state k of this half of a layer begins in an array [n, state size]: h of both halves, then of lstm c of both.
+Index place_of_state(const Operation& op, Index row, Index k) { return ((row * op.shape().states + k) * op.directions + op.direction) * op.out; }
+
 // Rows of one step between two looks at the interrupt, a multiple of every tile's: some ten milliseconds of work; and steps of so many rows.
 Index rows_at_once(const Operation& op) { return std::max<Index>(48, 200'000'000 / (op.gates() * op.out * (op.in + op.out)) / 48 * 48); }
 Index steps_at_once(const Operation& op, Index rows) { return std::max<Index>(1, rows_at_once(op) / std::max<Index>(rows, 1)); }
@@ -39,7 +42,7 @@ bool Interrupt::check() {
 Index work_per_step(const Spec& spec) {
   Index work = 0;
   for (const Operation& op : spec.operations)
-    if (op.type != Type::pool && op.steps_in) work += op.gates() * op.out * (op.in + (op.type == Type::recurrent ? op.out : 0));
+    if ((op.type == Type::dense || op.type == Type::recurrent) && op.steps_in) work += op.gates() * op.out * (op.in + (op.type == Type::recurrent ? op.out : 0));
   return work;
 }
 
@@ -70,11 +73,11 @@ template <class Real> void Weights<Real>::prepare(const Spec& spec, const Real* 
   };
   for (std::size_t i = 0; i < n; ++i) {
     const Operation& op = spec.operations[i];
-    if (op.type == Type::pool) continue;
+    if (op.type == Type::pool || op.type == Type::join) continue;
     kernel[i] = forward(4 * i, op.kernel, op.in, op.out, op.gates());
     if (op.type == Type::recurrent) recurrent[i] = forward(4 * i + 1, op.recurrent, op.out, op.out, op.gates());
     if (!backward) continue;
-    if (i > 0 || inputs) kernel_transposed[i] = pack(4 * i + 2, op.kernel, op.gates() * op.out, op.in, 1, true);
+    if (op.input >= 0 || inputs) kernel_transposed[i] = pack(4 * i + 2, op.kernel, op.gates() * op.out, op.in, 1, true);
     if (op.type == Type::recurrent) recurrent_transposed[i] = pack(4 * i + 3, op.recurrent, op.gates() * op.out, op.out, 1, true);
   }
   const int parts = packed < 50'000 ? 1 : threads;
@@ -91,7 +94,8 @@ template <class Real> void Weights<Real>::prepare(const Spec& spec, const Real* 
 template <class Real>
 Pass<Real>::Pass(const Spec& spec)
     : spec_(spec), kernels_(kernels<Real>()), value_(spec.operations.size()), cotangent_(spec.operations.size()), carry_(spec.operations.size()), total_(spec.operations.size()),
-      kept_(spec.operations.size()), dz_(spec.operations.size()), handed_(spec.operations.size()) {
+      kept_(spec.operations.size()), dz_(spec.operations.size()), handed_(spec.operations.size()), initial_(spec.operations.size()), own_(spec.operations.size()), d_own_(spec.operations.size()),
+      mask_in_(spec.operations.size()), mask_h_(spec.operations.size()), masked_(spec.operations.size()) {
   for (const Operation& op : spec.operations) {
     const bool recurrent = op.type == Type::recurrent;
     stride_.push_back(state_stride<Real>(op));
@@ -100,11 +104,14 @@ Pass<Real>::Pass(const Spec& spec)
   }
 }
 
-template <class Real> void Pass<Real>::reserve_rows(const Batch& batch) {
+template <class Real> void Pass<Real>::reserve_rows(const Batch& batch, bool dropping) {
   batch_ = &batch;
+  dropping_ = dropping;
   for (std::size_t i = 0; i < spec_.operations.size(); ++i) {
     const Operation& op = spec_.operations[i];
     if (op.type == Type::recurrent) carry_[i].reserve(batch.size() * ld_[i]);
+    if (masked_input(i)) mask_in_[i].reserve(batch.size() * padded<Real>(op.in));
+    if (masked_states(i)) mask_h_[i].reserve(batch.size() * ld_[i]);
     if (op.type == Type::pool && op.pool != Pool::last) total_[i].reserve(batch.size() * ld_[i]);
   }
 }
@@ -127,6 +134,11 @@ template <class Real> void Pass<Real>::prepare(const Data& data, const Batch& ba
       handed_[i].reserve(chunk.B * ld_[i]);
       if (tape) dz_[i].reserve(rows * ldk_[i]);
     }
+    if (op.type != Type::recurrent) continue;
+    if (backward && tape) initial_[i].reserve(chunk.B * ld_[i]);
+    if (own_input(i)) own_[i].reserve(rows * padded<Real>(op.in));
+    if (own_input(i) && backward) d_own_[i].reserve(rows * padded<Real>(op.in));
+    if (masked_states(i)) masked_[i].reserve((chunk.B + rows) * ld_[i]);
   }
   // A single row of the right type is read where it lies; a tape must keep it.
   const bool in_place = chunk.B == 1 && !tape && data.dtype == (sizeof(Real) == 4 ? Dtype::f32 : Dtype::f64);
@@ -171,25 +183,92 @@ template <class Real> void Pass<Real>::gather(const Data& data, Index b0, Index 
   }
 }
 
-template <class Real> void Pass<Real>::begin_rows(const std::vector<const Real*>& initial, Index b0, Index b1) {
-  std::size_t recurrent = 0;
+template <class Real> void Pass<Real>::begin_rows(const std::vector<const Real*>& initial, const Dropout* dropout, Index b0, Index b1) {
   for (std::size_t i = 0; i < spec_.operations.size(); ++i) {
     const Operation& op = spec_.operations[i];
     if (op.type != Type::recurrent) continue;
-    const Real* from = initial.empty() ? nullptr : initial[recurrent];
-    ++recurrent;
+    const Real* from = initial.empty() ? nullptr : initial[static_cast<std::size_t>(op.layer)];
     for (Index b = b0; b < b1; ++b) {
+      const Index row = batch_->row[static_cast<std::size_t>(b)];
       Real* to = carry_[i].data() + b * ld_[i];
-      const Index states = op.shape().states;
       if (!from) std::fill_n(to, ld_[i], Real(0));
-      else for (Index k = 0; k < states; ++k) std::copy_n(from + (batch_->row[static_cast<std::size_t>(b)] * states + k) * op.out, op.out, to + k * stride_[i]);
+      else for (Index k = 0; k < op.shape().states; ++k) std::copy_n(from + place_of_state(op, row, k), op.out, to + k * stride_[i]);
+      if (!dropout) continue;
+      const std::uint64_t stream = static_cast<std::uint64_t>(4 * op.layer + 2 * op.direction);
+      if (op.dropout > 0) dropout->mask(row, stream, op.dropout, op.in, mask_in_[i].data() + b * padded<Real>(op.in));
+      if (op.recurrent_dropout > 0) dropout->mask(row, stream + 1, op.recurrent_dropout, op.out, mask_h_[i].data() + b * ld_[i]);
     }
   }
 }
 
-template <class Real> typename Pass<Real>::Input Pass<Real>::input_of(std::size_t op) {
-  if (op == 0) return {input_, spec_.input_size};
-  return {outputs(op - 1), ld_[op - 1]};
+template <class Real> typename Pass<Real>::Input Pass<Real>::source_of(const Operation& op) {
+  if (op.input < 0) return {input_, spec_.input_size};
+  const std::size_t below = static_cast<std::size_t>(op.input);
+  return {outputs(below), ld_[below]};
+}
+
+template <class Real> typename Pass<Real>::Input Pass<Real>::input_of(std::size_t i) {
+  if (own_input(i)) return {own_[i].data(), padded<Real>(spec_.operations[i].in)};
+  return source_of(spec_.operations[i]);
+}
+
+template <class Real> void Pass<Real>::copy_input(std::size_t i, Index b0, Index b1) {
+  const Operation& op = spec_.operations[i];
+  const Input from = source_of(op);
+  const Index ld = padded<Real>(op.in);
+  for (Index b = b0; b < b1; ++b) {
+    const Real* mask = masked_input(i) ? mask_in_[i].data() + b * ld : nullptr;
+    for (Index t = 0; t < chunk_->length(*batch_, b); ++t) {
+      const Real* x = from.data + row_of(b, t, op.reverse) * from.ld;
+      Real* to = own_[i].data() + row_of(b, t, false) * ld;
+      if (!mask) std::copy_n(x, op.in, to);
+      else for (Index j = 0; j < op.in; ++j) to[j] = x[j] * mask[j];
+    }
+  }
+}
+
+// The cotangent of an own input, to where that of what it was made of is.
+template <class Real> void Pass<Real>::give_back_input(std::size_t i, Real* below, Index ld_below, Index b0, Index b1) {
+  const Operation& op = spec_.operations[i];
+  const Index ld = padded<Real>(op.in);
+  for (Index b = b0; b < b1; ++b) {
+    const Real* mask = masked_input(i) ? mask_in_[i].data() + b * ld : nullptr;
+    for (Index t = 0; t < chunk_->length(*batch_, b); ++t) {
+      const Real* d = d_own_[i].data() + row_of(b, t, false) * ld;
+      Real* to = below + row_of(b, t, op.reverse) * ld_below;
+      for (Index j = 0; j < op.in; ++j) {
+        const Real own = mask ? d[j] * mask[j] : d[j];
+        to[j] = op.adds ? to[j] + own : own;
+      }
+    }
+  }
+}
+
+// Both halves side by side: step by step, the second reversed back, or the last state of each. The first half stands before the second.
+template <class Real> void Pass<Real>::join_forward(std::size_t i, Index b0, Index b1) {
+  const Operation& op = spec_.operations[i];
+  const std::size_t second = static_cast<std::size_t>(op.input), first = second - 1;
+  for (Index b = b0; b < b1; ++b) {
+    const Index length = chunk_->length(*batch_, b);
+    for (Index t = op.steps_out ? 0 : length - 1; t < length; ++t) {
+      Real* to = value_[i].data() + (op.steps_out ? row_of(b, t, false) : b) * ld_[i];
+      std::copy_n(outputs(first) + row_of(b, t, false) * ld_[first], op.in, to);
+      std::copy_n(outputs(second) + row_of(b, t, op.steps_out) * ld_[second], op.in, to + op.in);
+    }
+  }
+}
+
+template <class Real> void Pass<Real>::join_backward(std::size_t i, Index b0, Index b1) {
+  const Operation& op = spec_.operations[i];
+  const std::size_t second = static_cast<std::size_t>(op.input), first = second - 1;
+  for (Index b = b0; b < b1; ++b) {
+    const Index length = chunk_->length(*batch_, b);
+    for (Index t = op.steps_out ? 0 : length - 1; t < length; ++t) {
+      const Real* from = cotangent_[i].data() + (op.steps_out ? row_of(b, t, false) : b) * ld_[i];
+      std::copy_n(from, op.in, cotangent_[first].data() + row_of(b, t, false) * ld_[first]);
+      std::copy_n(from + op.in, op.in, cotangent_[second].data() + row_of(b, t, op.steps_out) * ld_[second]);
+    }
+  }
 }
 
 template <class Real> RecurrentForward<Real> Pass<Real>::forward_arguments(const Weights<Real>& weights, std::size_t i) {
@@ -197,14 +276,13 @@ template <class Real> RecurrentForward<Real> Pass<Real>::forward_arguments(const
   const Input in = input_of(i);
   Real* kept = ldk_[i] && (backward_ || op.cell == Cell::gru_before) ? kept_[i].data() : nullptr;
   return {in.data, in.ld, op.in, weights.kernel[i], weights.recurrent[i], weights.bias(op), weights.recurrent_bias(op), value_[i].data(), ld_[i], stride_[i], op.out, kept, ldk_[i],
-          op.activation, static_cast<Real>(op.leak)};
+          masked_states(i) ? mask_h_[i].data() : nullptr, masked_[i].data(), op.activation, static_cast<Real>(op.leak)};
 }
 
 template <class Real> RecurrentBackward<Real> Pass<Real>::backward_arguments(const Weights<Real>& weights, std::size_t i) {
   const Operation& op = spec_.operations[i];
-  const bool last_alone = i + 1 < spec_.operations.size() && spec_.operations[i + 1].type == Type::pool && spec_.operations[i + 1].pool == Pool::last;
   return {weights.recurrent_transposed[i], value_[i].data(), ld_[i], stride_[i], op.out, kept_[i].data(), ldk_[i], cotangent_[i].data(), ld_[i], sums_cotangents(i), sums_ld(i),
-          handed_[i].data(), ld_[i], !last_alone, op.activation, static_cast<Real>(op.leak)};
+          handed_[i].data(), ld_[i], masked_states(i) ? mask_h_[i].data() : nullptr, masked_[i].data(), tape_ ? initial_[i].data() : nullptr, !op.last_alone, op.activation, static_cast<Real>(op.leak)};
 }
 
 template <class Real> template <class F> void Pass<Real>::over_blocks(bool steps, Index most, Index b0, Index b1, F f) const {
@@ -227,7 +305,12 @@ template <class Real> bool Pass<Real>::forward(const Weights<Real>& weights, Ind
       pool_forward(i, b0, b1);
       continue;
     }
+    if (op.type == Type::join) {
+      join_forward(i, b0, b1);
+      continue;
+    }
     if (op.type == Type::recurrent) {
+      if (own_input(i)) copy_input(i, b0, b1);
       Real* states = value_[i].data();
       std::copy_n(carry_[i].data() + b0 * ld_[i], (b1 - b0) * ld_[i], states + b0 * ld_[i]);
       const RecurrentForward<Real> args = forward_arguments(weights, i);
@@ -286,17 +369,15 @@ template <class Real> void Pass<Real>::pool_backward(std::size_t i, Index b0, In
   const Chunk& c = *chunk_;
   const Operation& op = spec_.operations[i];
   const Real* d = cotangent_[i].data();
-  Real* below = i ? cotangent_[i - 1].data() : input_cotangent_.data();
-  const Index ldb = i ? ld_[i - 1] : input_ld_;
-  const bool recurrent_below = i && spec_.operations[i - 1].type == Type::recurrent;
+  const std::size_t under = static_cast<std::size_t>(op.input);   // a pool stands on another operation
+  Real* below = cotangent_[under].data();
+  const Index ldb = ld_[under];
   Buffer<Real> scaled(op.pool == Pool::mean ? ld_[i] : 0), spent(op.pool == Pool::max ? ld_[i] : 0);
   for (Index b = b0; b < b1; ++b) {
     const Index length = c.length(*batch_, b);
     const Real* from = d + b * ld_[i];
     const auto row = [&](Index t) { return c.offset[static_cast<std::size_t>(t)] + b; };
     if (op.pool == Pool::last) {
-      if (!recurrent_below)
-        for (Index t = 0; t + 1 < length; ++t) std::fill_n(below + row(t) * ldb, op.out, Real(0));
       std::copy_n(from, op.out, below + row(length - 1) * ldb);
     } else if (op.pool == Pool::mean) {
       kernels_.divide(scaled.data(), from, static_cast<Real>(length), op.out);
@@ -320,16 +401,13 @@ template <class Real> void Pass<Real>::end_rows(Index b0, Index b1) {
   }
 }
 
-template <class Real> void Pass<Real>::store_rows(const std::vector<Real*>& out) const {
-  std::size_t recurrent = 0;
+template <class Real> void Pass<Real>::store_rows(const std::vector<Buffer<Real>>& from, const std::vector<Real*>& out) const {
   for (std::size_t i = 0; i < spec_.operations.size() && !out.empty(); ++i) {
-    const Index H = spec_.operations[i].out;
-    if (spec_.operations[i].type != Type::recurrent) continue;
-    const Index states = spec_.operations[i].shape().states;
+    const Operation& op = spec_.operations[i];
+    if (op.type != Type::recurrent) continue;
     for (Index b = 0; b < batch_->size(); ++b)
-      for (Index k = 0; k < states; ++k)
-        std::copy_n(carry_[i].data() + b * ld_[i] + k * stride_[i], H, out[recurrent] + (batch_->row[static_cast<std::size_t>(b)] * states + k) * H);
-    ++recurrent;
+      for (Index k = 0; k < op.shape().states; ++k)
+        std::copy_n(from[i].data() + b * ld_[i] + k * stride_[i], op.out, out[static_cast<std::size_t>(op.layer)] + place_of_state(op, batch_->row[static_cast<std::size_t>(b)], k));
   }
 }
 
@@ -342,7 +420,11 @@ template <class Real> bool Pass<Real>::backward(const Weights<Real>& weights, In
     const Operation& op = spec_.operations[i];
     Real* d = cotangent_[i].data();
     if (op.type == Type::pool) {
-      if (i || tape_) pool_backward(i, b0, b1);
+      pool_backward(i, b0, b1);
+      continue;
+    }
+    if (op.type == Type::join) {
+      join_backward(i, b0, b1);
       continue;
     }
     if (op.type == Type::recurrent) {
@@ -358,20 +440,23 @@ template <class Real> bool Pass<Real>::backward(const Weights<Real>& weights, In
         kernels_.activate_backward(op.activation, value_[i].data() + row * ld_[i], ld_[i], d + row * ld_[i], ld_[i], n, op.out);
       });
     }
-    if (i == 0 && !tape_) continue;
+    if (op.input < 0 && !tape_) continue;
     d = sums_cotangents(i);
     const Index ldd = sums_ld(i);
-    Real* below = i ? cotangent_[i - 1].data() : input_cotangent_.data();
-    const Index ldb = i ? ld_[i - 1] : input_ld_;
+    Real* under = op.input >= 0 ? cotangent_[static_cast<std::size_t>(op.input)].data() : input_cotangent_.data();
+    const Index ld_under = op.input >= 0 ? ld_[static_cast<std::size_t>(op.input)] : input_ld_;
+    Real* below = own_input(i) ? d_own_[i].data() : under;
+    const Index ldb = own_input(i) ? padded<Real>(op.in) : ld_under;
     bool go_on = true;
     over_blocks(op.steps_in, rows_at_once(op), b0, b1, [&](Index row, Index n) {
       if (!go_on || (interrupt && row && interrupt->check())) {
         go_on = false;
         return;
       }
-      kernels_.affine({d + row * ldd, ldd, op.gates() * op.out, weights.kernel_transposed[i], nullptr, below + row * ldb, ldb, op.in, Activation::identity}, n);
+      kernels_.affine({d + row * ldd, ldd, op.gates() * op.out, weights.kernel_transposed[i], nullptr, below + row * ldb, ldb, op.in, Activation::identity, op.adds && !own_input(i)}, n);
     });
     if (!go_on) return false;
+    if (own_input(i)) give_back_input(i, under, ld_under, b0, b1);
   }
   return !(interrupt && interrupt->check());
 }
@@ -382,7 +467,7 @@ template <class Real> bool Pass<Real>::weight_gradients(Real* gradient, int part
   const Chunk& c = *chunk_;
   for (std::size_t i = 0; i < spec_.operations.size(); ++i) {
     const Operation& op = spec_.operations[i];
-    if (op.type == Type::pool) continue;
+    if (op.type == Type::pool || op.type == Type::join) continue;
     const Input in = input_of(i);
     const Real* d = sums_cotangents(i);
     const Index ldd = sums_ld(i), N = op.gates() * op.out;
@@ -411,7 +496,7 @@ template <class Real> bool Pass<Real>::weight_gradients(Real* gradient, int part
         if (k > r0 && interrupt && interrupt->check()) return false;
         for (const RecurrentPiece& piece : recurrent_pieces(op.cell)) {
           const bool of_h = piece.operand < 0;
-          const Real* a = of_h ? value_[i].data() : kept_[i].data() + piece.operand * op.out;
+          const Real* a = of_h ? (masked_states(i) ? masked_ : value_)[i].data() : kept_[i].data() + piece.operand * op.out;
           kernels_.weight_gradient({a, of_h ? ld_[i] : ldk_[i], op.out, d + piece.from * op.out, ldd, piece.count * op.out, of_h ? segments : own, of_h ? n : 1,
                                     gradient + op.recurrent + piece.first * op.out, N}, k, std::min(r1, k + most));
         }

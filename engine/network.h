@@ -7,6 +7,7 @@
 
 #include "batch.h"
 #include "dispatch.h"
+#include "dropout.h"
 #include "spec.h"
 
 namespace elman {
@@ -62,8 +63,8 @@ template <class Real> class Pass {
  public:
   explicit Pass(const Spec& spec);
 
-  // Room for the states of a batch's rows; once a batch, before begin_rows.
-  void reserve_rows(const Batch& batch);
+  // Room for the states (and, when dropping, the masks) of a batch's rows; once a batch, before begin_rows.
+  void reserve_rows(const Batch& batch, bool dropping);
   // Buffers for the steps of `chunk`; `backward`: cotangents too. `fused`: the last activation is left to the loss, and its sums are written straight to the cotangent buffer.
   // `tape`: with the cotangents of the inputs, and so that there can be several backward passes.
   void prepare(const Data& data, const Batch& batch, const Chunk& chunk, bool backward, bool fused, bool tape);
@@ -71,10 +72,11 @@ template <class Real> class Pass {
   // The phases, each for the rows b0 .. b1 of the batch; false: interrupted.
   // The inputs of the chunk, time-major.
   void gather(const Data& data, Index b0, Index b1);
-  void begin_rows(const std::vector<const Real*>& initial, Index b0, Index b1);   // [n, state size] by sequence, or empty: zeros; once a batch
+  // The states before the first step, [n, state size] by sequence, or empty: zeros; and the masks, if there is dropout. Once a batch.
+  void begin_rows(const std::vector<const Real*>& initial, const Dropout* dropout, Index b0, Index b1);
   bool forward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt);
   void end_rows(Index b0, Index b1);                                              // keeps the last states for the next chunk
-  void store_rows(const std::vector<Real*>& out) const;                           // those states by sequence, [n, state size] a recurrent layer; or empty
+  void store_rows(const std::vector<Real*>& out) const { store_rows(carry_, out); }   // those states by sequence, [n, state size] a recurrent layer; or empty
   bool backward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt);
   // The part `part` of `parts` of every weight gradient, added to gradient [P].
   bool weight_gradients(Real* gradient, int part, int parts, Interrupt* interrupt);
@@ -83,6 +85,11 @@ template <class Real> class Pass {
   Real* outputs(std::size_t op) { return value_[op].data() + (spec_.operations[op].type == Operation::Type::recurrent ? chunk_->B * ld_[op] : 0); }
   Real* cotangents(std::size_t op) { return cotangent_[op].data(); }
   Real* input_cotangents() { return input_cotangent_.data(); }
+  // The cotangents of the states before the first step, by sequence, [n, state size] a recurrent layer; of a tape.
+  void initial_cotangents(const std::vector<Real*>& out) const { store_rows(initial_, out); }
+  Index row_of(Index b, Index t, bool reverse) const {   // of the chunk: step t of row b, counted from its end
+    return chunk_->offset[static_cast<std::size_t>(reverse ? chunk_->length(*batch_, b) - 1 - t : t)] + b;
+  }
   Index ld(std::size_t op) const { return ld_[op]; }
   Index input_ld() const { return input_ld_; }
   // Calls f(first row of op-sized buffers, first batch row, rows, step) for the rows b0 .. b1 of something per step or per sequence.
@@ -101,7 +108,16 @@ template <class Real> class Pass {
 
  private:
   struct Input { const Real* data; Index ld; };
-  Input input_of(std::size_t op);
+  Input source_of(const Operation& op);       // what the operation below gives
+  Input input_of(std::size_t op);             // what this one reads: the same, or its own copy, reversed or masked
+  bool own_input(std::size_t op) const { return spec_.operations[op].reverse || masked_input(op); }
+  bool masked_input(std::size_t op) const { return dropping_ && spec_.operations[op].dropout > 0; }
+  bool masked_states(std::size_t op) const { return dropping_ && spec_.operations[op].recurrent_dropout > 0; }
+  void copy_input(std::size_t op, Index b0, Index b1);
+  void give_back_input(std::size_t op, Real* below, Index ld, Index b0, Index b1);
+  void join_forward(std::size_t op, Index b0, Index b1);
+  void join_backward(std::size_t op, Index b0, Index b1);
+  void store_rows(const std::vector<Buffer<Real>>& from, const std::vector<Real*>& out) const;
   RecurrentForward<Real> forward_arguments(const Weights<Real>& weights, std::size_t op);
   RecurrentBackward<Real> backward_arguments(const Weights<Real>& weights, std::size_t op);
   // The cotangents of an operation's sums [., columns]: where those of its outputs are, or of their own.
@@ -115,12 +131,13 @@ template <class Real> class Pass {
   const KernelTable<Real>& kernels_;
   const Batch* batch_ = nullptr;
   const Chunk* chunk_ = nullptr;
-  bool fused_ = false, tape_ = false, backward_ = false;
+  bool fused_ = false, tape_ = false, backward_ = false, dropping_ = false;
   Index input_ld_ = 0;
   std::vector<Index> ld_, stride_, ldk_;      // rows of values, states within a row, rows of what a cell keeps (0: nothing)
   Buffer<Real> x_, input_cotangent_;
   const Real* input_ = nullptr;
-  std::vector<Buffer<Real>> value_, cotangent_, carry_, total_, kept_, dz_, handed_;
+  std::vector<Buffer<Real>> value_, cotangent_, carry_, total_, kept_, dz_, handed_, initial_;
+  std::vector<Buffer<Real>> own_, d_own_, mask_in_, mask_h_, masked_;   // own inputs and their cotangents; the masks of the rows; states times them
   std::vector<Segment> segments_;
   std::vector<Index> block_start_;     // blocks of segments, then their end
 };

@@ -9,24 +9,25 @@ namespace {
 
 using Type = Operation::Type;
 
-// Rows of one operation's buffer to the caller's order: per step at the step, per sequence at the sequence (where it ends in this chunk).
+// Rows of one operation's buffer to the caller's order, `ldo` apart: per step at the step, per sequence at the sequence (where it ends in this chunk).
 template <class Real, class Pass>
-void give_back(const Pass& pass, const Batch& batch, const Chunk& chunk, bool steps, const Real* from, Index ld, Index columns, Real* out) {
+void give_back(const Pass& pass, const Batch& batch, const Chunk& chunk, bool steps, const Real* from, Index ld, Index columns, Real* out, Index ldo, bool reverse = false) {
   pass.over_rows(steps, 0, chunk.B, [&](Index row, Index b, Index count, Index t) {
     for (Index r = 0; r < count; ++r) {
       const std::size_t s = static_cast<std::size_t>(b + r);
       if (!steps && !chunk.ends(batch, b + r)) continue;
       const Index to = steps ? batch.start[s] + chunk.t0 + t : batch.row[s];
-      std::copy_n(from + (row + r) * ld, columns, out + to * columns);
+      std::copy_n(from + (reverse ? pass.row_of(b + r, t, true) : row + r) * ld, columns, out + to * ldo);
     }
   });
 }
 
 template <class Real> void give_states(Pass<Real>& pass, const Spec& spec, const Batch& batch, const Chunk& chunk, const std::vector<Real*>& out) {
-  std::size_t recurrent = 0;
-  for (std::size_t i = 0; i < spec.operations.size(); ++i)
-    if (spec.operations[i].type == Type::recurrent)
-      give_back<Real>(pass, batch, chunk, true, pass.outputs(i), pass.ld(i), spec.operations[i].out, out[recurrent++]);
+  for (std::size_t i = 0; i < spec.operations.size(); ++i) {
+    const Operation& op = spec.operations[i];
+    if (op.type == Type::recurrent)
+      give_back<Real>(pass, batch, chunk, true, pass.outputs(i), pass.ld(i), op.out, out[static_cast<std::size_t>(op.layer)] + op.direction * op.out, op.directions * op.out, op.reverse);
+  }
 }
 
 }  // namespace
@@ -43,7 +44,8 @@ template <class Real> bool run_forward(const Network<Real>& network, const Data&
   const Index groups = (data.n + group - 1) / group;
   Weights<Real> weights;
   weights.prepare(spec, network.parameters.data(), std::min(group, data.n), false, false, threads);
-  const std::vector<const Real*> initial(wanted.carry.begin(), wanted.carry.end());
+  std::vector<const Real*> initial(wanted.carry.begin(), wanted.carry.end());
+  if (initial.empty()) initial = wanted.initial;
   const bool loss_fused = wanted.answers && fused(spec, wanted.loss);
   std::vector<double> sums(wanted.answers ? static_cast<std::size_t>(5 * data.n) : 0, 0.0);
   // The states after the call: the caller's are overwritten only when all went well.
@@ -66,9 +68,9 @@ template <class Real> bool run_forward(const Network<Real>& network, const Data&
       slice(all.start, batch.start);
       slice(all.length, batch.length);
       batch.longest = batch.length[0];
-      pass.reserve_rows(batch);
-      pass.begin_rows(initial, 0, count);
-      const Index most = std::max<Index>(1, 1024 / count);
+      pass.reserve_rows(batch, wanted.dropout != nullptr);
+      pass.begin_rows(initial, wanted.dropout, 0, count);
+      const Index most = spec.whole_rows ? batch.longest : std::max<Index>(1, 1024 / count);
       for (Index t0 = 0; t0 < batch.longest; t0 += most) {
         chunk.cut(batch, t0, most);
         pass.prepare(data, batch, chunk, wanted.answers != nullptr, loss_fused, false);
@@ -76,7 +78,7 @@ template <class Real> bool run_forward(const Network<Real>& network, const Data&
         if (!pass.forward(weights, 0, chunk.B, look)) return whole.store(false);
         pass.end_rows(0, chunk.B);
         const std::size_t last = spec.operations.size() - 1;
-        if (wanted.outputs) give_back<Real>(pass, batch, chunk, spec.per_step, pass.outputs(last), pass.ld(last), spec.output_size, wanted.outputs);
+        if (wanted.outputs) give_back<Real>(pass, batch, chunk, spec.per_step, pass.outputs(last), pass.ld(last), spec.output_size, wanted.outputs, spec.output_size);
         if (!wanted.states.empty()) give_states(pass, spec, batch, chunk, wanted.states);
         if (wanted.answers) {
           const Objective objective{wanted.loss, false, 0, wanted.weights};
@@ -98,13 +100,14 @@ template <class Real> bool run_forward(const Network<Real>& network, const Data&
 }
 
 template <class Real>
-Outcome loss_and_gradient(Network<Real>& network, const Data& data, const Answers<Real>& answers, const Objective& objective, Real* gradient, double& value, Interrupt& interrupt, int n_threads) {
+Outcome loss_and_gradient(Network<Real>& network, const Data& data, const Answers<Real>& answers, const Objective& objective, const std::vector<const Real*>& initial, const Dropout* dropout, Real* gradient, double& value,
+                          Interrupt& interrupt, int n_threads) {
   const FlushDenormals mode;
   Trainer<Real> trainer(network, n_threads);
   trainer.batch.assign_range(data, 0, data.n);
   trainer.chunk.cut(trainer.batch, 0, trainer.batch.longest);
-  trainer.pass().reserve_rows(trainer.batch);
-  trainer.pass().begin_rows({}, 0, data.n);
+  trainer.pass().reserve_rows(trainer.batch, dropout != nullptr);
+  trainer.pass().begin_rows(initial, dropout, 0, data.n);
   Sums sums;
   return trainer.chunk_gradient(data, answers, objective, gradient, sums, value, &interrupt);
 }
@@ -114,7 +117,7 @@ template <class Real> Tape<Real>::Tape(const Network<Real>& network, const Data&
   std::copy_n(network.parameters.data(), spec.parameter_count, parameters_.data());
 }
 
-template <class Real> bool Tape<Real>::record(const Data& data, Interrupt& interrupt, int n_threads) {
+template <class Real> bool Tape<Real>::record(const Data& data, const std::vector<const Real*>& initial, const Dropout* dropout, Interrupt& interrupt, int n_threads) {
   const FlushDenormals mode;
   batch_.assign_range(data, 0, data.n);
   chunk_.cut(batch_, 0, batch_.longest);
@@ -122,9 +125,9 @@ template <class Real> bool Tape<Real>::record(const Data& data, Interrupt& inter
   std::vector<Index> bounds;
   split_rows(bounds, batch_, chunk_.B, threads, 8);
   weights_.prepare(spec, parameters_.data(), chunk_.B / threads, true, true, threads);
-  pass_.reserve_rows(batch_);
+  pass_.reserve_rows(batch_, dropout != nullptr);
+  pass_.begin_rows(initial, dropout, 0, n);
   pass_.prepare(data, batch_, chunk_, true, false, true);
-  pass_.begin_rows({}, 0, n);
   std::atomic<bool> whole{true};
   parallel(threads, [&](int part) {
     const Index b0 = bounds[static_cast<std::size_t>(part)], b1 = bounds[static_cast<std::size_t>(part) + 1];
@@ -137,12 +140,12 @@ template <class Real> bool Tape<Real>::record(const Data& data, Interrupt& inter
 
 template <class Real> void Tape<Real>::outputs(Real* out) {
   const std::size_t last = spec.operations.size() - 1;
-  give_back<Real>(pass_, batch_, chunk_, spec.per_step, pass_.outputs(last), pass_.ld(last), spec.output_size, out);
+  give_back<Real>(pass_, batch_, chunk_, spec.per_step, pass_.outputs(last), pass_.ld(last), spec.output_size, out, spec.output_size);
 }
 
 template <class Real> void Tape<Real>::states(const std::vector<Real*>& out) { give_states(pass_, spec, batch_, chunk_, out); }
 
-template <class Real> bool Tape<Real>::backward(const Real* d_outputs, Real* d_parameters, Real* d_inputs, Interrupt& interrupt, int n_threads) {
+template <class Real> bool Tape<Real>::backward(const Real* d_outputs, Real* d_parameters, Real* d_inputs, const std::vector<Real*>& d_initial, Interrupt& interrupt, int n_threads) {
   const std::lock_guard<std::mutex> alone(mutex_);
   const FlushDenormals mode;
   const std::size_t last = spec.operations.size() - 1;
@@ -168,6 +171,7 @@ template <class Real> bool Tape<Real>::backward(const Real* d_outputs, Real* d_p
     });
   }, &interrupt);
   if (!whole.load()) return false;
+  pass_.initial_cotangents(d_initial);
   std::fill_n(d_parameters, spec.parameter_count, Real(0));
   parallel(threads, [&](int part) {
     if (!pass_.weight_gradients(d_parameters, part, threads, &interrupt)) whole.store(false);
@@ -177,7 +181,8 @@ template <class Real> bool Tape<Real>::backward(const Real* d_outputs, Real* d_p
 
 #define ELMAN_INSTANTIATE(Real)                                                                                       \
   template bool run_forward(const Network<Real>&, const Data&, Wanted<Real>&, Interrupt&, int);                       \
-  template Outcome loss_and_gradient(Network<Real>&, const Data&, const Answers<Real>&, const Objective&, Real*, double&, Interrupt&, int); \
+  template Outcome loss_and_gradient(Network<Real>&, const Data&, const Answers<Real>&, const Objective&, const std::vector<const Real*>&, const Dropout*, Real*, double&, \
+                                      Interrupt&, int); \
   template class Tape<Real>;
 ELMAN_INSTANTIATE(float)
 ELMAN_INSTANTIATE(double)

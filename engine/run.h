@@ -16,23 +16,27 @@ template <class Real> struct Wanted {
   const double* weights = nullptr;       // [n]
   Sums sums;
   std::vector<Real*> carry;              // [n, state size] a recurrent layer, read and overwritten
+  std::vector<const Real*> initial;      // the same, read alone, where there is no carry; or empty: zeros
+  const Dropout* dropout = nullptr;
 };
 
 // false: interrupted.
 template <class Real> bool run_forward(const Network<Real>& network, const Data& data, Wanted<Real>& wanted, Interrupt& interrupt, int n_threads);
 
 template <class Real>
-Outcome loss_and_gradient(Network<Real>& network, const Data& data, const Answers<Real>& answers, const Objective& objective, Real* gradient, double& value, Interrupt& interrupt, int n_threads);
+Outcome loss_and_gradient(Network<Real>& network, const Data& data, const Answers<Real>& answers, const Objective& objective, const std::vector<const Real*>& initial, const Dropout* dropout, Real* gradient, double& value,
+                          Interrupt& interrupt, int n_threads);
 
 template <class Real> class Tape {
  public:
   Tape(const Network<Real>& network, const Data& data);
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
-  bool record(const Data& data, Interrupt& interrupt, int n_threads);
+  bool record(const Data& data, const std::vector<const Real*>& initial, const Dropout* dropout, Interrupt& interrupt, int n_threads);
   void outputs(Real* out);
   void states(const std::vector<Real*>& out);
-  bool backward(const Real* d_outputs, Real* d_parameters, Real* d_inputs, Interrupt& interrupt, int n_threads);
+  // d_initial: [n, state size] a recurrent layer
+  bool backward(const Real* d_outputs, Real* d_parameters, Real* d_inputs, const std::vector<Real*>& d_initial, Interrupt& interrupt, int n_threads);
 
   const Spec spec;
   Index n, N;

@@ -63,18 +63,19 @@ template <class Real> void one(std::vector<Layer> layers, Loss loss, Index trunc
   const Answers<Real> given{indices ? classes.data() : nullptr, indices ? nullptr : values.data(), answers, C, indices && net.spec.per_step, indices ? class_weight.data() : nullptr};
   const Objective objective{loss, true, 0.01, nullptr};
   Interrupt interrupt;
+  const Dropout dropout{7, 0};
 
   Buffer<Real> gradient(P);
   double value = 0;
-  expect(loss_and_gradient(net, data, given, objective, gradient.data(), value, interrupt, threads) == Outcome::updated && std::isfinite(value), "loss_and_gradient");
+  expect(loss_and_gradient(net, data, given, objective, {}, &dropout, gradient.data(), value, interrupt, threads) == Outcome::updated && std::isfinite(value), "loss_and_gradient");
 
   std::vector<Real> outputs(static_cast<std::size_t>(answers * C));
   Wanted<Real> wanted;
   wanted.outputs = outputs.data();
   expect(run_forward(net, data, wanted, interrupt, threads), "predict");
-  Stream<Real> stream(net, 1);
   std::vector<Real> y(static_cast<std::size_t>(C));
-  for (Index i = 0; i < data.n; ++i) {
+  for (Index i = 0; i < data.n && !net.spec.whole_rows; ++i) {
+    Stream<Real> stream(net, 1);
     stream.reset();
     for (std::int64_t t = problem.offsets[static_cast<std::size_t>(i)]; t < problem.offsets[static_cast<std::size_t>(i) + 1]; ++t) stream.step(problem.x.data() + t * problem.F, y.data());
     const Index last = net.spec.per_step ? static_cast<Index>(problem.offsets[static_cast<std::size_t>(i) + 1]) - 1 : i;
@@ -82,9 +83,13 @@ template <class Real> void one(std::vector<Layer> layers, Loss loss, Index trunc
   }
 
   Tape<Real> tape(net, data);
-  expect(tape.record(data, interrupt, threads), "record");
+  expect(tape.record(data, {}, &dropout, interrupt, threads), "record");
   std::vector<Real> d_inputs(problem.x.size());
-  expect(tape.backward(outputs.data(), gradient.data(), d_inputs.data(), interrupt, threads), "backward");
+  std::vector<std::vector<Real>> d_initial;
+  std::vector<Real*> initial_cotangents;
+  for (const Index size : net.spec.state_sizes) d_initial.emplace_back(static_cast<std::size_t>(data.n * size));
+  for (auto& d : d_initial) initial_cotangents.push_back(d.data());
+  expect(tape.backward(outputs.data(), gradient.data(), d_inputs.data(), initial_cotangents, interrupt, threads), "backward");
 
   const Index epochs = 3;
   std::vector<std::int64_t> order(static_cast<std::size_t>(epochs * data.n));
@@ -99,7 +104,7 @@ template <class Real> void one(std::vector<Layer> layers, Loss loss, Index trunc
   const double rate = 0.01;
   std::vector<Real> m(static_cast<std::size_t>(P), Real(0)), v = m, snapshot = m;
   const Optimiser<Real> adam{{OptimiserKind::adam, 0.9, 0.999, 1e-8, 0, false}, m.data(), v.data(), {{0, P}}, 1.0};
-  const Schedule<Real> schedule{order.data(), epochs, 5, &rate, 1, truncation, carried, progress, sums.data(), snapshot.data(), 10.0};
+  const Schedule<Real> schedule{order.data(), epochs, 5, &rate, 1, truncation, carried, {}, true, dropout, progress, sums.data(), snapshot.data(), 10.0};
   expect(train(net, data, given, objective, adam, schedule, interrupt, threads) == Status::finished, "train");
   for (const double s : sums) expect(std::isfinite(s), "finite sums");
 }
@@ -108,10 +113,10 @@ template <class Real> void everything() {
   const auto dense = [](Index C, Activation a) { return Layer{Kind::dense, C, a, true, false}; };
   const auto shapes = [&](const auto& rnn, Activation f, int threads, Index rows) {
     one<Real>({rnn(false), dense(5, Activation::softmax)}, Loss::cross_entropy, 0, threads, rows);
-    one<Real>({rnn(true), rnn(true), dense(5, Activation::softmax)}, Loss::cross_entropy, 4, threads, rows);
+    one<Real>({rnn(true), rnn(true), dense(5, Activation::softmax)}, Loss::cross_entropy, rnn(true).bidirectional ? 0 : 4, threads, rows);
     one<Real>({rnn(true), {Kind::mean_pool, 0, f, false, false}, dense(2, Activation::sigmoid)}, Loss::binary_cross_entropy, 0, threads, rows);
     one<Real>({rnn(true), {Kind::max_pool, 0, f, false, false}}, Loss::squared_error, 0, threads, rows);
-    one<Real>({rnn(true), dense(20, Activation::tanh), rnn(false), dense(3, Activation::softmax)}, Loss::squared_error, 3, threads, rows);
+    one<Real>({rnn(true), dense(20, Activation::tanh), rnn(false), dense(3, Activation::softmax)}, Loss::squared_error, rnn(true).bidirectional ? 0 : 3, threads, rows);
   };
   for (const Index H : {3, 17, 40})
     for (const int threads : {1, 3})
@@ -119,7 +124,9 @@ template <class Real> void everything() {
         for (const Activation f : {Activation::identity, Activation::tanh, Activation::relu, Activation::sigmoid})
           shapes([&](bool sequences) { return Layer{Kind::simple_rnn, H, f, true, sequences}; }, f, threads, rows);
         for (const Layer& cell : {Layer{Kind::simple_rnn, H, Activation::tanh, true, false, 0.5}, Layer{Kind::gru, H, Activation::identity, true, false},
-                                  Layer{Kind::gru, H, Activation::identity, true, false, 1.0, false}, Layer{Kind::lstm, H, Activation::identity, true, false}})
+                                  Layer{Kind::gru, H, Activation::identity, true, false, 1.0, false}, Layer{Kind::lstm, H, Activation::identity, true, false},
+                                  Layer{Kind::gru, H, Activation::identity, true, false, 1.0, false, true, 0.3, 0.4}, Layer{Kind::lstm, H, Activation::identity, true, false, 1.0, true, true, 0.0, 0.4},
+                                  Layer{Kind::simple_rnn, H, Activation::tanh, true, false, 1.0, true, false, 0.3, 0.2}})
           shapes([&](bool sequences) {
             Layer layer = cell;
             layer.return_sequences = sequences;

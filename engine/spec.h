@@ -18,6 +18,8 @@ struct Layer {
   bool return_sequences;
   double leak = 1.0;           // simple_rnn
   bool reset_after = true;     // gru
+  bool bidirectional = false;
+  double dropout = 0.0, recurrent_dropout = 0.0;
 };
 
 // A cell's columns, in units: gates of its kernels, states, what a step keeps for the way back, and the cotangents dz.
@@ -39,16 +41,23 @@ struct Parameter {
   bool decays;                 // counted by l2: kernels and recurrent kernels
 };
 
-// A layer that takes the last step is two operations: the recurrence, and a pool.
+// A layer that takes the last step is two operations: the recurrence, and a pool. A bidirectional layer is three: a recurrence, one over the
+// reversed rows, and what joins them, step by step or the last state of each.
 struct Operation {
-  enum class Type { recurrent, dense, pool } type;
+  enum class Type { recurrent, dense, pool, join } type;
   Index in, out;               // features
   bool steps_in, steps_out;    // has its input, its output a time axis?
+  Index input = -1;            // the operation below, of a join the second recurrence, the first being the one before; -1 the network's input
   Activation activation = Activation::identity;
   Pool pool = Pool::last;
   Index kernel = -1, recurrent = -1, bias = -1, recurrent_bias = -1;   // offsets, -1 none
   Cell cell = Cell::elman;
-  double leak = 1.0;
+  double leak = 1.0, dropout = 0.0, recurrent_dropout = 0.0;
+  bool reverse = false;        // over each row from its end to its start
+  bool adds = false;           // the other direction has given the cotangent of the input already
+  bool last_alone = false;     // only each row's last state is used
+  Index layer = 0;             // which recurrent layer, and which half of it
+  Index direction = 0, directions = 1;
 
   const CellShape& shape() const { return cell_shapes[static_cast<int>(cell)]; }
   Index gates() const { return type == Type::recurrent ? shape().gates : 1; }
@@ -60,8 +69,9 @@ struct Spec {
   std::vector<Layer> layers;
   std::vector<Operation> operations;
   std::vector<Parameter> parameters;
-  std::vector<Index> hidden_sizes;  // of each recurrent layer: H
-  std::vector<Index> state_sizes;   // and of all its states: H, of lstm 2 H
+  std::vector<Index> hidden_sizes;  // of each recurrent layer: H, bidirectional 2 H
+  std::vector<Index> state_sizes;   // and of all its states: the same, of lstm twice that
+  bool whole_rows = false;          // can rows not be cut in time?
 
   Spec(Index input_size, std::vector<Layer> layers);
 };

@@ -35,7 +35,8 @@ template <class Real> void Stream<Real>::step(const Real* x, Real* y) {
     if (op.type == Type::recurrent) {
       const Real* recurrent_bias = op.recurrent_bias < 0 ? nullptr : w + op.recurrent_bias;
       const RecurrentForward<Real> args{in, ldi, op.in, matrix_as_is(w + op.kernel, op.out, op.gates()), matrix_as_is(w + op.recurrent, op.out, op.gates()), bias, recurrent_bias, out, part.ld,
-                                        part.stride, op.out, part.kept.data(), op.shape().kept * op.out, op.activation, static_cast<Real>(op.leak)};
+                                        part.stride, op.out, part.kept.data(), op.shape().kept * op.out, nullptr, nullptr, op.activation,
+                                        static_cast<Real>(op.leak)};
       kernels_.recurrent_forward[static_cast<int>(op.cell)](args, {1, rows, active_, offset_}, 0, 1, 0, rows);
       std::copy_n(out + rows * part.ld, rows * part.ld, out);
     } else if (op.type == Type::dense) {

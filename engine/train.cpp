@@ -122,11 +122,13 @@ Outcome Trainer<Real>::chunk_gradient(const Data& data, const Answers<Real>& ans
   return Outcome::updated;
 }
 
-template <class Real> bool Optimiser<Real>::apply(Real* parameters, const Real* gradient, double rate, Index step, int n_threads) const {
+template <class Real> bool Optimiser<Real>::apply(Real* parameters, Real* gradient, double rate, Index step, int n_threads) const {
   const KernelTable<Real>& k = kernels<Real>();
   Real clip = 1;
   Index size = 0;
   for (const auto& [begin, end] : trainable) size += end - begin;
+  if (lower)
+    for (const auto& [begin, end] : trainable) k.drop_fixed(gradient + begin, lower + begin, upper + begin, end - begin);
   if (clip_norm > 0) {
     double square = 0;
     for (const auto& [begin, end] : trainable) square += square_sum(gradient + begin, end - begin);
@@ -139,6 +141,7 @@ template <class Real> bool Optimiser<Real>::apply(Real* parameters, const Real* 
     for (const auto& [begin, end] : trainable) {
       const Index i0 = begin + (end - begin) * part / parts, i1 = begin + (end - begin) * (part + 1) / parts;
       k.update(rule, rate, step, clip, parameters + i0, gradient + i0, m ? m + i0 : nullptr, v ? v + i0 : nullptr, i1 - i0);
+      if (lower) k.into_bounds(parameters + i0, lower + i0, upper + i0, i1 - i0);
     }
   });
   return true;
@@ -153,7 +156,7 @@ Status train(Network<Real>& network, const Data& data, const Answers<Real>& answ
   Trainer<Real> trainer(network, n_threads);
   Buffer<Real> gradient(P);
   Real* w = network.parameters.data();
-  const std::vector<const Real*> initial(s.carry.begin(), s.carry.end());
+  const std::vector<const Real*> initial = s.carry.empty() ? s.initial : std::vector<const Real*>(s.carry.begin(), s.carry.end());
   const double start = seconds_now();
   Index unchecked = 0;
   for (Index m = s.progress[0]; m < s.epochs * per_epoch; ++m) {
@@ -167,8 +170,9 @@ Status train(Network<Real>& network, const Data& data, const Answers<Real>& answ
     for (Index t0 = 0; t0 < batch.longest; t0 += most) {
       trainer.chunk.cut(batch, t0, most);
       if (t0 == 0) {
-        pass.reserve_rows(batch);
-        pass.begin_rows(initial, 0, batch.size());
+        const Dropout dropout{s.first.key, s.first.epoch + static_cast<std::uint64_t>(epoch)};
+        pass.reserve_rows(batch, s.dropout);
+        pass.begin_rows(initial, s.dropout ? &dropout : nullptr, 0, batch.size());
       }
       double value = 0;
       const Outcome outcome = trainer.chunk_gradient(data, answers, objective, gradient.data(), sums, value, &interrupt);

@@ -65,9 +65,11 @@ template <class Real> struct Optimiser {
   Real* v;
   std::vector<std::pair<Index, Index>> trainable;
   double clip_norm;         // 0: none
+  const Real* lower = nullptr;   // [P] what each parameter must lie between after every step, or null
+  const Real* upper = nullptr;
 
-  // One step with the gradient [P]; `step` counts from 1. false: the norm is not finite, nothing was changed.
-  bool apply(Real* parameters, const Real* gradient, double rate, Index step, int n_threads) const;
+  // One step with the gradient [P]; `step` counts from 1. false: the norm is not finite, nothing was changed. Where the bounds leave a parameter no room its gradient becomes 0.
+  bool apply(Real* parameters, Real* gradient, double rate, Index step, int n_threads) const;
 };
 
 template <class Real> struct Schedule {
@@ -77,6 +79,9 @@ template <class Real> struct Schedule {
   Index n_rates;                 // 1: constant
   Index truncation;              // 0: none
   std::vector<Real*> carry;      // [n, state size] a recurrent layer, or empty
+  std::vector<const Real*> initial;   // the same, with which each row begins in every epoch, where nothing is carried; or empty: zeros
+  bool dropout;
+  Dropout first;                 // of the first epoch; each epoch has its own
   std::int64_t* progress;        // [4]
   double* sums;                  // [epochs, 5]
   Real* snapshot;                // [P]

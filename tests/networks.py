@@ -59,18 +59,29 @@ BARE: dict[str, Callable[[str], list[Any]]] = {
     "softmax_head_mean": lambda a: [rnn(4, a, steps=True), Dense(3, activation="softmax"), MeanPool()],
 }
 
+# Halves that run over each row from both ends.
+BOTH: dict[str, Callable[[str, Any], list[Any]]] = {
+    "both_last": lambda a, head: [rnn(5, a, bidirectional=True), head],
+    "both_steps": lambda a, head: [rnn(4, a, steps=True, bidirectional=True), head],
+    "both_two": lambda a, head: [
+        rnn(3, a, steps=True, bidirectional=True), rnn(4, a, steps=True), rnn(3, a, bidirectional=True), head,
+    ],
+    "both_mean": lambda a, head: [
+        Dense(4, activation="tanh"), rnn(3, a, steps=True, bidirectional=True), MeanPool(), head,
+    ],
+}  # fmt: skip
+
 
 def cases() -> list[tuple[str, str]]:
     """(shape, loss), every pair that makes sense."""
-    return [(shape, loss) for shape in SHAPES for loss in OUTPUT_OF] + [
-        (shape, "squared_error") for shape in BARE
-    ]
+    every = [(shape, loss) for shape in SHAPES for loss in OUTPUT_OF]
+    return [*every, *((s, "squared_error") for s in BARE), *((s, "cross_entropy") for s in BOTH)]
 
 
 def build(shape: str, cell: str, loss: str) -> list[Any]:
     if shape in BARE:
         return BARE[shape](cell)
-    return SHAPES[shape](cell, Dense(C, activation=OUTPUT_OF[loss]))
+    return (SHAPES | BOTH)[shape](cell, Dense(C, activation=OUTPUT_OF[loss]))
 
 
 GAIN = {"tanh": 1.3, "relu": 0.8, "sigmoid": 5.0, "identity": 1.0, "gates": 1.3}
@@ -100,9 +111,11 @@ def lively_weights(layers: list[Any], F: int, generator: np.random.Generator) ->
             else:
                 weights[name] = 0.3 * generator.normal(size=shape)
         is_sigmoid = recurrent and activation == "sigmoid"
-        if is_sigmoid and layer.use_bias:
-            weights[f"{index}.bias"] -= 0.5 * weights[f"{index}.recurrent_kernel"].sum(axis=0)
-            if below_is_sigmoid:
-                weights[f"{index}.bias"] -= 0.5 * weights[f"{index}.kernel"].sum(axis=0)
+        for half in ("", "reverse."):
+            name = f"{index}.{half}"
+            if is_sigmoid and f"{name}bias" in weights:
+                weights[f"{name}bias"] -= 0.5 * weights[f"{name}recurrent_kernel"].sum(axis=0)
+                if below_is_sigmoid:
+                    weights[f"{name}bias"] -= 0.5 * weights[f"{name}kernel"].sum(axis=0)
         below_is_sigmoid = is_sigmoid
     return weights

@@ -31,6 +31,9 @@ class SimpleRNN:
     use_bias: bool = True
     return_sequences: bool = False
     leak: float = 1.0
+    bidirectional: bool = False
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,9 @@ class GRU:
     reset_after: bool = True
     use_bias: bool = True
     return_sequences: bool = False
+    bidirectional: bool = False
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -46,6 +52,9 @@ class LSTM:
     units: int
     use_bias: bool = True
     return_sequences: bool = False
+    bidirectional: bool = False
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -142,12 +151,12 @@ def activation_backward(activation: str, y: Array, dy: Array) -> Array:
 
 class Cell(NamedTuple):
     """Four facts. xw = x kernel + bias (G*H,); states (H,), h first; U recurrent_kernel (H, G*H), c
-    recurrent_bias (G*H,) or 0."""
+    recurrent_bias (G*H,) or 0; mask (H,) or 1 is what h is multiplied by on its way into U."""
 
     gates: int
     states: int
-    forward: Callable[..., Any]  # (layer, U, c, xw, states) -> (states after, cache)
-    backward: Callable[..., Any]  # (layer, U, cache, d_states) -> Step
+    forward: Callable[..., Any]  # (layer, U, c, mask, xw, states) -> (states after, cache)
+    backward: Callable[..., Any]  # (layer, U, mask, cache, d_states) -> Step
 
 
 class Step(NamedTuple):
@@ -159,56 +168,57 @@ class Step(NamedTuple):
     d_states: tuple[Array, ...]
 
 
-def simple_forward(layer: Any, U: Array, c: Any, xw: Array, states: tuple[Array, ...]) -> Any:
+def simple_forward(layer: Any, U: Array, c: Any, mask: Any, xw: Array, states: tuple[Array, ...]) -> Any:
     (h,) = states
-    y = FUNCTIONS[layer.activation](xw + h @ U)
+    y = FUNCTIONS[layer.activation](xw + (h * mask) @ U)
     return ((1.0 - layer.leak) * h + layer.leak * y,), (h, y)
 
 
-def simple_backward(layer: Any, U: Array, cache: Any, d_states: tuple[Array, ...]) -> Step:
+def simple_backward(layer: Any, U: Array, mask: Any, cache: Any, d_states: tuple[Array, ...]) -> Step:
     h, y = cache
     dz = layer.leak * d_states[0] * DERIVATIVES[layer.activation](y)
-    return Step(dz, np.outer(h, dz), dz, ((1.0 - layer.leak) * d_states[0] + dz @ U.T,))
+    return Step(dz, np.outer(h * mask, dz), dz, ((1.0 - layer.leak) * d_states[0] + mask * (dz @ U.T),))
 
 
-def gru_forward(layer: Any, U: Array, c: Any, xw: Array, states: tuple[Array, ...]) -> Any:
+def gru_forward(layer: Any, U: Array, c: Any, mask: Any, xw: Array, states: tuple[Array, ...]) -> Any:
     (h,) = states
     U_r, U_z, U_n = np.split(U, 3, axis=1)
     c_r, c_z, c_n = np.split(c + np.zeros(3 * len(h)), 3)
     x_r, x_z, x_n = np.split(xw, 3)
-    r, z = sigmoid(x_r + h @ U_r + c_r), sigmoid(x_z + h @ U_z + c_z)
-    hu = h @ U_n + c_n
-    n = np.tanh(x_n + (r * hu if layer.reset_after else (r * h) @ U_n))
+    m = h * mask
+    r, z = sigmoid(x_r + m @ U_r + c_r), sigmoid(x_z + m @ U_z + c_z)
+    hu = m @ U_n + c_n
+    n = np.tanh(x_n + (r * hu if layer.reset_after else (r * m) @ U_n))
     return ((1.0 - z) * n + z * h,), (h, r, z, n, hu)
 
 
-def gru_backward(layer: Any, U: Array, cache: Any, d_states: tuple[Array, ...]) -> Step:
+def gru_backward(layer: Any, U: Array, mask: Any, cache: Any, d_states: tuple[Array, ...]) -> Step:
     h, r, z, n, hu = cache
     U_r, U_z, U_n = np.split(U, 3, axis=1)
-    dh = d_states[0]
+    dh, m = d_states[0], h * mask
     dn = dh * (1.0 - z) * (1.0 - n * n)  # of the sum inside the tanh
     dz = dh * (h - n) * z * (1.0 - z)
     if layer.reset_after:
         dr, d_hu = dn * hu * r * (1.0 - r), dn * r
-        d_U_n, before = np.outer(h, d_hu), d_hu @ U_n.T
+        d_U_n, d_m = np.outer(m, d_hu), d_hu @ U_n.T
     else:
-        d_rh, d_hu = dn @ U_n.T, dn
-        dr = d_rh * h * r * (1.0 - r)
-        d_U_n, before = np.outer(r * h, dn), d_rh * r
-    before = before + dh * z + dr @ U_r.T + dz @ U_z.T
-    d_U = np.concatenate([np.outer(h, dr), np.outer(h, dz), d_U_n], axis=1)
+        d_rm, d_hu = dn @ U_n.T, dn
+        dr = d_rm * m * r * (1.0 - r)
+        d_U_n, d_m = np.outer(r * m, dn), d_rm * r
+    before = dh * z + mask * (d_m + dr @ U_r.T + dz @ U_z.T)
+    d_U = np.concatenate([np.outer(m, dr), np.outer(m, dz), d_U_n], axis=1)
     return Step(np.concatenate([dr, dz, dn]), d_U, np.concatenate([dr, dz, d_hu]), (before,))
 
 
-def lstm_forward(layer: Any, U: Array, c: Any, xw: Array, states: tuple[Array, ...]) -> Any:
+def lstm_forward(layer: Any, U: Array, c: Any, mask: Any, xw: Array, states: tuple[Array, ...]) -> Any:
     h, memory = states
-    i, f, g, o = np.split(xw + h @ U, 4)
+    i, f, g, o = np.split(xw + (h * mask) @ U, 4)
     i, f, g, o = sigmoid(i), sigmoid(f), np.tanh(g), sigmoid(o)
     after = f * memory + i * g
     return (o * np.tanh(after), after), (h, memory, after, i, f, g, o)
 
 
-def lstm_backward(layer: Any, U: Array, cache: Any, d_states: tuple[Array, ...]) -> Step:
+def lstm_backward(layer: Any, U: Array, mask: Any, cache: Any, d_states: tuple[Array, ...]) -> Step:
     h, memory, after, i, f, g, o = cache
     dh, d_after = d_states
     y = np.tanh(after)
@@ -220,7 +230,7 @@ def lstm_backward(layer: Any, U: Array, cache: Any, d_states: tuple[Array, ...])
         dh * y * o * (1.0 - o),
     ]
     dz = np.concatenate(d_gates)
-    return Step(dz, np.outer(h, dz), dz, (dz @ U.T, d_after * f))
+    return Step(dz, np.outer(h * mask, dz), dz, (mask * (dz @ U.T), d_after * f))
 
 
 CELLS = {
@@ -231,7 +241,7 @@ CELLS = {
 
 
 class Run(NamedTuple):
-    """One row through one recurrent layer: T+1 states (slot 0 is the start) and T caches."""
+    """One row through one half of a recurrent layer: T+1 states (slot 0 is the start) and T caches."""
 
     states: list[tuple[Array, ...]]
     caches: list[Any]
@@ -240,36 +250,89 @@ class Run(NamedTuple):
         return np.array([states[0] for states in self.states[1:]])
 
 
-def through_time(layer: Any, weights: Weights, x: Array, start: tuple[Array, ...]) -> Run:
+class Masks(NamedTuple):
+    """Of one half of a layer, for a whole row: (F,) and (H,), or 1."""
+
+    inputs: Any = 1.0
+    states: Any = 1.0
+
+
+def through_time(layer: Any, weights: Weights, x: Array, start: tuple[Array, ...], masks: Masks) -> Run:
     """The cell, step after step; x (T, F)."""
     cell = CELLS[kind(layer)]
-    xw = x @ weights["kernel"] + weights.get("bias", 0.0)
+    U, c = weights["recurrent_kernel"], weights.get("recurrent_bias", 0.0)
+    xw = (x * masks.inputs) @ weights["kernel"] + weights.get("bias", 0.0)
     run = Run([start], [])
     for t in range(len(x)):
-        U, c = weights["recurrent_kernel"], weights.get("recurrent_bias", 0.0)
-        after, cache = cell.forward(layer, U, c, xw[t], run.states[t])
+        after, cache = cell.forward(layer, U, c, masks.states, xw[t], run.states[t])
         run.states.append(after)
         run.caches.append(cache)
     return run
 
 
-def back_through_time(layer: Any, weights: Weights, x: Array, run: Run, dh: Array) -> tuple[Weights, Array]:
-    """Gradients of the weights and of x; dh (T, H) is what comes from above at each step."""
+def back_through_time(
+    layer: Any, weights: Weights, x: Array, run: Run, dh: Array, masks: Masks
+) -> tuple[Weights, Array, tuple[Array, ...]]:
+    """Gradients of the weights, of x and of the start; dh (T, H) is what comes from above at each step."""
     cell = CELLS[kind(layer)]
     d_xw = np.zeros((len(x), cell.gates * layer.units))
     d_U, d_c = np.zeros_like(weights["recurrent_kernel"]), np.zeros(cell.gates * layer.units)
     d_states: tuple[Array, ...] = tuple(np.zeros(layer.units) for _ in range(cell.states))
     for t in reversed(range(len(x))):
         d_states = (d_states[0] + dh[t], *d_states[1:])
-        step = cell.backward(layer, weights["recurrent_kernel"], run.caches[t], d_states)
+        step = cell.backward(layer, weights["recurrent_kernel"], masks.states, run.caches[t], d_states)
         d_xw[t], d_states = step.d_xw, step.d_states
         d_U, d_c = d_U + step.d_U, d_c + step.d_c
-    gradient = {"kernel": x.T @ d_xw, "recurrent_kernel": d_U}
+    gradient = {"kernel": (x * masks.inputs).T @ d_xw, "recurrent_kernel": d_U}
     if "bias" in weights:
         gradient["bias"] = d_xw.sum(axis=0)
     if "recurrent_bias" in weights:
         gradient["recurrent_bias"] = d_c
-    return gradient, d_xw @ weights["kernel"].T
+    return gradient, (d_xw @ weights["kernel"].T) * masks.inputs, d_states
+
+
+# -------------------------------------------------------------------------------------------------- dropout
+
+
+WORD = (1 << 64) - 1
+
+
+def mixed(z: int) -> int:
+    """SplitMix64's function of a counter."""
+    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & WORD
+    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & WORD
+    return z ^ (z >> 31)
+
+
+def mask(key: int, epoch: int, row: int, stream: int, p: float, n: int) -> Any:
+    """0 with probability p, otherwise 1 / (1 - p)."""
+    if p == 0.0:
+        return 1.0
+    state = mixed((mixed((key + 0x9E3779B97F4A7C15) & WORD) + epoch * 0xD1342543DE82EF95 + 1) & WORD)
+    state = mixed((state + row * 0x2545F4914F6CDD1D + 1) & WORD)
+    state = mixed((state + stream * 0x9E6C63D0876A9A99 + 1) & WORD)
+    drawn = []
+    for _ in range(n):
+        state = (state + 0x9E3779B97F4A7C15) & WORD
+        drawn.append(0.0 if (mixed(state) >> 11) * 2.0**-53 < p else 1.0 / (1.0 - p))
+    return np.array(drawn)
+
+
+def masks_of(layers: list[Any], F: int, key: int, epoch: int, row: int) -> list[list[Masks]]:
+    """One entry a recurrent layer, one a half: one mask for all steps of the row."""
+    made: list[list[Masks]] = []
+    for layer in layers:
+        if is_recurrent(layer):
+            halves = []
+            for half in range(directions(layer)):
+                stream = 4 * len(made) + 2 * half
+                inputs = mask(key, epoch, row, stream, layer.dropout, F)
+                halves.append(
+                    Masks(inputs, mask(key, epoch, row, stream + 1, layer.recurrent_dropout, layer.units))
+                )
+            made.append(halves)
+        F = width_of(layer, F)
+    return made
 
 
 # -------------------------------------------------------------------------------------------------- network
@@ -284,10 +347,21 @@ def is_recurrent(layer: Any) -> bool:
     return kind(layer) in CELLS
 
 
+def directions(layer: Any) -> int:
+    return 2 if layer.bidirectional else 1
+
+
+def width_of(layer: Any, F: int) -> int:
+    """The outputs of a layer over F inputs."""
+    if kind(layer) in ("MeanPool", "MaxPool"):
+        return F
+    return layer.units * (directions(layer) if is_recurrent(layer) else 1)
+
+
 def zero_state(layers: list[Any]) -> list[tuple[Array, ...]]:
-    """One entry a recurrent layer."""
+    """One entry a recurrent layer; both halves of a bidirectional one side by side."""
     return [
-        tuple(np.zeros(each.units) for _ in range(CELLS[kind(each)].states))
+        tuple(np.zeros(directions(each) * each.units) for _ in range(CELLS[kind(each)].states))
         for each in layers
         if is_recurrent(each)
     ]
@@ -299,32 +373,65 @@ class Trace(NamedTuple):
     x: Array  # (T, F) or (F,)
     z: Array | None  # before the activation (Dense)
     y: Array  # (T, H) or (H,)
-    run: Run | None
+    runs: list[Run]  # one a half, the second over the reversed row
+    masks: list[Masks]
+
+    def hidden(self) -> Array:
+        """(T, H), or (T, 2H): both halves at the row's own steps."""
+        halves = [run.hidden() for run in self.runs]
+        return np.concatenate([halves[0], *(half[::-1] for half in halves[1:])], axis=1)
 
 
-def forward_layer(layer: Any, weights: Weights, x: Array, start: Any) -> Trace:
+def half_weights(weights: Weights, half: int) -> Weights:
+    prefix = "reverse."
+    if half:
+        return {name.removeprefix(prefix): w for name, w in weights.items() if name.startswith(prefix)}
+    return {name: w for name, w in weights.items() if not name.startswith(prefix)}
+
+
+def forward_layer(layer: Any, weights: Weights, x: Array, start: Any, masks: Any) -> Trace:
     if is_recurrent(layer):
-        run = through_time(layer, weights, x, start)
-        hidden = run.hidden()
-        return Trace(x, None, hidden if layer.return_sequences else hidden[-1], run)
+        masks = masks or [Masks()] * directions(layer)
+        runs = []
+        for half in range(directions(layer)):
+            begin = tuple(np.split(state, directions(layer))[half] for state in start)
+            steps = x[::-1] if half else x
+            runs.append(through_time(layer, half_weights(weights, half), steps, begin, masks[half]))
+        trace = Trace(x, None, x, runs, masks)
+        last = np.concatenate([run.states[-1][0] for run in runs])  # the reversed half ends at the first step
+        return trace._replace(y=trace.hidden() if layer.return_sequences else last)
     if kind(layer) == "Dense":
         z = x @ weights["kernel"] + weights.get("bias", 0.0)
-        return Trace(x, z, FUNCTIONS[layer.activation](z), None)
+        return Trace(x, z, FUNCTIONS[layer.activation](z), [], [])
     pooled = x.mean(axis=0) if kind(layer) == "MeanPool" else x.max(axis=0)
-    return Trace(x, None, pooled, None)
+    return Trace(x, None, pooled, [], [])
+
+
+def backward_recurrent(layer: Any, weights: Weights, trace: Trace, dy: Array) -> Any:
+    """Gradients of the weights, of x and of the start."""
+    gradient: Weights = {}
+    dx, d_starts = np.zeros_like(trace.x), []
+    for half, run in enumerate(trace.runs):
+        own = np.split(dy, len(trace.runs), axis=-1)[half]
+        if layer.return_sequences:
+            dh = own[::-1] if half else own
+        else:
+            dh = np.zeros((len(trace.x), layer.units))
+            dh[-1] = own
+        steps = trace.x[::-1] if half else trace.x
+        found, d_steps, d_start = back_through_time(
+            layer, half_weights(weights, half), steps, run, dh, trace.masks[half]
+        )
+        gradient |= {("reverse." if half else "") + name: g for name, g in found.items()}
+        dx = dx + (d_steps[::-1] if half else d_steps)
+        d_starts.append(d_start)
+    return gradient, dx, tuple(np.concatenate(states) for states in zip(*d_starts, strict=True))
 
 
 def backward_layer(
     layer: Any, weights: Weights, trace: Trace, dy: Array, at_z: bool
 ) -> tuple[Weights, Array]:
     """Gradients of the weights and of x. `at_z`: dy is by z, not by y (losses computed from logits)."""
-    if is_recurrent(layer):
-        assert trace.run is not None
-        dh = dy
-        if not layer.return_sequences:
-            dh = np.zeros((len(trace.x), layer.units))
-            dh[-1] = dy
-        return back_through_time(layer, weights, trace.x, trace.run, dh)
     if kind(layer) == "Dense":
         dz = dy if at_z else activation_backward(layer.activation, trace.y, dy)
         steps_x, steps_dz = np.atleast_2d(trace.x), np.atleast_2d(dz)
@@ -339,42 +446,59 @@ def backward_layer(
     return {}, dx
 
 
-def forward(layers: list[Any], weights: Weights, x: Array, start: Any = None) -> list[Trace]:
-    """One row (T, F) through every layer; `start` as in `zero_state`."""
+def forward(
+    layers: list[Any], weights: Weights, x: Array, start: Any = None, masks: Any = None
+) -> list[Trace]:
+    """One row (T, F) through every layer; `start` as in `zero_state`, `masks` as in `masks_of`."""
     starts = iter(zero_state(layers) if start is None else start)
+    given = iter(masks or [])
     traces: list[Trace] = []
     for index, layer in enumerate(layers):
-        begin = next(starts) if is_recurrent(layer) else None
-        traces.append(forward_layer(layer, layer_weights(weights, index), x, begin))
+        begin, own = (next(starts), next(given, None)) if is_recurrent(layer) else (None, None)
+        traces.append(forward_layer(layer, layer_weights(weights, index), x, begin, own))
         x = traces[-1].y
     return traces
 
 
+class Gradients(NamedTuple):
+    weights: Weights
+    inputs: Array  # (T, F)
+    starts: list[tuple[Array, ...]]  # as in `zero_state`
+
+
 def backward(
     layers: list[Any], weights: Weights, traces: list[Trace], dy: Array, at_z: bool = False
-) -> tuple[Weights, Array]:
-    """Gradients of every weight and of the input (T, F), for a cotangent dy of the output."""
+) -> Gradients:
+    """Gradients of every weight, of the input and of the start, for a cotangent dy of the output."""
     gradient: Weights = {}
+    starts: list[tuple[Array, ...]] = []
     for index in reversed(range(len(layers))):
-        own, dy = backward_layer(layers[index], layer_weights(weights, index), traces[index], dy, at_z)
-        gradient |= {f"{index}.{name}": g for name, g in own.items()}
+        layer, own = layers[index], layer_weights(weights, index)
+        if is_recurrent(layer):
+            found, dy, d_start = backward_recurrent(layer, own, traces[index], dy)
+            starts.insert(0, d_start)
+        else:
+            found, dy = backward_layer(layer, own, traces[index], dy, at_z)
+        gradient |= {f"{index}.{name}": g for name, g in found.items()}
         at_z = False
-    return {name: gradient[name] for name in weights}, dy
+    return Gradients({name: gradient[name] for name in weights}, dy, starts)
 
 
-def output(layers: list[Any], weights: Weights, x: Array, start: Any = None) -> Array:
-    return forward(layers, weights, np.asarray(x, float), start)[-1].y
+def output(layers: list[Any], weights: Weights, x: Array, start: Any = None, masks: Any = None) -> Array:
+    return forward(layers, weights, np.asarray(x, float), start, masks)[-1].y
 
 
-def hidden_states(layers: list[Any], weights: Weights, x: Array, start: Any = None) -> list[Array]:
+def hidden_states(
+    layers: list[Any], weights: Weights, x: Array, start: Any = None, masks: Any = None
+) -> list[Array]:
     """Of each recurrent layer, every step (T, H)."""
-    return [
-        trace.run.hidden() for trace in forward(layers, weights, np.asarray(x, float), start) if trace.run
-    ]
+    traces = forward(layers, weights, np.asarray(x, float), start, masks)
+    return [trace.hidden() for trace in traces if trace.runs]
 
 
 def final_state(traces: list[Trace]) -> list[tuple[Array, ...]]:
-    return [trace.run.states[-1] for trace in traces if trace.run]
+    """Of the rows that go on: of layers with one half."""
+    return [trace.runs[0].states[-1] for trace in traces if trace.runs]
 
 
 # --------------------------------------------------------------------------------------------------- losses
@@ -477,12 +601,14 @@ def minibatch(
     reduction: str = "mean",
     l2: float = 0.0,
     starts: list[Any] | None = None,
+    masks: list[Any] | None = None,
 ) -> Minibatch:
     """Loss and gradient of rows X (T_i, F) with answers Y; an answer of None: the row has none here."""
     total = {name: np.zeros_like(w) for name, w in weights.items()}
     sums, states = Sums(), []
     for row, x in enumerate(X):
-        traces = forward(layers, weights, np.asarray(x, float), starts[row] if starts else None)
+        start, own_masks = starts[row] if starts else None, masks[row] if masks else None
+        traces = forward(layers, weights, np.asarray(x, float), start, own_masks)
         states.append(final_state(traces))
         if Y[row] is None:
             continue
@@ -492,7 +618,7 @@ def minibatch(
         count = float((~np.isnan(answers)).any(axis=1).sum())
         metrics = metrics_of(loss, np.atleast_2d(traces[-1].y), answers, weight)
         sums = sums.plus(Sums(weight * float(values.sum()), weight * count, *metrics))
-        gradient, _ = backward(layers, weights, traces, (weight * d).reshape(traces[-1].y.shape), at_z)
+        gradient = backward(layers, weights, traces, (weight * d).reshape(traces[-1].y.shape), at_z).weights
         total = {name: total[name] + gradient[name] for name in weights}
     if sums.weight == 0.0:
         return Minibatch(0.0, total, sums, states, False)
@@ -659,14 +785,15 @@ def shapes(layers: list[Any], F: int) -> dict[str, tuple[int, ...]]:
         if kind(layer) in ("MeanPool", "MaxPool"):
             continue
         width = layer.units * (CELLS[kind(layer)].gates if is_recurrent(layer) else 1)
-        table[f"{index}.kernel"] = (F, width)
-        if is_recurrent(layer):
-            table[f"{index}.recurrent_kernel"] = (layer.units, width)
-        if layer.use_bias:
-            table[f"{index}.bias"] = (width,)
-        if layer.use_bias and kind(layer) == "GRU" and layer.reset_after:
-            table[f"{index}.recurrent_bias"] = (width,)
-        F = layer.units
+        for half in ("", "reverse.")[: directions(layer) if is_recurrent(layer) else 1]:
+            table[f"{index}.{half}kernel"] = (F, width)
+            if is_recurrent(layer):
+                table[f"{index}.{half}recurrent_kernel"] = (layer.units, width)
+            if layer.use_bias:
+                table[f"{index}.{half}bias"] = (width,)
+            if layer.use_bias and kind(layer) == "GRU" and layer.reset_after:
+                table[f"{index}.{half}recurrent_bias"] = (width,)
+        F = width_of(layer, F)
     return table
 
 

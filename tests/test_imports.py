@@ -16,7 +16,7 @@ PACKAGE = ROOT / "src" / "elman"
 ORDER = [
     ["errors", "arguments", "initializers", "layers", "losses", "optimisers", "sequences", "targets"],
     ["_engine"],
-    ["history", "model"],
+    ["history", "constraints", "model", "starts"],
     ["disk", "saving", "checkpoint"],
     ["planning", "training", "recording", "checks", "summary"],
     ["network"],

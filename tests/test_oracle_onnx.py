@@ -23,30 +23,38 @@ def gates(w, order):
     return np.concatenate([parts[g] for g in order], axis=-1).T.astype(np.float32)
 
 
+def constants_of(layer, weights):
+    """W (D, G H, F), R (D, G H, H) and B (D, 2 G H)."""
+    order = ORDER[type(layer).__name__]
+    halves = []
+    for half in ("0.", "0.reverse.")[: 1 + layer.bidirectional]:
+        bias = gates(weights[f"{half}bias"], order)
+        second = weights.get(f"{half}recurrent_bias")
+        both = np.concatenate([bias, 0 * bias if second is None else gates(second, order)])
+        kernels = [gates(weights[f"{half}{name}"], order) for name in ("kernel", "recurrent_kernel")]
+        halves.append([*kernels, both])
+    return {name: np.stack(parts) for name, parts in zip("WRB", zip(*halves, strict=True), strict=True)}
+
+
 def session(layer, F, weights):
-    """A model of one node: X (T, B, F) and lengths (B,) -> all states (T, 1, B, H), the last h (1, B, H)."""
+    """A model of one node: X (T, B, F), lengths (B,), h and c (D, B, H) -> states (T, D, B, H), the last."""
     onnx, runtime = pytest.importorskip("onnx"), pytest.importorskip("onnxruntime")
-    H, order = layer.units, ORDER[type(layer).__name__]
-    bias = gates(weights["0.bias"], order)
-    recurrent_bias = gates(weights["0.recurrent_bias"], order) if "0.recurrent_bias" in weights else 0 * bias
-    constants = {
-        "W": gates(weights["0.kernel"], order)[None],
-        "R": gates(weights["0.recurrent_kernel"], order)[None],
-        "B": np.concatenate([bias, recurrent_bias])[None],
-    }
-    options = {"hidden_size": H}
+    constants = constants_of(layer, weights)
+    options = {"hidden_size": layer.units, "direction": "bidirectional" if layer.bidirectional else "forward"}
     if isinstance(layer, GRU):
         options["linear_before_reset"] = int(layer.reset_after)
     elif not isinstance(layer, LSTM):
-        options["activations"] = [{"tanh": "Tanh", "relu": "Relu", "sigmoid": "Sigmoid"}[layer.activation]]
+        options["activations"] = [layer.activation.capitalize()] * (1 + layer.bidirectional)
     kind = "RNN" if type(layer).__name__ == "SimpleRNN" else type(layer).__name__
     helper, FLOAT, INT = onnx.helper, onnx.TensorProto.FLOAT, onnx.TensorProto.INT32
-    node = helper.make_node(kind, ["X", "W", "R", "B", "lengths"], ["Y", "Y_h"], **options)
+    starts = ["h", "c"] if isinstance(layer, LSTM) else ["h"]
+    node = helper.make_node(kind, ["X", "W", "R", "B", "lengths", *starts], ["Y", "Y_h"], **options)
     graph = helper.make_graph(
         [node], "one",
         [
             helper.make_tensor_value_info("X", FLOAT, [None, None, F]),
             helper.make_tensor_value_info("lengths", INT, [None]),
+            *(helper.make_tensor_value_info(name, FLOAT, [None, None, layer.units]) for name in starts),
         ],
         [helper.make_tensor_value_info(name, FLOAT, None) for name in ("Y", "Y_h")],
         [onnx.numpy_helper.from_array(value, name) for name, value in constants.items()],
@@ -57,18 +65,26 @@ def session(layer, F, weights):
 
 @pytest.mark.parametrize("seed", range(proofs(20)))
 @pytest.mark.parametrize("cell", ["tanh", "relu", "sigmoid", "gru", "gru_before", "lstm"])
-def test_layers_are_onnx_runtimes(cell, seed):
+@pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both"])
+def test_layers_are_onnx_runtimes(cell, bidirectional, seed):
     generator = np.random.default_rng(seed)
     F, H, n = (int(size) for size in generator.integers(1, 40, size=3))
-    layer = rnn(H, cell, steps=True)
+    layer = rnn(H, cell, steps=True, bidirectional=bidirectional)
     net = network([layer], F, "float32", random_weights([layer], F, generator))
     lengths = generator.integers(1, 30, size=n)
     X = ragged(generator, lengths, F, "float32")
     padded = np.zeros((max(lengths), n, F), np.float32)
     for row, x in enumerate(X):
         padded[: len(x), row] = x
-    Y, Y_h = session(layer, F, net.weights).run(None, {"X": padded, "lengths": lengths.astype(np.int32)})
-    found = net.predict(X)
+    D, names = 1 + bidirectional, ["h", "c"] if cell == "lstm" else ["h"]
+    starts = {name: generator.normal(size=(D, n, H)).astype(np.float32) for name in names}
+    feeds = {"X": padded, "lengths": lengths.astype(np.int32)} | starts
+    Y, Y_h = session(layer, F, net.weights).run(None, feeds)
+    given = [start.transpose(1, 0, 2).reshape(n, D * H) for start in starts.values()]
+    initial_state = [tuple(given) if cell == "lstm" else given[0]]
+    found = net.predict(X, initial_state=initial_state)
+    last = network([rnn(H, cell, bidirectional=bidirectional)], F, "float32", dict(net.weights))
+    ends = last.predict(X, initial_state=initial_state)
     for row, T in enumerate(lengths):
-        assert_near(found[row], Y[:T, 0, row], "float32", f"states of row {row}")
-        assert_near(found[row][-1], Y_h[0, row], "float32", f"last state of row {row}")
+        assert_near(found[row], Y[:T, :, row].reshape(T, D * H), "float32", f"states of row {row}")
+        assert_near(ends[row], Y_h[:, row].ravel(), "float32", f"last states of row {row}")

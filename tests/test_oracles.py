@@ -13,6 +13,12 @@ from support import DTYPES, as_y, assert_near, network, proofs, ragged, random_a
 pytestmark = pytest.mark.oracle
 
 HEADS = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid", "squared_error": "identity"}
+NAMES = {
+    "kernel": "weight_ih",
+    "recurrent_kernel": "weight_hh",
+    "bias": "bias_ih",
+    "recurrent_bias": "bias_hh",
+}
 OPTIMIZERS = {
     "sgd": (elman.SGD(0.01, momentum=0.9), lambda torch, p: torch.optim.SGD(p, lr=0.01, momentum=0.9)),
     "adam": (elman.Adam(0.01), lambda torch, p: torch.optim.Adam(p, lr=0.01)),
@@ -31,38 +37,39 @@ class Twin:
             if isinstance(layer, elman.Dense):
                 ours = {"kernel": part.weight, "bias": part.bias}
             else:
-                ours = {
-                    "kernel": part.weight_ih_l0,
-                    "recurrent_kernel": part.weight_hh_l0,
-                    "bias": part.bias_ih_l0,
-                    "recurrent_bias": part.bias_hh_l0,
-                }
-                if not isinstance(layer, elman.GRU):  # the second bias is ours in a GRU alone
-                    torch.nn.init.zeros_(ours.pop("recurrent_bias"))
+                ours = {}
+                for half, suffix in (("", ""), ("reverse.", "_reverse"))[: 2 if layer.bidirectional else 1]:
+                    for name, theirs in NAMES.items():
+                        ours[half + name] = getattr(part, f"{theirs}_l0{suffix}")
+                    if not isinstance(layer, elman.GRU):  # the second bias is ours in a GRU alone
+                        torch.nn.init.zeros_(ours.pop(f"{half}recurrent_bias"))
             for name, parameter in ours.items():
                 parameter.data = torch.from_numpy(weights[f"{index}.{name}"].T.copy())
                 self.named[f"{index}.{name}"] = parameter
             self.parts.append(part)
-            F = layer.units
+            F = layer.units * (2 if getattr(layer, "bidirectional", False) else 1)
 
     def part(self, F, layer):
         nn = self.torch.nn
         if isinstance(layer, elman.Dense):
             return nn.Linear(F, layer.units)
         if isinstance(layer, elman.SimpleRNN):
-            return nn.RNN(F, layer.units, nonlinearity=layer.activation, batch_first=True)
-        return getattr(nn, type(layer).__name__)(F, layer.units, batch_first=True)
+            kind, options = nn.RNN, {"nonlinearity": layer.activation}
+        else:
+            kind, options = getattr(nn, type(layer).__name__), {}
+        return kind(F, layer.units, batch_first=True, bidirectional=layer.bidirectional, **options)
 
-    def forward(self, rows):
-        """Before the last activation, stacked; and the states of each layer."""
+    def forward(self, rows, starts=None):
+        """Before the last activation, stacked; and the states of each layer. A start is (D, n, H), or two."""
         utils, hidden = self.torch.nn.utils.rnn, []
-        for part, layer in zip(self.parts[:-1], self.layers[:-1], strict=True):
-            packed, last = part(utils.pack_sequence(rows, enforce_sorted=False))
+        starts = starts or [None] * (len(self.layers) - 1)
+        for part, layer, start in zip(self.parts[:-1], self.layers[:-1], starts, strict=True):
+            packed, last = part(utils.pack_sequence(rows, enforce_sorted=False), start)
             padded, lengths = utils.pad_packed_sequence(packed, batch_first=True)
             rows = [padded[i, :length] for i, length in enumerate(lengths)]
             hidden.append(self.torch.cat(rows))
             last = last[0] if isinstance(layer, elman.LSTM) else last  # of the pair (h, c)
-            out = self.torch.cat(rows) if layer.return_sequences else last[0]
+            out = self.torch.cat(rows) if layer.return_sequences else self.torch.cat(list(last), dim=1)
         return self.parts[-1](out), hidden
 
     def loss(self, z, y, name):
@@ -81,7 +88,8 @@ class Twin:
 @pytest.mark.parametrize("seed", range(proofs(60)))
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("cell", ["rnn", "gru", "lstm"])
-def test_networks_are_pytorchs(seed, cell, dtype):
+@pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both"])
+def test_networks_are_pytorchs(seed, cell, bidirectional, dtype):
     torch = pytest.importorskip("torch")
     torch.set_num_threads(1)  # beside the other workers; these nets are small
     generator = np.random.default_rng(seed)
@@ -90,7 +98,10 @@ def test_networks_are_pytorchs(seed, cell, dtype):
     sizes = generator.integers(1, 70, size=depth).tolist()
     F, C, n = (int(size) for size in generator.integers(1, 20, size=3))
     name = activation if cell == "rnn" else cell
-    layers = [rnn(H, name, steps=per_step or level < depth - 1) for level, H in enumerate(sizes)]
+    layers = [
+        rnn(H, name, steps=per_step or level < depth - 1, bidirectional=bidirectional)
+        for level, H in enumerate(sizes)
+    ]
     layers.append(elman.Dense(C, activation=HEADS[loss]))
     lengths = generator.integers(1, 40, size=n).tolist()
     net = network(layers, F, dtype, lively_weights(layers, F, generator))
@@ -143,3 +154,38 @@ def test_networks_are_pytorchs(seed, cell, dtype):
     assert_near(history.history["loss"], losses, dtype, "ten losses")
     known = ~unknown if dtype == "float32" else slice(None)
     assert_near(net.parameters[known], twin.flat(gradient=False)[known], dtype, "weights")
+
+
+@pytest.mark.parametrize("seed", range(proofs(20)))
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("cell", ["tanh", "gru", "lstm"])
+@pytest.mark.parametrize("bidirectional", [False, True], ids=["forward", "both"])
+def test_initial_states_are_pytorchs(seed, cell, bidirectional, dtype):
+    """Outputs and the gradients by weights, inputs and initial states."""
+    torch = pytest.importorskip("torch")
+    generator = np.random.default_rng(seed)
+    sizes = generator.integers(1, 30, size=generator.integers(1, 4)).tolist()
+    F, C, n = (int(size) for size in generator.integers(1, 12, size=3))
+    layers = [rnn(H, cell, steps=True, bidirectional=bidirectional) for H in sizes] + [elman.Dense(C)]
+    net = network(layers, F, dtype, lively_weights(layers, F, generator))
+    X = ragged(generator, generator.integers(1, 20, size=n).tolist(), F, dtype)
+    D, parts = 1 + bidirectional, 2 if cell == "lstm" else 1
+    given = [[generator.normal(size=(n, D * H)).astype(dtype) for _ in range(parts)] for H in sizes]
+    twin = Twin(torch, layers, F, {name: np.array(w, float) for name, w in net.weights.items()})
+    rows = [torch.from_numpy(x.astype(float)).requires_grad_() for x in X]
+    theirs = [
+        [torch.from_numpy(part.astype(float).reshape(n, D, -1)).requires_grad_() for part in entry]
+        for entry in given
+    ]
+    turned = [[part.transpose(0, 1).contiguous() for part in entry] for entry in theirs]
+    z, _ = twin.forward(rows, [tuple(entry) if parts == 2 else entry[0] for entry in turned])
+    tape = net.record(X, initial_state=[tuple(entry) if parts == 2 else entry[0] for entry in given])
+    assert_near(stack(tape.outputs), z.detach().numpy(), dtype, "outputs")
+    cotangents = [generator.normal(size=(len(x), C)).astype(dtype) for x in X]
+    z.backward(torch.from_numpy(np.concatenate(cotangents).astype(float)))
+    found = tape.backward(cotangents)
+    assert_near(found.parameters, twin.flat(gradient=True), dtype, "weights")
+    assert_near(stack(found.inputs), np.concatenate([row.grad.numpy() for row in rows]), dtype, "inputs")
+    for level, (ours, entry) in enumerate(zip(found.initial_state, theirs, strict=True)):
+        for own, part in zip(ours if parts == 2 else [ours], entry, strict=True):
+            assert_near(own, part.grad.numpy().reshape(n, -1), dtype, f"initial state {level}")

@@ -7,6 +7,10 @@
 namespace elman::bindings {
 namespace {
 
+// Seed and number of the epoch, of the dropout masks.
+using DropoutKey = std::optional<std::pair<std::uint64_t, std::uint64_t>>;
+// Least and largest value of every parameter.
+template <class Real> using Bounds = std::optional<std::pair<Vector<const Real>, Vector<const Real>>>;
 using OptimiserTuple = std::tuple<int, double, double, double, double, bool>;
 template <class Real> using List = std::vector<Rows2<Real>>;
 
@@ -23,6 +27,14 @@ template <class Real> std::vector<Real*> pointers(const List<Real>& arrays, cons
 template <class Real> std::vector<Real*> optional_pointers(const std::optional<List<Real>>& arrays, const Spec& spec, Index rows) {
   return arrays ? pointers<Real>(*arrays, spec.state_sizes, rows, "carry: wrong shapes") : std::vector<Real*>{};
 }
+
+template <class Real> std::vector<const Real*> initial_of(const std::optional<List<Real>>& arrays, const Spec& spec, Index rows) {
+  if (!arrays) return {};
+  const std::vector<Real*> p = pointers<Real>(*arrays, spec.state_sizes, rows, "initial: wrong shapes");
+  return {p.begin(), p.end()};
+}
+
+Dropout dropout_of(const DropoutKey& key) { return key ? Dropout{key->first, key->second} : Dropout{0, 0}; }
 
 Loss loss_of(int code) {
   require(code >= 0 && code <= 2, "loss: unknown");
@@ -41,7 +53,7 @@ void check_loss(const Spec& spec, Loss loss) {
 }
 
 template <class Real>
-Optimiser<Real> optimiser_of(const OptimiserTuple& given, const std::vector<Vector<Real>>& moments, const Rows2<const std::int64_t>& trainable, double clip_norm, Index P) {
+Optimiser<Real> optimiser_of(const OptimiserTuple& given, const std::vector<Vector<Real>>& moments, const Rows2<const std::int64_t>& trainable, double clip_norm, const Bounds<Real>& bounds, Index P) {
   const auto [kind, a, b, epsilon, decay, nesterov] = given;
   require(kind >= 0 && kind <= 3, "optimiser: unknown");
   Optimiser<Real> o{{static_cast<OptimiserKind>(kind), a, b, epsilon, decay, nesterov}, nullptr, nullptr, {}, clip_norm};
@@ -50,6 +62,11 @@ Optimiser<Real> optimiser_of(const OptimiserTuple& given, const std::vector<Vect
   for (const auto& m : moments) require(static_cast<Index>(m.size()) == P, "moments: wrong size");
   if (needed > 0) o.m = moments[0].data();
   if (needed > 1) o.v = moments[1].data();
+  if (bounds) {
+    require(static_cast<Index>(bounds->first.size()) == P && static_cast<Index>(bounds->second.size()) == P, "bounds: wrong size");
+    o.lower = bounds->first.data();
+    o.upper = bounds->second.data();
+  }
   require(trainable.shape(1) == 2, "trainable: pairs");
   Index before = 0;
   for (std::size_t i = 0; i < trainable.size(); i += 2) {
@@ -66,11 +83,14 @@ template <class Real> nb::object parameters(nb::handle self) {
   return nb::cast(Vector<Real>(net.parameters.data(), {static_cast<std::size_t>(net.spec.parameter_count)}, self));
 }
 
-template <class Real> void predict(const Network<Real>& net, const DataObject& data, Rows2<Real> out, int n_threads) {
+template <class Real> void predict(const Network<Real>& net, const DataObject& data, Rows2<Real> out, int n_threads, std::optional<List<Real>> initial, DropoutKey key) {
   require(data.data.F == net.spec.input_size, "values: wrong number of features");
   require(static_cast<Index>(out.shape(0)) == (net.spec.per_step ? data.data.N : data.data.n) && static_cast<Index>(out.shape(1)) == net.spec.output_size, "out: wrong shape");
   Wanted<Real> wanted;
   wanted.outputs = out.data();
+  wanted.initial = initial_of<Real>(initial, net.spec, data.data.n);
+  const Dropout dropout = dropout_of(key);
+  if (key) wanted.dropout = &dropout;
   call([&](Interrupt& interrupt) { return run_forward(net, data.data, wanted, interrupt, n_threads); });
 }
 
@@ -83,7 +103,7 @@ template <class Real> void states(const Network<Real>& net, const DataObject& da
 
 template <class Real>
 std::tuple<double, double, double, double, double> evaluate(const Network<Real>& net, const DataObject& data, const AnswersObject& targets, int loss, std::optional<Vector<const double>> weights,
-                                                            std::optional<List<Real>> carry, int n_threads) {
+                                                            std::optional<List<Real>> carry, int n_threads, std::optional<List<Real>> initial, DropoutKey key) {
   require(data.data.F == net.spec.input_size, "values: wrong number of features");
   Wanted<Real> wanted;
   wanted.loss = loss_of(loss);
@@ -91,14 +111,19 @@ std::tuple<double, double, double, double, double> evaluate(const Network<Real>&
   const Answers<Real> answers = targets.view<Real>(net.spec, data.data, wanted.loss);
   wanted.answers = &answers;
   wanted.weights = weights_of(weights, data.data.n);
+  require(!carry || !net.spec.whole_rows, "carry: not with bidirectional layers");
   wanted.carry = optional_pointers<Real>(carry, net.spec, data.data.n);
+  wanted.initial = initial_of<Real>(initial, net.spec, data.data.n);
+  const Dropout dropout = dropout_of(key);
+  if (key) wanted.dropout = &dropout;
   call([&](Interrupt& interrupt) { return run_forward(net, data.data, wanted, interrupt, n_threads); });
   const double* s = wanted.sums.v;
   return {s[0], s[1], s[2], s[3], s[4]};
 }
 
 template <class Real>
-double gradient(Network<Real>& net, const DataObject& data, const AnswersObject& targets, int loss, std::optional<Vector<const double>> weights, bool mean, double l2, Vector<Real> out, int n_threads) {
+double gradient(Network<Real>& net, const DataObject& data, const AnswersObject& targets, int loss, std::optional<Vector<const double>> weights, bool mean, double l2,
+                Vector<Real> out, int n_threads, std::optional<List<Real>> initial, DropoutKey key) {
   require(data.data.F == net.spec.input_size, "values: wrong number of features");
   require(static_cast<Index>(out.size()) == net.spec.parameter_count, "gradient: wrong size");
   const Loss kind = loss_of(loss);
@@ -106,8 +131,10 @@ double gradient(Network<Real>& net, const DataObject& data, const AnswersObject&
   const Answers<Real> answers = targets.view<Real>(net.spec, data.data, kind);
   const Objective objective{kind, mean, l2, weights_of(weights, data.data.n)};
   double value = 0;
+  const std::vector<const Real*> start = initial_of<Real>(initial, net.spec, data.data.n);
+  const Dropout dropout = dropout_of(key);
   call([&](Interrupt& interrupt) {
-    const Outcome outcome = loss_and_gradient(net, data.data, answers, objective, out.data(), value, interrupt, n_threads);
+    const Outcome outcome = loss_and_gradient(net, data.data, answers, objective, start, key ? &dropout : nullptr, out.data(), value, interrupt, n_threads);
     if (outcome == Outcome::nothing) std::fill_n(out.data(), net.spec.parameter_count, Real(0));
     if (outcome == Outcome::diverged) {
       std::fill_n(out.data(), net.spec.parameter_count, std::numeric_limits<Real>::quiet_NaN());
@@ -119,24 +146,28 @@ double gradient(Network<Real>& net, const DataObject& data, const AnswersObject&
 }
 
 template <class Real>
-void update(Network<Real>& net, Vector<const Real> given, OptimiserTuple optimiser, double rate, std::vector<Vector<Real>> moments, Index count, Rows2<const std::int64_t> trainable, double clip_norm) {
+void update(Network<Real>& net, Vector<const Real> given, OptimiserTuple optimiser, double rate, std::vector<Vector<Real>> moments, Index count, Rows2<const std::int64_t> trainable, double clip_norm,
+            Bounds<Real> bounds) {
   require(static_cast<Index>(given.size()) == net.spec.parameter_count, "gradient: wrong size");
-  const Optimiser<Real> o = optimiser_of<Real>(optimiser, moments, trainable, clip_norm, net.spec.parameter_count);
+  const Optimiser<Real> o = optimiser_of<Real>(optimiser, moments, trainable, clip_norm, bounds, net.spec.parameter_count);
   bool finite = false;
   call([&](Interrupt&) {
     const FlushDenormals mode;
-    return finite = o.apply(net.parameters.data(), given.data(), rate, count + 1, 1);
+    Buffer<Real> own(net.spec.parameter_count);
+    std::copy_n(given.data(), net.spec.parameter_count, own.data());
+    return finite = o.apply(net.parameters.data(), own.data(), rate, count + 1, 1);
   });
   require(finite, "gradient: its norm is not finite");
 }
 
-using Settings = std::tuple<int, bool, double, double, Index, OptimiserTuple, Rows2<const std::int64_t>>;
+template <class Real> using Settings = std::tuple<int, bool, double, double, Index, OptimiserTuple, Rows2<const std::int64_t>, Bounds<Real>>;
 
 template <class Real>
-int train_schedule(Network<Real>& net, const DataObject& data, const AnswersObject& targets, std::optional<Vector<const double>> weights, std::optional<List<Real>> carry, Vector<const std::int64_t> order,
-                   Index first_batch, Index batch_size, Vector<const double> rates, Settings settings, Vector<std::int64_t> progress, Rows2<double> sums, Vector<Real> snapshot,
-                   std::vector<Vector<Real>> moments, double seconds, int n_threads) {
-  const auto& [loss, mean, l2, clip_norm, truncation, rule, trainable] = settings;
+int train_schedule(Network<Real>& net, const DataObject& data, const AnswersObject& targets, std::optional<Vector<const double>> weights, std::optional<List<Real>> carry,
+                   Vector<const std::int64_t> order,
+                   Index first_batch, Index batch_size, Vector<const double> rates, Settings<Real> settings, Vector<std::int64_t> progress, Rows2<double> sums, Vector<Real> snapshot,
+                   std::vector<Vector<Real>> moments, double seconds, int n_threads, std::optional<List<Real>> initial, DropoutKey key) {
+  const auto& [loss, mean, l2, clip_norm, truncation, rule, trainable, bounds] = settings;
   const Spec& spec = net.spec;
   const Data& d = data.data;
   const Loss kind = loss_of(loss);
@@ -149,14 +180,16 @@ int train_schedule(Network<Real>& net, const DataObject& data, const AnswersObje
   for (std::size_t i = 0; i < order.size(); ++i) require(order.data()[i] >= 0 && order.data()[i] < d.n, "order: row out of range");
   require(progress.size() == 4 && rates.size() >= 1, "progress: [4], rates: at least one");
   require(static_cast<Index>(snapshot.size()) == spec.parameter_count, "snapshot: wrong size");
+  require((!truncation && !carry) || !spec.whole_rows, "truncation, carry: not with bidirectional layers");
   if (truncation)
     for (const Operation& op : spec.operations) require(op.type != Operation::Type::pool || op.pool == Pool::last, "truncation: not with pools");
   const Answers<Real> answers = targets.view<Real>(spec, d, kind);
   const Objective objective{kind, mean, l2, weights_of(weights, d.n)};
-  const Optimiser<Real> optimiser = optimiser_of<Real>(rule, moments, trainable, clip_norm, spec.parameter_count);
+  const Optimiser<Real> optimiser = optimiser_of<Real>(rule, moments, trainable, clip_norm, bounds, spec.parameter_count);
   progress.data()[0] = first_batch;
   require(progress.data()[1] >= 0 && progress.data()[3] >= 0, "progress: counts");
   const Schedule<Real> schedule{order.data(), epochs, batch_size, rates.data(), static_cast<Index>(rates.size()), truncation, optional_pointers<Real>(carry, spec, d.n),
+                                initial_of<Real>(initial, spec, d.n), key.has_value(), dropout_of(key),
                                 progress.data(), sums.data(), snapshot.data(), seconds};
   Status status = Status::finished;
   call([&](Interrupt& interrupt) {
@@ -166,11 +199,12 @@ int train_schedule(Network<Real>& net, const DataObject& data, const AnswersObje
   return static_cast<int>(status);
 }
 
-template <class Real> void tape_backward(Tape<Real>& tape, Rows2<const Real> d_outputs, Vector<Real> d_parameters, Rows2<Real> d_inputs, int n_threads) {
+template <class Real> void tape_backward(Tape<Real>& tape, Rows2<const Real> d_outputs, Vector<Real> d_parameters, Rows2<Real> d_inputs, List<Real> d_initial, int n_threads) {
   require(static_cast<Index>(d_outputs.shape(0)) == (tape.spec.per_step ? tape.N : tape.n) && static_cast<Index>(d_outputs.shape(1)) == tape.spec.output_size, "d_outputs: wrong shape");
   require(static_cast<Index>(d_parameters.size()) == tape.spec.parameter_count, "d_parameters: wrong size");
   require(static_cast<Index>(d_inputs.shape(0)) == tape.N && static_cast<Index>(d_inputs.shape(1)) == tape.spec.input_size, "d_inputs: wrong shape");
-  call([&](Interrupt& interrupt) { return tape.backward(d_outputs.data(), d_parameters.data(), d_inputs.data(), interrupt, n_threads); });
+  const std::vector<Real*> starts = pointers<Real>(d_initial, tape.spec.state_sizes, tape.n, "d_initial: wrong shapes");
+  call([&](Interrupt& interrupt) { return tape.backward(d_outputs.data(), d_parameters.data(), d_inputs.data(), starts, interrupt, n_threads); });
 }
 
 template <class Real> void bind(nb::module_& m, const char* network_name, const char* tape_name) {
@@ -180,15 +214,15 @@ template <class Real> void bind(nb::module_& m, const char* network_name, const 
         tape.outputs(out.data());
       }, nb::arg("out").noconvert())
       .def("states", [](Tape<Real>& tape, List<Real> outs) { tape.states(pointers<Real>(outs, tape.spec.hidden_sizes, tape.N, "outs: wrong shapes")); }, nb::arg("outs"))
-      .def("backward", &tape_backward<Real>, nb::arg("d_outputs").noconvert(), nb::arg("d_parameters").noconvert(), nb::arg("d_inputs").noconvert(), nb::arg("n_threads"));
+      .def("backward", &tape_backward<Real>, nb::arg("d_outputs").noconvert(), nb::arg("d_parameters").noconvert(), nb::arg("d_inputs").noconvert(), nb::arg("d_initial"), nb::arg("n_threads"));
 
   nb::class_<Network<Real>>(m, network_name, "Layers over one flat buffer of parameters.")
-      .def("__init__", [](Network<Real>* self, Index input_size, const std::vector<std::tuple<int, Index, int, bool, bool, double, bool>>& given) {
+      .def("__init__", [](Network<Real>* self, Index input_size, const std::vector<std::tuple<int, Index, int, bool, bool, double, bool, bool, double, double>>& given) {
         std::vector<Layer> layers;
-        for (const auto& [kind, units, activation, bias, sequences, leak, reset_after] : given) {
+        for (const auto& [kind, units, activation, bias, sequences, leak, reset_after, bidirectional, dropout, recurrent_dropout] : given) {
           require((kind >= 0 && kind <= 2) || (kind >= 8 && kind <= 10), "layers: unknown kind");
           require(activation >= 0 && activation <= 4, "layers: unknown activation");
-          layers.push_back({static_cast<Kind>(kind), units, static_cast<Activation>(activation), bias, sequences, leak, reset_after});
+          layers.push_back({static_cast<Kind>(kind), units, static_cast<Activation>(activation), bias, sequences, leak, reset_after, bidirectional, dropout, recurrent_dropout});
         }
         new (self) Network<Real>(input_size, std::move(layers));
       }, nb::arg("input_size"), nb::arg("layers"))
@@ -206,19 +240,21 @@ template <class Real> void bind(nb::module_& m, const char* network_name, const 
       .def_prop_ro("per_step", [](const Network<Real>& net) { return net.spec.per_step; })
       .def_prop_ro("hidden_sizes", [](const Network<Real>& net) { return net.spec.hidden_sizes; })
       .def_prop_ro("state_sizes", [](const Network<Real>& net) { return net.spec.state_sizes; })
-      .def("predict", &predict<Real>, nb::arg("data"), nb::arg("out").noconvert(), nb::arg("n_threads"))
+      .def("predict", &predict<Real>, nb::arg("data"), nb::arg("out").noconvert(), nb::arg("n_threads"), nb::arg("initial") = nb::none(), nb::arg("dropout") = nb::none())
       .def("states", &states<Real>, nb::arg("data"), nb::arg("outs"), nb::arg("n_threads"))
-      .def("evaluate", &evaluate<Real>, nb::arg("data"), nb::arg("targets"), nb::arg("loss"), nb::arg("weights").none(), nb::arg("carry").none(), nb::arg("n_threads"))
-      .def("gradient", &gradient<Real>, nb::arg("data"), nb::arg("targets"), nb::arg("loss"), nb::arg("weights").none(), nb::arg("mean"), nb::arg("l2"), nb::arg("gradient").noconvert(), nb::arg("n_threads"))
-      .def("record", [](const Network<Real>& net, const DataObject& data, int n_threads) {
+      .def("evaluate", &evaluate<Real>, nb::arg("data"), nb::arg("targets"), nb::arg("loss"), nb::arg("weights").none(), nb::arg("carry").none(), nb::arg("n_threads"), nb::arg("initial") = nb::none(), nb::arg("dropout") = nb::none())
+      .def("gradient", &gradient<Real>, nb::arg("data"), nb::arg("targets"), nb::arg("loss"), nb::arg("weights").none(), nb::arg("mean"), nb::arg("l2"), nb::arg("gradient").noconvert(), nb::arg("n_threads"), nb::arg("initial") = nb::none(), nb::arg("dropout") = nb::none())
+      .def("record", [](const Network<Real>& net, const DataObject& data, int n_threads, std::optional<List<Real>> initial, DropoutKey key) {
         require(data.data.F == net.spec.input_size, "values: wrong number of features");
         auto tape = std::make_unique<Tape<Real>>(net, data.data);
-        call([&](Interrupt& interrupt) { return tape->record(data.data, interrupt, n_threads); });
+        const std::vector<const Real*> start = initial_of<Real>(initial, net.spec, data.data.n);
+        const Dropout dropout = dropout_of(key);
+        call([&](Interrupt& interrupt) { return tape->record(data.data, start, key ? &dropout : nullptr, interrupt, n_threads); });
         return tape;
-      }, nb::arg("data"), nb::arg("n_threads"))
-      .def("update", &update<Real>, nb::arg("gradient").noconvert(), nb::arg("optimiser"), nb::arg("rate"), nb::arg("moments"), nb::arg("count"), nb::arg("trainable").noconvert(), nb::arg("clip_norm"))
+      }, nb::arg("data"), nb::arg("n_threads"), nb::arg("initial") = nb::none(), nb::arg("dropout") = nb::none())
+      .def("update", &update<Real>, nb::arg("gradient").noconvert(), nb::arg("optimiser"), nb::arg("rate"), nb::arg("moments"), nb::arg("count"), nb::arg("trainable").noconvert(), nb::arg("clip_norm"), nb::arg("bounds") = nb::none())
       .def("train", &train_schedule<Real>, nb::arg("data"), nb::arg("targets"), nb::arg("weights").none(), nb::arg("carry").none(), nb::arg("order").noconvert(), nb::arg("first_batch"), nb::arg("batch_size"),
-           nb::arg("rates").noconvert(), nb::arg("settings"), nb::arg("progress").noconvert(), nb::arg("sums").noconvert(), nb::arg("snapshot").noconvert(), nb::arg("moments"), nb::arg("seconds"), nb::arg("n_threads"));
+           nb::arg("rates").noconvert(), nb::arg("settings"), nb::arg("progress").noconvert(), nb::arg("sums").noconvert(), nb::arg("snapshot").noconvert(), nb::arg("moments"), nb::arg("seconds"), nb::arg("n_threads"), nb::arg("initial") = nb::none(), nb::arg("dropout") = nb::none());
 }
 
 }  // namespace

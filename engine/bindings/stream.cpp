@@ -69,7 +69,20 @@ template <class Real> class StreamObject {
     return made;
   }
 
-  void reset() { stream_.reset(); }
+  void reset() {
+    stream_.reset();
+    if (initial_.is_valid()) start_from(initial_);
+  }
+
+  // One entry a recurrent layer, as `state` has them; reset() comes back to it.
+  void start_from(nb::handle given) {
+    const auto entries = stream_.entries();
+    std::vector<std::size_t> recurrent;
+    for (std::size_t i = 0; i < entries.size(); ++i)
+      if (!entries[i].counts_steps) recurrent.push_back(i);
+    set_entries(given, "initial_state", recurrent, "one a recurrent layer");
+    initial_ = nb::borrow(given);
+  }
 
   nb::list state() {
     nb::list list;
@@ -91,9 +104,17 @@ template <class Real> class StreamObject {
   }
 
   void set_state(nb::handle given) {
+    std::vector<std::size_t> all(stream_.entries().size());
+    for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
+    set_entries(given, "state", all, "one a recurrent layer or pool");
+  }
+
+ private:
+  // Checks all that is given before anything is set.
+  void set_entries(nb::handle given, const std::string& what, const std::vector<std::size_t>& which, const char* form) {
     const auto entries = stream_.entries();
-    if (!nb::isinstance<nb::sequence>(given) || nb::len(given) != entries.size())
-      throw std::invalid_argument("state: expected a list of " + std::to_string(entries.size()) + " entries, one a recurrent layer or pool");
+    if (!nb::isinstance<nb::sequence>(given) || nb::len(given) != which.size())
+      throw std::invalid_argument(what + ": expected a list of " + std::to_string(which.size()) + " entries, " + form);
     std::vector<std::vector<Real>> checked;
     const auto check = [&](nb::handle values, const std::string& name, const auto& entry) {
       checked.push_back(numbers(values, name, entry.size, "the state's size"));
@@ -105,9 +126,10 @@ template <class Real> class StreamObject {
           throw std::invalid_argument(name + " ends with " + std::to_string(count) + ", expected the number of steps");
       }
     };
-    for (std::size_t i = 0; i < entries.size(); ++i) {
-      const std::string name = "state[" + std::to_string(i) + "]";
-      const nb::object entry = given[i];
+    for (std::size_t k = 0; k < which.size(); ++k) {
+      const std::string name = what + "[" + std::to_string(k) + "]";
+      const std::size_t i = which[k];
+      const nb::object entry = given[k];
       if (entries[i].states == 1) {
         check(entry, name, entries[i]);
         continue;
@@ -116,11 +138,10 @@ template <class Real> class StreamObject {
       for (int s = 0; s < 2; ++s) check(entry[s], name + "[" + std::to_string(s) + "]", entries[i]);
     }
     std::size_t next = 0;
-    for (std::size_t i = 0; i < entries.size(); ++i)
+    for (const std::size_t i : which)
       for (Index s = 0; s < entries[i].states; ++s) stream_.set_state(i, s, checked[next++].data());
   }
 
- private:
   void check_shape(const Py_buffer& b, const char* name, Index columns, const char* what) const {
     const bool fits = one_ ? b.ndim == 1 && b.shape[0] == columns : b.ndim == 2 && b.shape[0] == stream_.rows && b.shape[1] == columns;
     if (fits) return;
@@ -146,6 +167,7 @@ template <class Real> class StreamObject {
   }
 
   nb::object owner_;                 // the network
+  nb::object initial_;               // what reset() comes back to, beside zeros
   bool one_;
   Stream<Real> stream_;
   Index F_, C_;
@@ -161,10 +183,13 @@ template <class Real> void bind(nb::module_& m, const char* name, const char* ne
       .def("reset", &S::reset, "Back to the state before the first step.")
       .def_prop_rw("state", &S::state, &S::set_state, nb::for_getter(nb::sig("def state(self) -> list[numpy.ndarray | tuple[numpy.ndarray, numpy.ndarray]]")), nb::for_setter(nb::sig("def state(self, value: object, /) -> None")),
                    "A copy: one entry a recurrent layer, (H,), of an LSTM the pair (h, c), or pool, (H + 1,): its sum or maximum, then the number of steps.");
-  m.attr(network_name).attr("stream") = nb::cpp_function([](nb::object self, Index rows) {
+  m.attr(network_name).attr("stream") = nb::cpp_function([](nb::object self, Index rows, nb::object initial) {
     require(rows >= 0 && rows <= (Index(1) << 24), "rows: out of range");
-    return new S(std::move(self), rows);
-  }, nb::is_method(), nb::scope(m.attr(network_name)), nb::name("stream"), nb::arg("rows"), nb::rv_policy::take_ownership);
+    require(!nb::cast<Network<Real>&>(self).spec.whole_rows, "stream: not with bidirectional layers");
+    auto stream = std::make_unique<S>(std::move(self), rows);
+    if (!initial.is_none()) stream->start_from(initial);
+    return stream.release();
+  }, nb::is_method(), nb::scope(m.attr(network_name)), nb::name("stream"), nb::arg("rows"), nb::arg("initial_state").none(), nb::rv_policy::take_ownership);
 }
 
 }  // namespace

@@ -10,7 +10,8 @@ template <class Real> void affine(const Affine<Real>& p, Index n) {
   constexpr Index w = Vec<Real>::width;
   over_tiles<Real>(0, n, p.N, p.kernel.panel, [&](auto R, auto C, auto S, Index b, Index v) {
     Tile<Real, R.value, C.value, S.value> tile;
-    tile.begin(p.bias ? p.bias + v * w : nullptr);
+    if (p.adds) tile.begin_rows(p.y + b * p.ldy + v * w, p.ldy);
+    else tile.begin(p.bias ? p.bias + v * w : nullptr);
     tile.add(p.x + b * p.ldx, p.ldx, columns_at(p.kernel, p.K, v), p.kernel.ld, p.K);
     ELMAN_UNROLL for (int c = 0; c < C.value; ++c) {
       ELMAN_UNROLL for (int r = 0; r < R.value; ++r) store(p.y + (b + r) * p.ldy + (v + c) * w, apply(p.activation, tile.sum(r, c)));

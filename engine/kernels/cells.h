@@ -18,6 +18,7 @@ struct Gates { int column, row, count; };
 // One row and one vector of units, in the buffers of a step. `rest`: columns of the vector that are there.
 template <class Real> struct Forward {
   const Real* before;   // [states] the row of the state before, at this vector
+  const Real* operand;  // [H] h of it as the recurrent kernel sees it: masked, where there is a mask
   Real* after;          // [states]
   Real* kept;           // [kept H] or null
   Index stride, H, rest;
@@ -36,8 +37,10 @@ template <class Real> struct Forward {
 
 template <class Real> struct Backward {
   const Real* before;   // [states]
+  const Real* operand;  // [H]
   const Real* after;    // [states]
   const Real* kept;     // [kept H]
+  const Real* mask;     // [H] or null
   Real* dz;             // [columns H]
   Real* carry;          // null: there is no step after this one
   Real* hand;           // what is carried to the step before
@@ -67,6 +70,10 @@ struct ElmanCell {
   template <class Real> static ELMAN_INLINE Vec<Real> start(int, const Real* bias, const Real*, Index) { return bias_of(bias, 0, 0); }
   template <class Real> static ELMAN_INLINE Vec<Real> forward(Activation f, Vec<Real> z) { return apply(f, z); }
   template <class Real> static ELMAN_INLINE Vec<Real> backward(Activation f, Vec<Real> h, Vec<Real> dh) { return apply_derivative(f, h, dh); }
+  // with a mask alone
+  static constexpr int pieces = 1, carried_state = -1;
+  static constexpr Gates piece(int) { return {0, 0, 1}; }
+  template <class Real> static ELMAN_INLINE void backward(Vec<Real> dh, const Backward<Real>& p) { p.set(0, apply_derivative(p.activation, p.state_after(0), dh)); }
 };
 
 // h = (1 - leak) h' + leak f(z)
@@ -74,7 +81,7 @@ struct LeakyCell {
   static constexpr int gates = 1, phases = 1;
   static constexpr bool keeps = true;
   static constexpr Phase phase(int) { return {0, 1, 1, 0}; }
-  static constexpr int pieces = 1;
+  static constexpr int pieces = 1, carried_state = 0;            // the state whose cotangent is carried
   static constexpr Gates piece(int) { return {0, 0, 1}; }
   template <class Real> static ELMAN_INLINE Vec<Real> start(int, const Real* bias, const Real*, Index) { return bias_of(bias, 0, 0); }
   template <int, class Real> static ELMAN_INLINE void forward(const Vec<Real>* z, const Forward<Real>& p) {
@@ -97,7 +104,7 @@ struct LstmCell {
   static constexpr int gates = 4, phases = 1;
   static constexpr bool keeps = true;
   static constexpr Phase phase(int) { return {0, 4, 4, 3}; }
-  static constexpr int pieces = 1;
+  static constexpr int pieces = 1, carried_state = 1;
   static constexpr Gates piece(int) { return {0, 0, 4}; }
   template <class Real> static ELMAN_INLINE Vec<Real> start(int sum, const Real* bias, const Real*, Index H) { return bias_of(bias, H, sum); }
   template <int, class Real> static ELMAN_INLINE void forward(const Vec<Real>* z, const Forward<Real>& p) {
@@ -128,7 +135,7 @@ struct GruCell {
   static constexpr int gates = 3, phases = 1;
   static constexpr bool keeps = true;
   static constexpr Phase phase(int) { return {0, 3, 4, 3}; }     // sums: r, u, and the two parts of n
-  static constexpr int pieces = 2;                               // dz: r, u, n as x sees it, n as h' sees it
+  static constexpr int pieces = 2, carried_state = 0;            // dz: r, u, n as x sees it, n as h' sees it
   static constexpr Gates piece(int i) { return i == 0 ? Gates{0, 0, 2} : Gates{3, 2, 1}; }
   template <class Real> static ELMAN_INLINE Vec<Real> start(int sum, const Real* bias, const Real* recurrent_bias, Index H) {
     if (sum == 3) return bias_of(recurrent_bias, H, 2);
@@ -160,20 +167,19 @@ struct GruBeforeCell {
   static constexpr bool keeps = true;
   static constexpr Phase phase(int i) { return i == 0 ? Phase{0, 2, 2, 1} : Phase{2, 1, 1, 0}; }
   static constexpr int operand = 3;                              // what stands for h' in the second phase, among the kept
-  static constexpr int pieces = 1;                               // of h' itself; n's is the operand's
+  static constexpr int pieces = 1, carried_state = 0;            // of h' itself; n's is the operand's
   static constexpr Gates piece(int) { return {0, 0, 2}; }
   template <class Real> static ELMAN_INLINE Vec<Real> start(int gate, const Real* bias, const Real*, Index H) { return bias_of(bias, H, gate); }
   template <int phase, class Real> static ELMAN_INLINE void forward(const Vec<Real>* z, const Forward<Real>& p) {
-    const Vec<Real> h = p.state(0);
     if constexpr (phase == 0) {
       const Vec<Real> r = logistic(z[0]);
       p.keep(0, r);
       p.keep(1, logistic(z[1]));
-      p.keep(3, r * h);
+      p.keep(3, r * load(p.operand));
     } else {
       const Vec<Real> n = hyperbolic_tangent(z[0]);
       p.keep(2, n);
-      p.set_state(0, multiply_add(p.given(1), h - n, n));
+      p.set_state(0, multiply_add(p.given(1), p.state(0) - n, n));
     }
   }
   template <class Real> static ELMAN_INLINE void backward(Vec<Real> dh, const Backward<Real>& p) {
@@ -186,8 +192,8 @@ struct GruBeforeCell {
   // d: the cotangent of r h'
   template <class Real> static ELMAN_INLINE void backward_operand(Vec<Real> d, const Backward<Real>& p) {
     const Vec<Real> r = p.given(0);
-    p.set(0, d * p.state_before(0) * logistic_slope(r));
-    p.hand_on(multiply_add(d, r, load(p.hand)));
+    p.set(0, d * load(p.operand) * logistic_slope(r));
+    p.hand_on(multiply_add(p.mask ? d * load(p.mask) : d, r, load(p.hand)));
   }
 };
 

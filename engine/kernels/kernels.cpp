@@ -26,6 +26,8 @@ template <class Real> constexpr KernelTable<Real> make_table() {
           pack_transposed<Real>,
           all_finite<Real>,
           add_scaled<Real>,
+          into_bounds<Real>,
+          drop_fixed<Real>,
           update<Real>,
           map<Real>,
           fma_loop<Real>,

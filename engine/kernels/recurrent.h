@@ -14,22 +14,23 @@ template <class Real, int U> ELMAN_INLINE Index next_vector(const Matrix<Real>& 
 
 // The cell's own part of one tile, whose sums stand in z [rows, vectors, sums]. A function of its own: once for each cell, not in each of its tiles.
 template <class Real, class Cell, int phase>
-ELMAN_NOINLINE void finish_forward(const RecurrentForward<Real>& p, const Real* z, const Real* before, Real* after, Real* kept, Index column, int rows, int vectors) {
+ELMAN_NOINLINE void finish_forward(const RecurrentForward<Real>& p, const Real* z, const Real* before, const Real* operand, Real* after, Real* kept, Index column, int rows, int vectors) {
   constexpr Index w = Vec<Real>::width;
   constexpr int A = Cell::phase(phase).sums;
-  for (int r = 0; r < rows; ++r, before += p.ld, after += p.ld, kept = kept ? kept + p.ldk : nullptr)
+  for (int r = 0; r < rows; ++r, before += p.ld, operand += p.ld, after += p.ld, kept = kept ? kept + p.ldk : nullptr)
     for (int u = 0; u < vectors; ++u) {
       const Index j = column + u * w;
       Vec<Real> sums[A];
       ELMAN_UNROLL for (int a = 0; a < A; ++a, z += w) sums[a] = load(z);
-      Cell::template forward<phase, Real>(sums, Forward<Real>{before + j, after + j, kept ? kept + j : nullptr, p.stride, p.H, p.H - j, p.leak, p.activation});
+      Cell::template forward<phase, Real>(sums, Forward<Real>{before + j, operand + j, after + j, kept ? kept + j : nullptr, p.stride, p.H, p.H - j, p.leak, p.activation});
     }
 }
 
 // The sums of one phase of a step, for all rows and units, and what the cell makes of them.
-template <class Real, class Cell, int phase> ELMAN_INLINE void forward_phase(const RecurrentForward<Real>& p, const Real* x, const Real* before, Real* after, Real* kept, Index b0, Index end) {
+template <class Real, class Cell, int phase>
+ELMAN_INLINE void forward_phase(const RecurrentForward<Real>& p, const Real* x, const Real* before, const Real* h, Real* after, Real* kept, Index b0, Index end) {
   constexpr Index w = Vec<Real>::width;
-  const Real* operand = before;                    // what is multiplied by the recurrent kernel
+  const Real* operand = h;                         // what is multiplied by the recurrent kernel
   Index ldo = p.ld;
   if constexpr (phase > 0) {
     operand = kept + Cell::operand * p.H;
@@ -60,23 +61,33 @@ template <class Real, class Cell, int phase> ELMAN_INLINE void forward_phase(con
     } else {
       alignas(64) Real z[R.value * U.value * A * w];
       tile.spill(z);
-      finish_forward<Real, Cell, phase>(p, z, before + b * p.ld, after + b * p.ld, kept ? kept + b * p.ldk : nullptr, v * w, R.value, U.value);
+      finish_forward<Real, Cell, phase>(p, z, before + b * p.ld, h + b * p.ld, after + b * p.ld, kept ? kept + b * p.ldk : nullptr, v * w, R.value, U.value);
     }
   };
   if constexpr (Cell::gates == 1) over_tiles<Real>(b0, end, p.H, smaller(p.kernel.panel, p.recurrent.panel), tile_of);
   else over_unit_tiles<Real, Cell::phase(phase).sums>(b0, end, p.H, tile_of);
 }
 
+// Rows b0 .. end of h times those of the mask.
+template <class Real> ELMAN_NOINLINE void mask_rows(Real* out, const Real* h, const Real* mask, Index ld, Index H, Index b0, Index end) {
+  for (Index b = b0; b < end; ++b)
+    for (Index j = 0; j < H; j += Vec<Real>::width) store(out + b * ld + j, load(h + b * ld + j) * load(mask + b * ld + j));
+}
+
 template <class Real, class Cell> void recurrent_forward(const RecurrentForward<Real>& p, const Steps& s, Index t0, Index t1, Index b0, Index b1) {
+  if (p.mask && t0 == 0) mask_rows(p.masked, p.states, p.mask, p.ld, p.H, b0, smaller(b1, s.active[0]));
   for (Index t = t0; t < t1; ++t) {
     const Index end = smaller(b1, s.active[t]);
     if (end <= b0) return;
     const Real* x = p.x + s.offset[t] * p.ldx;
-    const Real* before = p.states + (t ? s.B + s.offset[t - 1] : 0) * p.ld;
-    Real* after = p.states + (s.B + s.offset[t]) * p.ld;
+    const Index row_before = t ? s.B + s.offset[t - 1] : 0, row_after = s.B + s.offset[t];
+    const Real* before = p.states + row_before * p.ld;
+    const Real* h = (p.mask ? p.masked : p.states) + row_before * p.ld;
+    Real* after = p.states + row_after * p.ld;
     Real* kept = p.kept ? p.kept + s.offset[t] * p.ldk : nullptr;
-    forward_phase<Real, Cell, 0>(p, x, before, after, kept, b0, end);
-    if constexpr (Cell::phases == 2) forward_phase<Real, Cell, 1>(p, x, before, after, kept, b0, end);
+    forward_phase<Real, Cell, 0>(p, x, before, h, after, kept, b0, end);
+    if constexpr (Cell::phases == 2) forward_phase<Real, Cell, 1>(p, x, before, h, after, kept, b0, end);
+    if (p.mask) mask_rows(p.masked + row_after * p.ld, after, p.mask, p.ld, p.H, b0, end);
   }
 }
 
@@ -84,26 +95,52 @@ template <class Real, class Cell> void recurrent_forward(const RecurrentForward<
 template <class Real> struct Finish {
   void (*call)(const Finish&, Index b, Index j, const Real* sums, int rows, int vectors);
   const RecurrentBackward<Real>* p;
-  const Real *before, *after, *kept;   // of this step, at row 0
+  const Real *before, *operand, *after, *kept, *d;   // of this step, at row 0; d null: nothing comes from above
   Real* dz;
 };
 
 template <class Real> ELMAN_INLINE Backward<Real> place_of(const Finish<Real>& f, Index b, Index j, bool first) {
   const RecurrentBackward<Real>& p = *f.p;
-  Real* hand = p.carry + b * p.ldc + j;
-  return {f.before + b * p.ld + j, f.after + b * p.ld + j, f.kept + b * p.ldk + j, f.dz + b * p.ldz + j, first ? nullptr : hand, hand, p.stride, p.H, p.H - j, p.leak, p.activation};
+  Real* hand = p.carry ? p.carry + b * p.ldc + j : nullptr;
+  return {f.before + b * p.ld + j, f.operand + b * p.ld + j, f.after + b * p.ld + j, f.kept ? f.kept + b * p.ldk + j : nullptr, p.mask ? p.mask + b * p.ld + j : nullptr, f.dz + b * p.ldz + j, first ? nullptr : hand, hand, p.stride, p.H, p.H - j, p.leak, p.activation};
 }
 
 template <class Real, class Cell> ELMAN_NOINLINE void finish_backward(const Finish<Real>& f, Index b, Index j, const Real* sums, int rows, int vectors) {
   constexpr Index w = Vec<Real>::width;
   for (int r = 0; r < rows; ++r)
-    for (int c = 0; c < vectors; ++c, sums += w) Cell::template backward<Real>(load(sums), place_of(f, b + r, j + c * w, false));
+    for (int c = 0; c < vectors; ++c, sums += w) {
+      const Backward<Real> place = place_of(f, b + r, j + c * w, false);
+      Vec<Real> dh = load(sums);
+      if (place.mask) {                            // the sum is of the masked state; without a mask it started from what comes from above
+        dh = dh * load(place.mask);
+        if (f.d) dh = dh + load(f.d + (b + r) * f.p->ldd + j + c * w);
+      }
+      Cell::template backward<Real>(dh, place);
+    }
 }
 
 template <class Real, class Cell> ELMAN_NOINLINE void finish_operand(const Finish<Real>& f, Index b, Index j, const Real* sums, int rows, int vectors) {
   constexpr Index w = Vec<Real>::width;
   for (int r = 0; r < rows; ++r)
     for (int c = 0; c < vectors; ++c, sums += w) Cell::template backward_operand<Real>(load(sums), place_of(f, b + r, j + c * w, false));
+}
+
+// The cotangent of the states before the first step.
+template <class Real, class Cell> ELMAN_NOINLINE void finish_initial(const Finish<Real>& f, Index b, Index j, const Real* sums, int rows, int vectors) {
+  constexpr Index w = Vec<Real>::width;
+  const RecurrentBackward<Real>& p = *f.p;
+  for (int r = 0; r < rows; ++r)
+    for (int c = 0; c < vectors; ++c, sums += w) {
+      const Index i = (b + r) * p.ld + j + c * w;
+      Vec<Real> dh = load(sums);
+      if (p.mask) dh = dh * load(p.mask + i);
+      if constexpr (Cell::carried_state >= 0) {
+        const Vec<Real> carried = load(p.carry + (b + r) * p.ldc + j + c * w);
+        if (Cell::carried_state == 0) dh = dh + carried;
+        else store(p.d_initial + i + Cell::carried_state * p.stride, carried);
+      }
+      store(p.d_initial + i, dh);
+    }
 }
 
 // d + sum over the pieces of dz U', for the rows b0 .. end: once for all cells with gates.
@@ -113,7 +150,7 @@ ELMAN_NOINLINE void product_back(const RecurrentBackward<Real>& p, const Real* d
   over_tiles<Real>(b0, end, p.H, p.recurrent_transposed.panel, [&](auto R, auto C, auto S, Index b, Index v) {
     // What was kept long ago comes from afar while the product is made.
     ELMAN_UNROLL for (int r = 0; r < R.value; ++r) {
-      prefetch(finish.kept + (b + r) * p.ldk + v * w);
+      if (finish.kept) prefetch(finish.kept + (b + r) * p.ldk + v * w);
       prefetch(finish.before + (b + r) * p.ld + v * w);
     }
     Tile<Real, R.value, C.value, S.value> tile;
@@ -152,31 +189,38 @@ ELMAN_INLINE void product_back_elman(const RecurrentBackward<Real>& p, const Rea
 
 template <class Real, class Cell> void recurrent_backward(const RecurrentBackward<Real>& p, const Steps& s, Index t0, Index t1, Index b0, Index b1) {
   constexpr Index w = Vec<Real>::width;
+  constexpr Gates pieces[] = {Cell::piece(0), Cell::piece(1)};
+  const Index K = Cell::gates * p.H;
   for (Index t = t1 - 1; t >= t0; --t) {
     const Index end = smaller(b1, s.active[t]);
     if (end <= b0) continue;
     const Index go_on = larger(b0, smaller(b1, t + 1 < s.T ? s.active[t + 1] : 0));   // rows that have a next step
-    const Real* before = p.states + (t ? s.B + s.offset[t - 1] : 0) * p.ld;
+    const Index row_before = (t ? s.B + s.offset[t - 1] : 0) * p.ld;
+    const Real* before = p.states + row_before;
     const Real* after = p.states + (s.B + s.offset[t]) * p.ld;
     const Real* d = p.d + s.offset[t] * p.ldd;
     Real* dz = p.dz + s.offset[t] * p.ldz;
     const Real* next = t + 1 < s.T ? p.dz + s.offset[t + 1] * p.ldz : nullptr;
-    if constexpr (!Cell::keeps) {
-      product_back_elman<Real, Cell>(p, after, dz, next, b0, go_on);
-      for (Index b = go_on; b < end; ++b)
-        for (Index j = 0; j < p.H; j += w) store(dz + b * p.ldz + j, Cell::template backward<Real>(p.activation, load(after + b * p.ld + j), load(d + b * p.ldd + j)));
-    } else {
-      const Index K = Cell::gates * p.H;
-      const Finish<Real> finish{finish_backward<Real, Cell>, &p, before, after, p.kept + s.offset[t] * p.ldk, dz};
-      constexpr Gates pieces[] = {Cell::piece(0), Cell::piece(1)};
-      product_back<Real>(p, p.every_step ? d : nullptr, next, pieces, Cell::pieces, K, b0, go_on, finish);
-      for (Index b = go_on; b < end; ++b)
-        for (Index j = 0; j < p.H; j += w) Cell::template backward<Real>(load(d + b * p.ldd + j), place_of(finish, b, j, true));
-      if constexpr (Cell::phases == 2) {
-        constexpr Gates candidate[] = {{2, 2, 1}};
-        product_back<Real>(p, nullptr, dz, candidate, 1, K, b0, end, {finish_operand<Real, Cell>, &p, before, after, finish.kept, dz});
+    const Finish<Real> finish{finish_backward<Real, Cell>, &p, before, (p.mask ? p.masked : p.states) + row_before, after, p.kept + s.offset[t] * p.ldk, p.every_step ? d : nullptr, dz};
+    bool done = false;
+    if constexpr (!Cell::keeps)
+      if (!p.mask) {
+        product_back_elman<Real, Cell>(p, after, dz, next, b0, go_on);
+        done = true;
       }
+    if (!done) product_back<Real>(p, p.mask ? nullptr : finish.d, next, pieces, Cell::pieces, K, b0, go_on, finish);
+    for (Index b = go_on; b < end; ++b)
+      for (Index j = 0; j < p.H; j += w) Cell::template backward<Real>(load(d + b * p.ldd + j), place_of(finish, b, j, true));
+    if constexpr (Cell::phases == 2) {
+      constexpr Gates candidate[] = {{2, 2, 1}};
+      Finish<Real> operand = finish;
+      operand.call = finish_operand<Real, Cell>;
+      product_back<Real>(p, nullptr, dz, candidate, 1, K, b0, end, operand);
     }
+  }
+  if (t0 == 0 && p.d_initial) {
+    const Finish<Real> finish{finish_initial<Real, Cell>, &p, p.states, p.states, p.states, p.kept, nullptr, p.dz};
+    product_back<Real>(p, nullptr, p.dz, pieces, Cell::pieces, K, b0, smaller(b1, s.active[0]), finish);
   }
 }
 

@@ -48,6 +48,8 @@ template <class Real> struct RecurrentForward {
   Index ld, stride, H;
   Real* kept;             // [sum T, kept H] out: what the way back needs, dense; null where there is none (gru_before needs it forward too)
   Index ldk;
+  const Real* mask;       // [B, H], rows ld apart: what h is multiplied by before it meets the recurrent kernel, or null
+  Real* masked;           // [B + sum T, H] out: h so multiplied
   Activation activation;
   Real leak;
 };
@@ -64,6 +66,9 @@ template <class Real> struct RecurrentBackward {
   Index ldz;
   Real* carry;            // [B, H] what a step hands to the one before it beside dz: lstm's dc, the share of dh that passes by for gru and leaky
   Index ldc;
+  const Real* mask;       // as forward
+  const Real* masked;
+  Real* d_initial;        // [B, states] out: of the states before step 0, or null: not wanted
   bool every_step;        // is there a cotangent at every step, or at each row's last alone?
   Activation activation;
   Real leak;
@@ -77,6 +82,7 @@ template <class Real> struct Affine {
   Real* y;                // [n, N]
   Index ldy, N;
   Activation activation;  // softmax: left to `softmax`
+  bool adds = false;      // y, without a bias, is added to what stands there
 };
 
 // Rows of a and d that belong together, `count` of them from each start.
@@ -139,6 +145,9 @@ template <class Real> struct KernelTable {
   bool (*all_finite)(const Real* x, Index n);
   // g += l2 w
   void (*add_scaled)(Real* g, const Real* w, Real l2, Index n);
+  // w [n] into lower .. upper; g [n] = 0 where these are equal
+  void (*into_bounds)(Real* w, const Real* lower, const Real* upper, Index n);
+  void (*drop_fixed)(Real* g, const Real* lower, const Real* upper, Index n);
   // one optimiser step over n parameters; g is multiplied by `clip` first
   void (*update)(const UpdateRule&, double rate, Index step, Real clip, Real* w, const Real* g, Real* m, Real* v, Index n);
   // for tests and benchmarks

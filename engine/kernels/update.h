@@ -49,6 +49,26 @@ template <class Real> void add_scaled(Real* g, const Real* w, Real l2, Index n) 
   }
 }
 
+// w [n] into lower .. upper
+template <class Real> void into_bounds(Real* w, const Real* lower, const Real* upper, Index n) {
+  for (Index i = 0; i < n; i += lanes<Real>) {
+    Lanes<Real> a = load_lanes(w + i, n - i, Real(0));
+    const Lanes<Real> low = load_lanes(lower + i, n - i, Real(0)), high = load_lanes(upper + i, n - i, Real(0));
+    ELMAN_UNROLL for (int k = 0; k < a.n; ++k) a.v[k] = minimum(high.v[k], maximum(low.v[k], a.v[k]));   // NaN comes through
+    store_lanes(w + i, a, n - i);
+  }
+}
+
+// g [n] = 0 where the bounds leave a parameter no room
+template <class Real> void drop_fixed(Real* g, const Real* lower, const Real* upper, Index n) {
+  for (Index i = 0; i < n; i += lanes<Real>) {
+    Lanes<Real> a = load_lanes(g + i, n - i, Real(0));
+    const Lanes<Real> low = load_lanes(lower + i, n - i, Real(0)), high = load_lanes(upper + i, n - i, Real(0));
+    ELMAN_UNROLL for (int k = 0; k < a.n; ++k) a.v[k] = if_equal(low.v[k], high.v[k], broadcast(Real(0)), a.v[k]);
+    store_lanes(g + i, a, n - i);
+  }
+}
+
 // One step of an optimiser over n parameters, PyTorch's formulas. The vector form of each rule works on one vector; `over` brings them through memory.
 template <class Real, int moments, class F> ELMAN_INLINE void over(Real clip, Real* w, const Real* g, Real* m, Real* v, Index n, F rule) {
   for (Index i = 0; i < n; i += lanes<Real>) {

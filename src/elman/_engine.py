@@ -27,6 +27,8 @@ except ImportError as error:
     ) from error
 
 Sums = tuple[float, float, float, float, float]
+States = list[Array] | None  # one array (n, state size) a recurrent layer
+DropoutKey = tuple[int, int] | None  # key and epoch of the masks; None: no dropout
 _KINDS: dict[type[Layer], int] = {SimpleRNN: 0, GRU: 1, LSTM: 2, Dense: 8, MeanPool: 9, MaxPool: 10}
 _ACTIVATIONS = {"identity": 0, "tanh": 1, "relu": 2, "sigmoid": 3, "softmax": 4}
 LOSSES = {name: code for code, name in enumerate(losses.NAMES)}
@@ -46,7 +48,14 @@ class NativeTape(Protocol):
 
     def outputs(self, out: Array) -> None: ...
     def states(self, outs: list[Array]) -> None: ...
-    def backward(self, d_outputs: Array, d_parameters: Array, d_inputs: Array, n_threads: int) -> None: ...
+    def backward(
+        self,
+        d_outputs: Array,
+        d_parameters: Array,
+        d_inputs: Array,
+        d_initial: list[Array],
+        n_threads: int,
+    ) -> None: ...
 
 
 class Native(Protocol):
@@ -59,10 +68,20 @@ class Native(Protocol):
     hidden_sizes: list[int]
     state_sizes: list[int]
 
-    def predict(self, data: Any, out: Array, n_threads: int) -> None: ...
+    def predict(
+        self, data: Any, out: Array, n_threads: int, initial: States = None, dropout: DropoutKey = None
+    ) -> None: ...
     def states(self, data: Any, outs: list[Array], n_threads: int) -> None: ...
     def evaluate(
-        self, data: Any, targets: Any, loss: int, weights: Any, carry: list[Array] | None, n_threads: int
+        self,
+        data: Any,
+        targets: Any,
+        loss: int,
+        weights: Any,
+        carry: States,
+        n_threads: int,
+        initial: States = None,
+        dropout: DropoutKey = None,
     ) -> Sums: ...
     def gradient(
         self,
@@ -74,8 +93,12 @@ class Native(Protocol):
         l2: float,
         gradient: Array,
         n_threads: int,
+        initial: States = None,
+        dropout: DropoutKey = None,
     ) -> float: ...
-    def record(self, data: Any, n_threads: int) -> NativeTape: ...
+    def record(
+        self, data: Any, n_threads: int, initial: States = None, dropout: DropoutKey = None
+    ) -> NativeTape: ...
     def update(
         self,
         gradient: Array,
@@ -85,13 +108,14 @@ class Native(Protocol):
         count: int,
         trainable: Offsets,
         clip_norm: float,
+        bounds: tuple[Array, Array] | None = None,
     ) -> None: ...
     def train(
         self,
         data: Any,
         targets: Any,
         weights: Any,
-        carry: list[Array] | None,
+        carry: States,
         order: Offsets,
         first_batch: int,
         batch_size: int,
@@ -103,8 +127,10 @@ class Native(Protocol):
         moments: list[Array],
         seconds: float,
         n_threads: int,
+        initial: States = None,
+        dropout: DropoutKey = None,
     ) -> int: ...
-    def stream(self, rows: int) -> Stream: ...
+    def stream(self, rows: int, initial_state: Any) -> Stream: ...
 
 
 def build(layers: tuple[Layer, ...], input_size: int, dtype: np.dtype[Any]) -> Native:
@@ -118,6 +144,9 @@ def build(layers: tuple[Layer, ...], input_size: int, dtype: np.dtype[Any]) -> N
             getattr(layer, "return_sequences", False),
             getattr(layer, "leak", 1.0),
             getattr(layer, "reset_after", True),
+            getattr(layer, "bidirectional", False),
+            getattr(layer, "dropout", 0.0),
+            getattr(layer, "recurrent_dropout", 0.0),
         )
         for layer in layers
     ]

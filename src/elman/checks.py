@@ -82,7 +82,7 @@ def check_gradient(
     loss: str | None = None,
     epsilon: float = 1e-4,
     max_entries: int = 2000,
-    seed: int = 0,
+    seed: int | None = None,
 ) -> GradientReport:
     """Compare every derivative with the four-point difference (4 d(e/2) - d(e)) / 3, in float64.
 
@@ -91,8 +91,8 @@ def check_gradient(
     |entry| of that parameter). An entry that is off by more than 1e-8 is measured again over smaller and
     larger steps, since rounding of the loss may drown epsilon; the gradient has no say in which step is kept.
     Where a relu or a max has a kink within the difference the entry is skipped; with more than 5 % skipped
-    the report is not ok. More than ``max_entries`` parameters are sampled with ``seed``. The network does not
-    change.
+    the report is not ok. More than ``max_entries`` parameters are sampled. A ``seed`` decides which, and
+    switches dropout on, with masks that follow from it; None leaves it off. The network does not change.
 
     Errors: as fit, for X, y and loss; ValueError for an epsilon that is not above 0.
 
@@ -105,13 +105,13 @@ def check_gradient(
         raise TypeError(f"net is {describe(net)}, expected an elman.Network")
     number("epsilon", epsilon, positive=True)
     integer("max_entries", max_entries, 1)
-    rng = np.random.default_rng(integer("seed", seed, maximum=math.inf))
+    rng = np.random.default_rng(0 if seed is None else integer("seed", seed, maximum=math.inf))
     if y is None and loss is not None:
         raise ValueError(
             f"loss is {loss!r} without y, expected y too (without it the loss is the outputs' sum)"
         )
     twin = _twin(net.model)
-    measure, actual = _summed(twin, X) if y is None else _labelled(twin, X, y, loss)
+    measure, actual = _summed(twin, X, seed) if y is None else _labelled(twin, X, y, loss, seed)
     total = len(actual)
     entries = (
         np.arange(total) if total <= max_entries else np.sort(rng.choice(total, max_entries, replace=False))
@@ -130,23 +130,24 @@ def _twin(model: Model) -> Model:
     return twin
 
 
-def _labelled(model: Model, X: Any, y: Any, loss: str | None) -> tuple[Loss, Array]:
+def _labelled(model: Model, X: Any, y: Any, loss: str | None, seed: int | None) -> tuple[Loss, Array]:
     name = losses.check_loss(loss, model.layers[-1])
     batch, data = model.batch(X)
     targets = _engine.targets(as_answers(y, batch, model.outputs, model.per_step, name, model.dtype))
     code, native = _engine.LOSSES[name], model.native
     gradient = np.empty_like(model.parameters)
     n_threads = _engine.threads(None)
-    native.gradient(data, targets, code, None, True, 0.0, gradient, n_threads)
+    dropout = model.dropout(seed)
+    native.gradient(data, targets, code, None, True, 0.0, gradient, n_threads, None, dropout)
 
     def measure() -> float:
-        sums = native.evaluate(data, targets, code, None, None, n_threads)
+        sums = native.evaluate(data, targets, code, None, None, n_threads, None, dropout)
         return sums[0] / sums[1] if sums[1] else 0.0
 
     return measure, gradient
 
 
-def _summed(model: Model, X: Any) -> tuple[Loss, Array]:
+def _summed(model: Model, X: Any, seed: int | None) -> tuple[Loss, Array]:
     """The loss without answers: the sum of the outputs of each sequence's last step."""
     batch, data = model.batch(X)
     n_threads = _engine.threads(None)
@@ -156,10 +157,13 @@ def _summed(model: Model, X: Any) -> tuple[Loss, Array]:
     cotangent[last] = 1.0
     gradient = np.empty_like(model.parameters)
     d_inputs = np.empty((batch.rows, model.input_size), model.dtype)
-    model.native.record(data, n_threads).backward(cotangent, gradient, d_inputs, n_threads)
+    d_initial = [np.empty((batch.n, size), model.dtype) for size in model.native.state_sizes]
+    dropout = model.dropout(seed)
+    tape = model.native.record(data, n_threads, None, dropout)
+    tape.backward(cotangent, gradient, d_inputs, d_initial, n_threads)
 
     def measure() -> float:
-        model.native.predict(data, out, n_threads)
+        model.native.predict(data, out, n_threads, None, dropout)
         return math.fsum(out[last].ravel())  # exact, so that the differences keep their digits
 
     return measure, gradient

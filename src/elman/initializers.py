@@ -10,6 +10,8 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
+from elman.arguments import choice
+
 Matrix = NDArray[np.float64]
 
 
@@ -61,9 +63,52 @@ _DRAW: dict[str, Callable[[tuple[int, ...], Generator], Any]] = {
     "ones": lambda shape, _: np.ones(shape),
     "uniform": lambda shape, rng: _within(0.05, shape, rng),
     "normal": lambda shape, rng: rng.normal(0.0, 0.05, shape),
+    "constant": lambda shape, _: np.ones(shape),
 }
 
-NAMES: tuple[str, ...] = tuple(_DRAW)
+# With a number after a colon: what it means, and the size of what is drawn without one.
+_SIZED: dict[str, tuple[str, float]] = {
+    "orthogonal": ("the spectral radius", 1.0),
+    "identity": ("the diagonal", 1.0),
+    "uniform": ("the limit", 0.05),
+    "normal": ("the standard deviation", 0.05),
+    "constant": ("the value", 1.0),
+}
+
+NAMES: tuple[str, ...] = tuple(name for name in _DRAW if name != "constant")  # that needs no number
+
+
+def _parts(name: str) -> tuple[str, float | None]:
+    kind, colon, size = name.partition(":")
+    return kind, float(size) if colon else None
+
+
+def check(name: str, value: Any) -> str:
+    """Return an initialiser that can be drawn: one of `NAMES`, or "orthogonal:0.9" and the like.
+
+    >>> check("recurrent_initializer", "orthogonal:0.9")
+    'orthogonal:0.9'
+    >>> check("recurrent_initializer", "zeros:2")
+    Traceback (most recent call last):
+    ...
+    ValueError: recurrent_initializer is 'zeros:2', expected a number after a colon only for 'orthogonal', \
+'identity', 'uniform', 'normal', 'constant'
+    """
+    if not isinstance(value, str) or ":" not in value:
+        if value == "constant":
+            raise ValueError(f"{name} is 'constant', expected its value too, as in 'constant:0.5'")
+        return choice(name, value, NAMES)
+    kind, _, size = value.partition(":")
+    if kind not in _SIZED:
+        sized = ", ".join(map(repr, _SIZED))
+        raise ValueError(f"{name} is {value!r}, expected a number after a colon only for {sized}")
+    try:
+        number = float(size)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number) or (number < 0.0 and kind in ("uniform", "normal", "orthogonal")):
+        raise ValueError(f"{name} is {value!r}, expected {_SIZED[kind][0]} after the colon, a finite number")
+    return value
 
 
 def draw(name: str, shape: tuple[int, ...], rng: Generator) -> Matrix:
@@ -71,17 +116,27 @@ def draw(name: str, shape: tuple[int, ...], rng: Generator) -> Matrix:
 
     ``glorot`` has variance 2/(fan in + fan out), ``he`` 2/(fan in); ``uniform`` lies in [-0.05, 0.05],
     ``normal`` has standard deviation 0.05; ``orthogonal`` is a random rotation (part of one, if not square).
+    A number after a colon is the limit of ``uniform:0.1``, the standard deviation of ``normal:0.01``, the
+    spectral radius of ``orthogonal:0.9``, the diagonal of ``identity:0.5`` (IRNN: ``identity``, with relu),
+    the value of ``constant:0.5``.
 
-    >>> draw("identity", (2, 2), np.random.default_rng(0))
-    array([[1., 0.],
-           [0., 1.]])
+    >>> draw("identity:0.5", (2, 2), np.random.default_rng(0))
+    array([[0.5, 0. ],
+           [0. , 0.5]])
     """
-    return np.asarray(_DRAW[name](shape, rng), dtype=np.float64)
+    kind, size = _parts(name)
+    drawn = np.asarray(_DRAW[kind](shape, rng), dtype=np.float64)
+    return drawn if size is None else drawn * (size / _SIZED[kind][1])
 
 
 def generator(seed: int, layer: int) -> Generator:
     """Return the random numbers of one layer: they depend on the seed and the layer's place alone."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, layer)))
+
+
+def dropout_key(seed: int) -> int:
+    """Return the key of a network's dropout masks."""
+    return int(np.random.SeedSequence(seed, spawn_key=(2,)).generate_state(1, np.uint64)[0])
 
 
 def shuffle_key(seed: int) -> int:

@@ -37,10 +37,17 @@ class SimpleRNN:
         Without it the layer has no bias.
     return_sequences : bool
         True gives the state after every step.
+    bidirectional : bool
+        True adds a second half that runs over each row from its end to its start; the outputs are (2H,): the
+        halves side by side, without ``return_sequences`` the last state of each.
+    dropout, recurrent_dropout : float, at least 0 and below 1
+        The share of the inputs, and of the states on their way into the recurrent kernel, that is set to 0 in
+        training; one mask a sequence, the same at all its steps and for all gates (Gal and Ghahramani 2016).
     leak : float, above 0 and at most 1
         The share of the state that is renewed at each step: the step's length over the units' time constant.
     kernel_initializer, recurrent_initializer, bias_initializer : str
-        A name of `elman.initializers.NAMES`.
+        A name of `elman.initializers.NAMES`, or one with a number such as "orthogonal:0.9" (see
+        `elman.initializers.draw`).
 
     Raises
     ------
@@ -63,6 +70,9 @@ class SimpleRNN:
     use_bias: bool = True
     return_sequences: bool = False
     leak: float = 1.0
+    bidirectional: bool = False
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
     kernel_initializer: str = "glorot_uniform"
     recurrent_initializer: str = "orthogonal"
     bias_initializer: str = "zeros"
@@ -102,8 +112,15 @@ class GRU:
         Without it the layer has no bias.
     return_sequences : bool
         True gives the state after every step.
+    bidirectional : bool
+        True adds a second half that runs over each row from its end to its start; the outputs are (2H,): the
+        halves side by side, without ``return_sequences`` the last state of each.
+    dropout, recurrent_dropout : float, at least 0 and below 1
+        The share of the inputs, and of the states on their way into the recurrent kernel, that is set to 0 in
+        training; one mask a sequence, the same at all its steps and for all gates (Gal and Ghahramani 2016).
     kernel_initializer, recurrent_initializer, bias_initializer : str
-        A name of `elman.initializers.NAMES`; each gate's part of the recurrent kernel is drawn by itself.
+        A name of `elman.initializers.NAMES`, or one with a number such as "orthogonal:0.9" (see
+        `elman.initializers.draw`); each gate's part of the recurrent kernel is drawn by itself.
 
     Raises
     ------
@@ -124,6 +141,9 @@ class GRU:
     reset_after: bool = True
     use_bias: bool = True
     return_sequences: bool = False
+    bidirectional: bool = False
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
     kernel_initializer: str = "glorot_uniform"
     recurrent_initializer: str = "orthogonal"
     bias_initializer: str = "zeros"
@@ -153,8 +173,15 @@ class LSTM:
         Without it the layer has no bias.
     return_sequences : bool
         True gives the state after every step.
+    bidirectional : bool
+        True adds a second half that runs over each row from its end to its start; the outputs are (2H,): the
+        halves side by side, without ``return_sequences`` the last state of each.
+    dropout, recurrent_dropout : float, at least 0 and below 1
+        The share of the inputs, and of the states on their way into the recurrent kernel, that is set to 0 in
+        training; one mask a sequence, the same at all its steps and for all gates (Gal and Ghahramani 2016).
     kernel_initializer, recurrent_initializer, bias_initializer : str
-        A name of `elman.initializers.NAMES`; each gate's part of the recurrent kernel is drawn by itself.
+        A name of `elman.initializers.NAMES`, or one with a number such as "orthogonal:0.9" (see
+        `elman.initializers.draw`); each gate's part of the recurrent kernel is drawn by itself.
 
     Raises
     ------
@@ -176,6 +203,9 @@ class LSTM:
     unit_forget_bias: bool = True
     use_bias: bool = True
     return_sequences: bool = False
+    bidirectional: bool = False
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
     kernel_initializer: str = "glorot_uniform"
     recurrent_initializer: str = "orthogonal"
     bias_initializer: str = "zeros"
@@ -200,7 +230,8 @@ class Dense:
     use_bias : bool
         Without it the layer has no bias.
     kernel_initializer, bias_initializer : str
-        A name of `elman.initializers.NAMES`.
+        A name of `elman.initializers.NAMES`, or one with a number such as "orthogonal:0.9" (see
+        `elman.initializers.draw`).
 
     Raises
     ------
@@ -273,10 +304,31 @@ def _normalise_recurrent(layer: Any) -> None:
         units=integer("units", layer.units, 1, MOST_UNITS),
         use_bias=flag("use_bias", layer.use_bias),
         return_sequences=flag("return_sequences", layer.return_sequences),
+        bidirectional=flag("bidirectional", layer.bidirectional),
+        dropout=_share("dropout", layer.dropout),
+        recurrent_dropout=_share("recurrent_dropout", layer.recurrent_dropout),
         kernel_initializer=_initializer("kernel_initializer", layer.kernel_initializer),
         recurrent_initializer=_initializer("recurrent_initializer", layer.recurrent_initializer),
         bias_initializer=_initializer("bias_initializer", layer.bias_initializer),
     )
+
+
+def _share(name: str, value: Any) -> float:
+    share = number(name, value)
+    if share >= 1.0:
+        raise ValueError(f"{name} is {value!r}, expected a number of at least 0 and below 1")
+    return share
+
+
+def output_width(layer: Layer, width: int) -> int:
+    """Return how many outputs a layer over ``width`` inputs has.
+
+    >>> output_width(SimpleRNN(3, bidirectional=True), 5), output_width(MeanPool(), 5)
+    (6, 5)
+    """
+    if isinstance(layer, POOLS):
+        return width
+    return layer.units * (2 if isinstance(layer, RECURRENT) and layer.bidirectional else 1)
 
 
 def parameter_count(layer: Layer, width: int) -> int:
@@ -290,11 +342,12 @@ def parameter_count(layer: Layer, width: int) -> int:
     if isinstance(layer, Dense):
         return layer.units * (width + int(layer.use_bias))
     biases = int(layer.use_bias) * (2 if isinstance(layer, GRU) and layer.reset_after else 1)
-    return GATES[type(layer)] * layer.units * (width + layer.units + biases)
+    halves = 2 if layer.bidirectional else 1
+    return halves * GATES[type(layer)] * layer.units * (width + layer.units + biases)
 
 
 def _initializer(name: str, value: Any) -> str:
-    return choice(name, value, initializers.NAMES)
+    return initializers.check(name, value)
 
 
 def check_stack(layers: Any) -> tuple[Layer, ...]:

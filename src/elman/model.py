@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from elman import _engine, initializers
 from elman.arguments import describe, integer, real_dtype
+from elman.constraints import Constraint, constraint, flat_bounds
 from elman.history import History
 from elman.layers import LSTM, RECURRENT, Layer, check_stack
 from elman.optimisers import Optimiser
@@ -88,6 +89,12 @@ class Model:
         self.seed_given = seed is not None
         self.seed = _fresh_seed() if seed is None else integer("seed", seed, maximum=math.inf)
         self.key = initializers.shuffle_key(self.seed)
+        self.dropout_key = initializers.dropout_key(self.seed)
+        self.drops = any(
+            layer.dropout > 0.0 or layer.recurrent_dropout > 0.0
+            for layer in self.layers
+            if isinstance(layer, RECURRENT)
+        )
         self.native = _engine.build(self.layers, self.input_size, self.dtype)
         self.table = self.native.table
         self.parameters: Array = self.native.parameters
@@ -95,6 +102,7 @@ class Model:
         self.outputs = self.native.output_size
         self.per_step = self.native.per_step
         self.frozen: frozenset[str] = frozenset()
+        self.constraints: dict[str, Constraint] = {}
         self.optimiser: Optimiser | None = None
         self.moments: list[Array] = []
         self.updates = 0
@@ -109,16 +117,18 @@ class Model:
         """Set every parameter to its initial value."""
         for i, layer in enumerate(self.layers):
             rng = initializers.generator(self.seed, i)
-            for part, initializer in _INITIALIZERS.items():
-                name = f"{i}.{part}"
-                if name in self.weights:
-                    view = self.weights[name]
-                    # a gate at a time in the recurrent kernel: each part is orthogonal by itself
-                    parts = view.shape[1] // view.shape[0] if part == "recurrent_kernel" else 1
-                    for gate in np.split(view, parts, axis=-1):
-                        gate[...] = initializers.draw(getattr(layer, initializer), gate.shape, rng)
-            if isinstance(layer, LSTM) and layer.use_bias and layer.unit_forget_bias:
-                self.weights[f"{i}.bias"][layer.units : 2 * layer.units] += 1.0
+            for half in ("", "reverse."):
+                for part, initializer in _INITIALIZERS.items():
+                    name = f"{i}.{half}{part}"
+                    if name in self.weights:
+                        view = self.weights[name]
+                        # a gate at a time in the recurrent kernel: each part is orthogonal by itself
+                        parts = view.shape[1] // view.shape[0] if part == "recurrent_kernel" else 1
+                        for gate in np.split(view, parts, axis=-1):
+                            gate[...] = initializers.draw(getattr(layer, initializer), gate.shape, rng)
+                name = f"{i}.{half}bias"
+                if isinstance(layer, LSTM) and layer.unit_forget_bias and name in self.weights:
+                    self.weights[name][layer.units : 2 * layer.units] += 1.0
 
     def batch(self, X: Any, name: str = "X") -> tuple[Batch, Any]:
         """Return X in the inner form, and as the engine reads it; what does not fit is refused."""
@@ -164,6 +174,22 @@ class Model:
             )
         return self.carry
 
+    def constrain(self, patterns: tuple[Any, ...], mask: Any, sign: Any) -> None:
+        """Bind weights, and bring them within their bounds at once; without mask and sign, set them free."""
+        names = self.match(patterns)
+        if mask is None and sign is None:
+            self.constraints = {name: c for name, c in self.constraints.items() if name not in names}
+            return
+        made = {name: constraint(name, self.weights[name].shape, mask, sign) for name in names}
+        self.constraints = self.constraints | made
+        for name, own in made.items():
+            low, high = own.bounds()
+            self.weights[name][...] = np.minimum(high, np.maximum(low, self.weights[name]))
+
+    def bounds(self) -> tuple[Array, Array] | None:
+        """Return the least and the largest value of every parameter (P,), or None."""
+        return flat_bounds(self.constraints, self.table, self.parameters)
+
     def match(self, patterns: tuple[Any, ...]) -> set[str]:
         """Return the names of the parameters that the patterns mean; each must match something."""
         if not patterns:
@@ -194,6 +220,10 @@ class Model:
             else:
                 ranges.append([offset, end])
         return np.array(ranges, dtype=np.int64).reshape(-1, 2)
+
+    def dropout(self, seed: int | None) -> tuple[int, int] | None:
+        """Return what the masks of one pass with a seed of its own follow from; None: no dropout."""
+        return None if seed is None or not self.drops else (initializers.dropout_key(seed), 0)
 
     @property
     def recurrent(self) -> list[int]:

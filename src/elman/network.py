@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Sequence
 from typing import Any
@@ -195,6 +196,8 @@ class Network:
             Truncated backpropagation through time in chunks of so many steps, each an update.
         stateful : bool
             The state with which a row ended starts the row of the same index in the next epoch.
+        initial_state : list or None
+            The states before the first step, as for `predict`, in every epoch; not with ``stateful``.
         clip_norm : float or None
             Scales gradients whose norm is larger.
         reduction : {"mean", "sum"}
@@ -238,7 +241,6 @@ class Network:
         >>> net.fit(X, [0, 1], optimizer=Adam(0.05), epochs=50, verbose=False).history["accuracy"][-1]
         1.0
         """
-        _not_yet(initial_state=initial_state)
         _check_memory(memory)
         usage = self.model.usage
         usage.begin_write("fit")
@@ -248,7 +250,7 @@ class Network:
                 validation_data=validation_data, sample_weight=sample_weight, l2=l2, shuffle=shuffle,
                 truncation=truncation, stateful=stateful, clip_norm=clip_norm, reduction=reduction,
                 callbacks=callbacks, verbose=verbose, n_threads=n_threads,
-                checkpoint=checkpoint, resume=resume,
+                checkpoint=checkpoint, resume=resume, initial_state=initial_state,
             )  # fmt: skip
             return training.fit(self.model, self, plan)
         finally:
@@ -298,10 +300,35 @@ class Network:
         """Let fit train parameters again, by name or `fnmatch` pattern; one without match: ValueError."""
         self.model.frozen -= self.model.match(patterns)
 
+    def constrain(self, *patterns: str, mask: Any = None, sign: Any = None) -> None:
+        """Bind weights, by name or `fnmatch` pattern: they obey now and after every update, exactly.
+
+        ``mask``: False (0) where a weight stays 0, of the weight's shape: sparse nets. ``sign``: 1, -1 or 0
+        (free) for each row, (rows,), or each entry: Dale's law, since row i of a recurrent kernel holds what
+        unit i sends. Weights that stay 0 have no share in the gradient's norm and in moments. A second call
+        replaces the first; one without mask and sign sets free. Errors: ValueError for another shape, other
+        values, or a pattern without match.
+
+        >>> from elman import Network, SimpleRNN
+        >>> net = Network([SimpleRNN(2)], input_size=1, seed=0)
+        >>> net.constrain("0.recurrent_kernel", sign=[1, -1], mask=[[0, 1], [1, 0]])
+        >>> (net.weights["0.recurrent_kernel"] * [[1], [-1]] >= 0).all()
+        np.True_
+        """
+        self._write("constrain", lambda: self.model.constrain(patterns, mask, sign))
+
+    @property
+    def constrained(self) -> tuple[str, ...]:
+        """The names of the parameters that `constrain` has bound, in the order of ``weights``."""
+        return tuple(name for name in self.model.weights if name in self.model.constraints)
+
     # answers
 
     def predict(self, X: Any, *, initial_state: Any = None, n_threads: int | None = None) -> Any:
         """Return the outputs for X: (n, C), or one a step in the form of X (array, list or `Sequences`).
+
+        ``initial_state``: the states before the first step, a list with one entry a recurrent layer: (n, H),
+        (n, 2H) where it is bidirectional, the pair (h, c) of an LSTM, or None for zeros.
 
         The result is fresh and of the network's dtype. Errors: TypeError and ValueError for an X that does
         not fit or is not finite; RuntimeError while another thread is inside fit.
@@ -310,11 +337,10 @@ class Network:
         >>> Network([SimpleRNN(4)], input_size=2, seed=0).predict(np.zeros((3, 5, 2))).shape
         (3, 4)
         """
-        _not_yet(initial_state=initial_state)
         usage = self.model.usage
         usage.begin_read()
         try:
-            return recording.predict(self.model, X, planning.threads(n_threads))
+            return recording.predict(self.model, X, initial_state, planning.threads(n_threads))
         finally:
             usage.end_read()
 
@@ -366,7 +392,8 @@ class Network:
     ) -> tuple[float, Array]:
         """Return the loss of X as one update, and its exact gradient (P,), frozen parts included.
 
-        Arguments and errors as for `fit`.
+        Arguments and errors as for `fit`. ``seed``: an integer switches dropout on, with masks that follow
+        from it; None leaves it off.
 
         >>> from elman import Network, SimpleRNN
         >>> net = Network([SimpleRNN(2)], input_size=1, seed=0)
@@ -374,13 +401,14 @@ class Network:
         >>> loss, gradient.shape
         (0.0, (8,))
         """
-        _not_yet(initial_state=initial_state, seed=seed)
         _check_memory(memory)
         mean = choice("reduction", reduction, ("mean", "sum")) == "mean"
         usage = self.model.usage
         usage.begin_read()
         try:
-            return training.loss_and_gradient(self.model, X, y, loss, mean, sample_weight, number("l2", l2))
+            return training.loss_and_gradient(
+                self.model, X, y, loss, mean, sample_weight, number("l2", l2), initial_state, _seed(seed)
+            )
         finally:
             usage.end_read()
 
@@ -401,8 +429,10 @@ class Network:
         finally:
             usage.end_read()
 
-    def record(self, X: Any) -> Tape:
+    def record(self, X: Any, *, initial_state: Any = None, seed: int | None = None) -> Tape:
         """Return a tape of the forward pass: outputs, states, and vector-Jacobian products.
+
+        ``initial_state`` as for `predict`; ``seed`` as for `loss_and_gradient`.
 
         >>> from elman import Network, SimpleRNN
         >>> tape = Network([SimpleRNN(4)], input_size=2, seed=0).record(np.zeros((6, 5, 2)))
@@ -412,23 +442,26 @@ class Network:
         usage = self.model.usage
         usage.begin_read()
         try:
-            return Tape(self.model, X, _engine.threads(None))
+            return Tape(self.model, X, initial_state, _seed(seed), _engine.threads(None))
         finally:
             usage.end_read()
 
-    def stream(self, rows: int | None = None) -> _engine.Stream:
+    def stream(self, rows: int | None = None, *, initial_state: Any = None) -> _engine.Stream:
         """Return a stream: after t steps it gives what predict gives on them, to the bit.
 
         Shapes: ``step(x, out=None)`` x (F,) -> y (C,); with ``rows=k`` k streams at once, x (k, F) -> y (k,
-        C). ``state`` is a copy, one entry a recurrent layer or pool, and is set by the same; ``reset()``
-        starts anew. NaN or a wrong size is a ValueError and changes nothing. Changed weights take effect at
-        the next step.
+        C). ``state`` is a copy, one entry a recurrent layer (of an LSTM the pair (h, c)) or pool, and is set
+        by the same; ``reset()`` starts anew. ``initial_state``: one entry a recurrent layer, as in ``state``.
+        Bidirectional layers need whole sequences: ValueError. NaN or a wrong size is a ValueError and changes
+        nothing. Changed weights take effect at the next step.
 
         >>> from elman import Network, SimpleRNN
         >>> Network([SimpleRNN(4)], input_size=2, seed=0).stream().step(np.zeros(2)).shape
         (4,)
         """
-        return self.model.native.stream(0 if rows is None else integer("rows", rows, 1, _MOST_ROWS))
+        planning.check_rows_may_be_cut(self.model, "stream", rows)
+        count = 0 if rows is None else integer("rows", rows, 1, _MOST_ROWS)
+        return self.model.native.stream(count, initial_state)
 
     # keeping
 
@@ -469,6 +502,10 @@ def _not_yet(**arguments: Any) -> None:
     for name, value in arguments.items():
         if value is not None:
             raise NotImplementedError(f"{name} is not available yet, expected None")
+
+
+def _seed(seed: Any) -> int | None:
+    return None if seed is None else integer("seed", seed, maximum=math.inf)
 
 
 def _check_memory(memory: Any) -> None:

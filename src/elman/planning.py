@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,10 +13,11 @@ import numpy as np
 from elman import _engine, losses
 from elman.arguments import choice, describe, flag, integer, number
 from elman.checkpoint import Checkpoint, Owner
-from elman.layers import POOLS
+from elman.layers import POOLS, RECURRENT
 from elman.model import Callback, Float64, Model
 from elman.optimisers import Optimiser, check_optimiser, rate_at
-from elman.sequences import Batch
+from elman.sequences import Array, Batch
+from elman.starts import initial_states
 from elman.targets import as_answers, as_weights
 
 _MOST_THREADS = 2**31 - 1  # a C int
@@ -67,6 +69,7 @@ class Plan:
     callbacks: tuple[Callback, ...]
     verbose: bool
     n_threads: int
+    initial: list[Array] | None = None
     prepare: Callable[[int], None] | None = None
     checkpoint: Checkpoint | None = None
 
@@ -93,6 +96,7 @@ def plan(
     n_threads: Any,
     checkpoint: Any = None,
     resume: Any = False,
+    initial_state: Any = None,
     class_weight: Float64 | None = None,
     prepare: Callable[[int], None] | None = None,
     owner: Owner | None = None,
@@ -121,8 +125,13 @@ def plan(
         callbacks=_callbacks(callbacks),
         verbose=_verbose(verbose),
         n_threads=threads(n_threads),
+        initial=initial_states(initial_state, model, rows),
         prepare=prepare,
     )
+    if checked.stateful:
+        check_rows_may_be_cut(model, "stateful", True)
+        if checked.initial is not None:
+            raise ValueError("initial_state is given, expected None where stateful=True carries on")
     point = _checkpoint(model, checked, checkpoint, resume, owner or Owner())
     if point is not None and point.found is not None:
         updates = point.found.updates
@@ -156,10 +165,19 @@ def _checkpoint(model: Model, plan: Plan, path: Any, resume: Any, owner: Owner) 
         "stateful": plan.stateful,
         "clip_norm": plan.clip_norm or None,
         "reduction": "mean" if plan.mean else "sum",
+        "initial_state": None if plan.initial is None else "given",
+        "constrained": _constrained(model),
         "frozen": ", ".join(name for name in model.weights if name in model.frozen) or "nothing",
     }
     rows = plan.train.batch.n if plan.stateful else None
     return Checkpoint(path, model, owner, settings, plan.optimiser, rows, plan.callbacks, resume)
+
+
+def _constrained(model: Model) -> str:
+    """Return the names of constrained parameters, with a checksum of what constrains them."""
+    named = sorted(model.constraints.items())
+    sums = (zlib.crc32(each.mask.tobytes() + each.sign.tobytes()) for _, each in named)
+    return ", ".join(f"{name} ({s:08x})" for (name, _), s in zip(named, sums, strict=True)) or "nothing"
 
 
 def _size(data: Labelled) -> str:
@@ -191,6 +209,7 @@ def _truncation(model: Model, given: Any) -> int:
                 f"truncation is {steps}, expected None: layers[{i}] ({type(layer).__name__}) "
                 f"needs whole sequences"
             )
+    check_rows_may_be_cut(model, "truncation", steps)
     return steps
 
 
@@ -200,6 +219,16 @@ def _verbose(given: Any) -> bool:
     if not isinstance(given, (int, np.integer)):
         raise TypeError(f"verbose is {describe(given)}, expected True, False or an integer of at least 0")
     return integer("verbose", given) > 0
+
+
+def check_rows_may_be_cut(model: Model, name: str, value: object) -> None:
+    """Refuse what cuts rows in time where a layer runs over them from their end."""
+    for i, layer in enumerate(model.layers):
+        if isinstance(layer, RECURRENT) and layer.bidirectional:
+            kind = type(layer).__name__
+            raise ValueError(
+                f"{name} is {value!r}, but layers[{i}] ({kind}) is bidirectional and needs whole sequences"
+            )
 
 
 def _callbacks(given: Any) -> tuple[Callback, ...]:

@@ -8,18 +8,21 @@ import numpy as np
 
 from elman.model import Model, Weights, views
 from elman.sequences import Array, Batch, Sequences, as_batch
+from elman.starts import as_given, initial_states
 
 
 class Gradients(NamedTuple):
     """What `Tape.backward` gives.
 
     Shapes: parameters (P,), in the order of ``net.parameters``; weights by name, views of the same memory;
-    inputs in the form of X.
+    inputs in the form of X; initial_state a list with one entry a recurrent layer, in the form in which
+    ``initial_state`` is given.
     """
 
     parameters: Array
     weights: Weights
     inputs: Any
+    initial_state: list[Any]
 
 
 class Tape:
@@ -34,11 +37,12 @@ class Tape:
     (1, 3)
     """
 
-    def __init__(self, model: Model, X: Any, n_threads: int) -> None:
+    def __init__(self, model: Model, X: Any, initial_state: Any, seed: int | None, n_threads: int) -> None:
         self._model = model
         self._batch, data = model.batch(X)
         self._threads = n_threads
-        self._native = model.native.record(data, n_threads)
+        initial = initial_states(initial_state, model, self._batch.n)
+        self._native = model.native.record(data, n_threads, initial, model.dropout(seed))
 
     @property
     def outputs(self) -> Any:
@@ -63,9 +67,13 @@ class Tape:
         flat = cotangent(d_outputs, self._batch, self._model)
         d_parameters = np.empty_like(self._model.parameters)
         d_inputs = np.empty((self._batch.rows, self._model.input_size), self._model.dtype)
-        self._native.backward(flat, d_parameters, d_inputs, self._threads)
+        sizes = self._model.native.state_sizes
+        d_initial = [np.empty((self._batch.n, size), self._model.dtype) for size in sizes]
+        self._native.backward(flat, d_parameters, d_inputs, d_initial, self._threads)
         named = Weights(views(self._model.table, d_parameters))
-        return Gradients(d_parameters, named, self._batch.give_back(d_inputs))
+        return Gradients(
+            d_parameters, named, self._batch.give_back(d_inputs), as_given(d_initial, self._model)
+        )
 
 
 def cotangent(d_outputs: Any, batch: Batch, model: Model) -> Array:
@@ -103,9 +111,9 @@ def states(model: Model, X: Any, n_threads: int) -> list[Any]:
     return [batch.give_back(out) for out in outs]
 
 
-def predict(model: Model, X: Any, n_threads: int) -> Any:
+def predict(model: Model, X: Any, initial_state: Any, n_threads: int) -> Any:
     """Return the outputs: (n, C), or per step in the form of X."""
     batch, data = model.batch(X)
     out = model.new_outputs(batch)
-    model.native.predict(data, out, n_threads)
+    model.native.predict(data, out, n_threads, initial_states(initial_state, model, batch.n))
     return model.shape_outputs(out, batch)

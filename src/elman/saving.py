@@ -17,6 +17,7 @@ import numpy as np
 
 from elman import _engine, disk, layers, optimisers
 from elman.arguments import describe, flag, integer, real_dtype
+from elman.constraints import Constraint, constraint
 from elman.history import History
 from elman.model import Model
 from elman.sequences import Array
@@ -129,6 +130,7 @@ def pack(model: Model) -> tuple[dict[str, Any], dict[str, Array]]:
         "seed": model.seed,
         "seed_given": model.seed_given,
         "frozen": sorted(model.frozen),
+        "constrained": sorted(model.constraints),
         "epoch": model.epoch,
         "optimiser": optimiser,
         "updates": model.updates if optimiser else 0,
@@ -137,6 +139,8 @@ def pack(model: Model) -> tuple[dict[str, Any], dict[str, Array]]:
     arrays = {"parameters": model.parameters.copy()}
     if optimiser:
         arrays.update({f"moment.{i}": moment for i, moment in enumerate(model.moments)})
+    for name, own in model.constraints.items():
+        arrays |= {f"mask.{name}": own.mask, f"sign.{name}": own.sign}
     arrays.update({f"history.{key}": np.array(v, np.float64) for key, v in model.history.history.items()})
     return spec, arrays
 
@@ -158,6 +162,7 @@ def _unpack(spec: dict[str, Any], arrays: dict[str, Array]) -> Model:
     model.seed_given = flag("seed_given", spec["seed_given"])
     model.parameters[:] = parameters
     model.frozen = _frozen(spec["frozen"], model)
+    model.constraints = _constraints(spec.get("constrained", []), arrays, model)
     model.epoch = integer("epoch", spec["epoch"], maximum=MOST_EPOCHS)
     if spec["optimiser"] is not None:
         model.optimiser = optimisers.from_dict(spec["optimiser"])
@@ -182,6 +187,15 @@ def _frozen(names: Any, model: Model) -> frozenset[str]:
     if not isinstance(names, list) or not all(name in model.weights for name in names):
         raise ValueError(f"frozen is {describe(names)}, expected a list of {', '.join(model.weights)}")
     return frozenset(names)
+
+
+def _constraints(names: Any, arrays: dict[str, Array], model: Model) -> dict[str, Constraint]:
+    if not isinstance(names, list) or not all(name in model.weights for name in names):
+        raise ValueError(f"constrained is {describe(names)}, expected a list of {', '.join(model.weights)}")
+    return {
+        name: constraint(name, model.weights[name].shape, arrays[f"mask.{name}"], arrays[f"sign.{name}"])
+        for name in names
+    }
 
 
 def _take_up_run(model: Model, run: dict[str, Any], arrays: dict[str, Array]) -> None:
@@ -233,7 +247,7 @@ def parameter_count(stack: tuple[layers.Layer, ...], input_size: int) -> int:
     width, total = input_size, 0
     for layer in stack:
         total += layers.parameter_count(layer, width)
-        width = getattr(layer, "units", width)
+        width = layers.output_width(layer, width)
     return total
 
 
@@ -247,6 +261,7 @@ def state(model: Model) -> dict[str, Any]:
         "seed_given": model.seed_given,
         "parameters": model.parameters.copy(),
         "frozen": model.frozen,
+        "constraints": dict(model.constraints),
         "optimiser": model.optimiser,
         "moments": [m.copy() for m in model.moments],
         "updates": model.updates,
@@ -261,6 +276,7 @@ def restore(values: dict[str, Any]) -> Model:
     """Return the network that `state` described."""
     model = Model(values["layers"], values["input_size"], values["dtype"], values["seed"])
     model.parameters[:] = values["parameters"]
+    model.constraints = values.get("constraints", {})
     for name in ("seed_given", "frozen", "optimiser", "moments", "updates", "epoch", "began", "carry"):
         setattr(model, name, values[name])
     model.history = History()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from elman.layers import POOLS, RECURRENT
+from elman.layers import POOLS, RECURRENT, output_width
 from elman.model import Model
 
 
@@ -11,7 +11,7 @@ def table(model: Model) -> str:
     lines = ["layer          output shape  parameters", "-" * 39]
     steps, width = True, model.input_size
     for i, layer in enumerate(model.layers):
-        width = getattr(layer, "units", width)
+        width = output_width(layer, width)
         if isinstance(layer, POOLS) or (isinstance(layer, RECURRENT) and not layer.return_sequences):
             steps = False
         shape = f"(n, T, {width})" if steps else f"(n, {width})"

@@ -15,8 +15,9 @@ from elman.errors import DivergenceError
 from elman.history import History, means
 from elman.model import Callback, Float64, Model
 from elman.optimisers import check_optimiser, rate_at
-from elman.planning import Labelled, Plan, labelled, threads
+from elman.planning import Labelled, Plan, check_rows_may_be_cut, labelled, threads
 from elman.sequences import Array, Offsets
+from elman.starts import initial_states
 
 _SPAN = 200_000  # entries of the order array, or learning rates, in one native call
 _SECONDS = 0.1  # a native call returns after about this long, so that the bar moves
@@ -31,6 +32,7 @@ def evaluate(
     count = threads(n_threads)
     carry = None
     if stateful:
+        check_rows_may_be_cut(model, "stateful", True)
         carry = model.carry = model.carried(labels.batch.n)
     keys = losses.report_keys(loss)
     columns = means(_sums(model, labels, loss, carry, count), len(keys))
@@ -38,15 +40,25 @@ def evaluate(
 
 
 def loss_and_gradient(
-    model: Model, X: Any, y: Any, loss: Any, mean: bool, sample_weight: Any, l2: float
+    model: Model,
+    X: Any,
+    y: Any,
+    loss: Any,
+    mean: bool,
+    sample_weight: Any,
+    l2: float,
+    initial_state: Any,
+    seed: int | None,
 ) -> tuple[float, Array]:
     """Return the loss of X as one update, and its gradient (P,)."""
     loss = losses.check_loss(loss, model.layers[-1])
     labels = labelled(model, X, y, loss, sample_weight, ("X", "y", "sample_weight"))
     gradient = np.empty_like(model.parameters)
+    initial = initial_states(initial_state, model, labels.batch.n)
     value = model.native.gradient(
-        labels.data, labels.targets, _engine.LOSSES[loss], labels.weights, mean, l2, gradient, threads(None)
-    )
+        labels.data, labels.targets, _engine.LOSSES[loss], labels.weights, mean, l2, gradient,
+        threads(None), initial, model.dropout(seed),
+    )  # fmt: skip
     return value, gradient
 
 
@@ -69,7 +81,9 @@ def update(model: Model, gradient: Any, optimizer: Any, clip_norm: Any) -> None:
     rate = rate_at(optimiser, model.updates if optimiser == model.optimiser else 0)
     model.begin(optimiser)
     code = _engine.optimiser_code(optimiser)
-    model.native.update(flat, code, rate, model.moments, model.updates, model.trainable(), clip)
+    model.native.update(
+        flat, code, rate, model.moments, model.updates, model.trainable(), clip, model.bounds()
+    )
     model.updates += 1
 
 
@@ -169,6 +183,7 @@ class _Run:
         varying = callable(plan.optimiser.learning_rate)
         epochs = max(1, min(wanted, _SPAN // max(self.n, self.per_epoch if varying else 1)))
         order = self._order(epochs)
+        dropout = (model.dropout_key, model.epoch) if model.drops else None
         rates = self._rates(order, epochs, varying)
         settings = (
             _engine.LOSSES[plan.loss],
@@ -178,6 +193,7 @@ class _Run:
             plan.truncation,
             _engine.optimiser_code(plan.optimiser),
             model.trainable(),
+            model.bounds(),
         )
         sums = np.zeros((epochs, 5))
         progress = np.array([0, 0, 0, model.updates], dtype=np.int64)
@@ -190,7 +206,7 @@ class _Run:
                 status = model.native.train(
                     plan.train.data, plan.train.targets, plan.train.weights, self.carry, order, first,
                     plan.batch_size, rates, settings, progress, sums, self.snapshot, model.moments,
-                    _SECONDS, plan.n_threads,
+                    _SECONDS, plan.n_threads, plan.initial, dropout,
                 )  # fmt: skip
             finally:  # an interrupt leaves here too, with progress valid for the last whole update
                 first = int(progress[0])
