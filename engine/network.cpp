@@ -494,7 +494,7 @@ template <class Real> bool Pass<Real>::weight_gradients(Real* gradient, int part
       const Index most = std::max(group, 200'000'000 / (std::max<Index>(own->count, 1) * N) / group * group);
       for (Index k = r0; k < r1; k += most) {
         if (k > r0 && interrupt && interrupt->check()) return false;
-        for (const RecurrentPiece& piece : recurrent_pieces(op.cell)) {
+        for (const RecurrentPiece& piece : recurrent_pieces[static_cast<int>(op.cell)]) {
           const bool of_h = piece.operand < 0;
           const Real* a = of_h ? (masked_states(i) ? masked_ : value_)[i].data() : kept_[i].data() + piece.operand * op.out;
           kernels_.weight_gradient({a, of_h ? ld_[i] : ldk_[i], op.out, d + piece.from * op.out, ldd, piece.count * op.out, of_h ? segments : own, of_h ? n : 1,
@@ -507,7 +507,7 @@ template <class Real> bool Pass<Real>::weight_gradients(Real* gradient, int part
       }
       if (part == 0 && op.bias >= 0) kernels_.bias_gradient({nullptr, 0, 0, d, ldd, N, own, 1, gradient + op.bias, N});
       if (part == 0 && op.recurrent_bias >= 0)
-        for (const RecurrentPiece& piece : recurrent_pieces(op.cell))
+        for (const RecurrentPiece& piece : recurrent_pieces[static_cast<int>(op.cell)])
           kernels_.bias_gradient({nullptr, 0, 0, d + piece.from * op.out, ldd, piece.count * op.out, own, 1, gradient + op.recurrent_bias + piece.first * op.out, N});
     }
   }

@@ -28,11 +28,14 @@ constexpr CellShape cell_shapes[cell_count] = {{1, 1, 0, 1}, {1, 1, 1, 1}, {3, 1
 
 // A piece of a recurrent kernel's gradient: gates `first` .. `first` + `count` come from the columns `from` .. of dz, against h, or against the kept column `operand`.
 struct RecurrentPiece { Index first, count, from, operand; };
-inline std::vector<RecurrentPiece> recurrent_pieces(Cell cell) {
-  if (cell == Cell::gru) return {{0, 2, 0, -1}, {2, 1, 3, -1}};
-  if (cell == Cell::gru_before) return {{0, 2, 0, -1}, {2, 1, 2, 3}};
-  return {{0, cell_shapes[static_cast<int>(cell)].gates, 0, -1}};
-}
+struct RecurrentPieces {
+  RecurrentPiece piece[2];
+  int n;
+  const RecurrentPiece* begin() const { return piece; }
+  const RecurrentPiece* end() const { return piece + n; }
+};
+constexpr RecurrentPieces recurrent_pieces[cell_count] = {
+    {{{0, 1, 0, -1}}, 1}, {{{0, 1, 0, -1}}, 1}, {{{0, 2, 0, -1}, {2, 1, 3, -1}}, 2}, {{{0, 2, 0, -1}, {2, 1, 2, 3}}, 2}, {{{0, 4, 0, -1}}, 1}};   // as Cell lists them
 
 struct Parameter {
   std::string name;            // "0.kernel"

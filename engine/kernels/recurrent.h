@@ -36,7 +36,7 @@ ELMAN_INLINE void forward_phase(const RecurrentForward<Real>& p, const Real* x, 
     operand = kept + Cell::operand * p.H;
     ldo = p.ldk;
   }
-  const auto tile_of = [&](auto R, auto U, auto S, Index b, Index v) ELMAN_INLINE_LAMBDA {
+  const auto tile_of = [&](auto R, auto U, auto S, Index b, Index v) {
     constexpr int A = Cell::phase(phase).sums, first = Cell::phase(phase).first, n = Cell::phase(phase).count, last = Cell::phase(phase).last;
     Tile<Real, R.value, U.value * A, S.value> tile;
     ELMAN_UNROLL for (int u = 0; u < U.value; ++u) {
