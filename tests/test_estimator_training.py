@@ -5,6 +5,7 @@ import pytest
 
 import elman
 from elman import (
+    GRU,
     SGD,
     Adam,
     CosineDecay,
@@ -580,8 +581,6 @@ def test_ctrl_c_puts_the_best_weights_back(monkeypatch):
 
 
 NOT_YET = [
-    {"bidirectional": True},
-    {"dropout": 0.5},
     {"solver": "lbfgs"},
     {"solver": "lm"},
 ]
@@ -597,7 +596,7 @@ def test_what_is_not_there_yet_is_said_by_fit(kind, options):
 
 
 REFUSALS = [
-    (lambda X, y: ([x[:, :1] for x in X], y, {"bidirectional": True}), NotImplementedError),
+    (lambda X, y: ([x[:, :1] for x in X], y, {"solver": "lm"}), NotImplementedError),
     (lambda X, y: ([x[:, :1] for x in X], y, {"learning_rate_init": -1.0}), ValueError),
     (lambda X, y: ([x[:, :1] for x in X], y[:5], {}), ValueError),
     (lambda X, y: ([x[:, :1] * np.nan for x in X], y, {}), ValueError),
@@ -630,3 +629,20 @@ def test_the_threads_of_n_jobs(planned):
     for n_jobs, expected in [(None, None), (1, 1), (3, 3), (-1, cpus), (-2, least), (-1000, 1)]:
         fitted(n_jobs=n_jobs)
         assert planned[-1][2]["n_threads"] == expected
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_both_directions_and_dropout_reach_the_network(kind):
+    each, y = model(kind, hidden_layer_sizes=(3, 2), cell="gru", bidirectional=True, dropout=0.3)
+    each.fit(X, y)
+    first, second = each.network_.layers[:2]
+    assert first == GRU(3, return_sequences=True, bidirectional=True, recurrent_dropout=0.3)
+    assert (second.bidirectional, second.dropout, second.recurrent_dropout) == (True, 0.3, 0.3)
+    again, _ = model(kind, hidden_layer_sizes=(3, 2), cell="gru", bidirectional=True, dropout=0.3)
+    assert_same_bits(again.fit(X, y).network_.parameters, each.network_.parameters)
+    without, _ = model(kind, hidden_layer_sizes=(3, 2), cell="gru", bidirectional=True)
+    assert (without.fit(X, y).network_.parameters != each.network_.parameters).any()
+    with pytest.raises(ValueError, match="bidirectional"):
+        each.stream()
+    with pytest.raises(ValueError, match="bidirectional"):
+        each.set_params(truncation=2).fit(X, y)

@@ -447,10 +447,6 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
             raise NotImplementedError(
                 f"solver={self.solver!r} is not available yet, expected 'adam' or 'sgd'"
             )
-        if flag("bidirectional", self.bidirectional):
-            raise NotImplementedError("bidirectional=True is not available yet, expected False")
-        if number("dropout", self.dropout, below=1.0) > 0.0:
-            raise NotImplementedError(f"dropout={self.dropout} is not available yet, expected 0.0")
 
     def _dtype(self, batch: Batch) -> np.dtype[Any]:
         if self.dtype is not None:
@@ -470,13 +466,17 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         own: dict[str, Any] = {"activation": choice("activation", self.activation, RECURRENT_ACTIVATIONS)}
         if cell != "rnn" and own.pop("activation") != "tanh":
             raise ValueError(f"activation is {self.activation!r}, expected 'tanh' with cell {cell!r}")
+        own["bidirectional"] = flag("bidirectional", self.bidirectional)
+        own["recurrent_dropout"] = number("dropout", self.dropout, below=1.0)
         pool = choice("pooling", self.pooling, ("last", *_POOLS))
         every_step = self._per_step or pool != "last"
         stack: list[Layer] = []
         for i, units in enumerate(sizes):
             steps = every_step or i + 1 < len(sizes)
             count = integer(f"hidden_layer_sizes[{i}]", units, 1)
-            stack.append(_CELLS[cell](count, return_sequences=steps, **own))
+            # Never the input itself: of one feature, a sequence's mask would leave nothing.
+            dropped = own["recurrent_dropout"] if i else 0.0
+            stack.append(_CELLS[cell](count, return_sequences=steps, dropout=dropped, **own))
         if pool in _POOLS:
             if self._per_step:
                 raise ValueError(f"pooling is {pool!r}, expected 'last' where every step has an answer")

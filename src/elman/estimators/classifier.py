@@ -40,7 +40,7 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
     activation : {"tanh", "relu", "sigmoid", "identity"}
         Of the recurrent layers of cell "rnn"; the gated ones have their own.
     bidirectional : bool
-        Reads every sequence from both ends. (Not available yet.)
+        Reads every sequence from both ends; not with ``truncation``, and not for ``stream``.
     pooling : {"last", "mean", "max"}
         What the answer follows from: the last hidden state, or the mean or maximum over all steps.
     solver : {"adam", "sgd", "lbfgs", "lm"}
@@ -79,7 +79,8 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
     truncation : int or None
         Truncated backpropagation through time in chunks of so many steps.
     dropout : float in [0, 1)
-        (Not available yet.)
+        Share of the hidden units dropped while training, one mask a sequence, in the recurrence of every layer
+        and between layers; the input itself is never dropped.
     input_noise : float, at least 0
         Standard deviation of Gaussian noise added to the (standardised) training input, fresh each epoch.
     dtype : {"float32", "float64"} or None
