@@ -40,7 +40,9 @@ template <class Real> bool run_forward(const Network<Real>& network, const Data&
   const Index work = data.N * work_per_step(spec);
   // Groups of rows of about the same length, each small enough for a core's own cache; every group is one thread's.
   const int threads = threads_for(work, n_threads);
-  const Index group = std::clamp<Index>((data.n / threads + 7) / 8 * 8, 8, 64);
+  // Rows that cannot be cut in time are kept whole, so fewer of long ones at once.
+  const Index most_rows = spec.whole_rows ? std::clamp<Index>(65536 / all.longest, 1, 64) : 64;
+  const Index group = std::clamp<Index>((data.n / threads + 7) / 8 * 8, std::min<Index>(8, most_rows), most_rows);
   const Index groups = (data.n + group - 1) / group;
   Weights<Real> weights;
   weights.prepare(spec, network.parameters.data(), std::min(group, data.n), false, false, threads);

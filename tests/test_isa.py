@@ -28,7 +28,10 @@ for dtype in ("float32", "float64"):
     for cell in CELLS:
         for H in (1, 17, 130):
             for loss, head in HEADS.items():
-                layers = [rnn(H, cell, steps=True), rnn(H, cell), elman.Dense(5, activation=head)]
+                options = {}
+                if loss == "squared_error":
+                    options = {"bidirectional": True, "dropout": 0.2, "recurrent_dropout": 0.3}
+                layers = [rnn(H, cell, steps=True, **options), rnn(H, cell), elman.Dense(5, activation=head)]
                 net = elman.Network(layers, input_size=7, dtype=dtype, seed=H)
                 generator = np.random.default_rng(H)
                 X = ragged(generator, lengths, 7, dtype)
@@ -76,7 +79,8 @@ def test_the_laws_hold(isa, available_isas):
         pytest.skip(f"{isa} is what every other test runs on")
     run_laws(
         isa,
-        "outputs_and_states or loss_and_gradient or sizes or rows_streamed or fit_is_gradient",
+        "outputs_and_states or loss_and_gradient or sizes or rows_streamed or fit_is_gradient "
+        "or initial_states_are or dropout_is_the",
     )
 
 
@@ -91,7 +95,7 @@ def run_laws(isa: str, selection: str) -> None:
     if os.environ.get("ELMAN_ISA"):
         pytest.skip("already inside a run of one instruction set")
     files = [
-        str(HERE / name) for name in ("test_laws.py", "test_bits.py", "test_truncation.py", "test_golden.py")
+        str(HERE / f"test_{name}.py") for name in ("laws", "bits", "truncation", "golden", "layer_options")
     ]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-qx", "-p", "no:cacheprovider", "-k", selection, *files],
