@@ -173,11 +173,11 @@ def _checkpoint(model: Model, plan: Plan, path: Any, resume: Any, owner: Owner) 
     return Checkpoint(path, model, owner, settings, plan.optimiser, rows, plan.callbacks, resume)
 
 
-def _constrained(model: Model) -> str:
+def _constrained(model: Model) -> str | None:
     """Return the names of constrained parameters, with a checksum of what constrains them."""
     named = sorted(model.constraints.items())
     sums = (zlib.crc32(each.mask.tobytes() + each.sign.tobytes()) for _, each in named)
-    return ", ".join(f"{name} ({s:08x})" for (name, _), s in zip(named, sums, strict=True)) or "nothing"
+    return ", ".join(f"{name} ({s:08x})" for (name, _), s in zip(named, sums, strict=True)) or None
 
 
 def _size(data: Labelled) -> str:

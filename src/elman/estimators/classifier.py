@@ -79,7 +79,7 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
     truncation : int or None
         Truncated backpropagation through time in chunks of so many steps.
     dropout : float in [0, 1)
-        Share of the hidden units dropped while training, one mask a sequence, in the recurrence of every layer
+        Share of the hidden units dropped in training, one mask a sequence, in the recurrence of every layer
         and between layers; the input itself is never dropped.
     input_noise : float, at least 0
         Standard deviation of Gaussian noise added to the (standardised) training input, fresh each epoch.
