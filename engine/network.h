@@ -59,6 +59,9 @@ template <class Real> Index state_stride(const Operation& op) {
   return (op.out + lanes - 1) / lanes * lanes;
 }
 
+// What one step of one row left in one operation: its input, its states before and after it (its output), what its cell kept.
+template <class Real> struct Footprint { const Real *in, *before, *after, *kept; };
+
 template <class Real> class Pass {
  public:
   explicit Pass(const Spec& spec);
@@ -89,6 +92,14 @@ template <class Real> class Pass {
   void initial_cotangents(const std::vector<Real*>& out) const { store_rows(initial_, out); }
   Index row_of(Index b, Index t, bool reverse) const {   // of the chunk: step t of row b, counted from its end
     return chunk_->offset[static_cast<std::size_t>(reverse ? chunk_->length(*batch_, b) - 1 - t : t)] + b;
+  }
+  Footprint<Real> footprint(std::size_t op, Index b, Index t) {
+    const bool recurrent = spec_.operations[op].type == Operation::Type::recurrent, steps = spec_.operations[op].steps_out;
+    const std::size_t s = static_cast<std::size_t>(t);
+    const Index row = chunk_->offset[s] + b;
+    const Input in = input_of(op);
+    const Real* before = recurrent ? value_[op].data() + (t ? chunk_->B + chunk_->offset[s - 1] + b : b) * ld_[op] : nullptr;
+    return {in.data + (spec_.operations[op].steps_in ? row : b) * in.ld, before, outputs(op) + (steps ? row : b) * ld_[op], ldk_[op] ? kept_[op].data() + row * ldk_[op] : nullptr};
   }
   Index ld(std::size_t op) const { return ld_[op]; }
   Index input_ld() const { return input_ld_; }

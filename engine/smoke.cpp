@@ -5,6 +5,8 @@
 #include <cstdlib>
 #include <thread>
 
+#include "curvature.h"
+#include "online.h"
 #include "run.h"
 #include "shuffle.h"
 #include "stream.h"
@@ -45,6 +47,32 @@ template <class Real> struct Problem {
 template <class Real> void fill(Network<Real>& net) {
   Random random;
   for (Index i = 0; i < net.spec.parameter_count; ++i) net.parameters[i] = static_cast<Real>(random.next());
+}
+
+template <class Real> void second_order(Network<Real>& net, const Problem<Real>& problem, const Answers<Real>& given, const Answers<Real>& one_row, Loss loss, int threads) {
+  const Data data = problem.data();
+  const Index P = net.spec.parameter_count;
+  Interrupt interrupt;
+  std::vector<Real> matrix(static_cast<std::size_t>(P * P)), gradient(static_cast<std::size_t>(P)), y(static_cast<std::size_t>(net.spec.output_size));
+  Sums sums;
+  for (const Way way : {Way::automatic, Way::reverse})
+    expect(gauss_newton(net, data, given, loss, nullptr, way, matrix.data(), gradient.data(), sums, interrupt, threads) && std::isfinite(matrix[0]), "gauss_newton");
+  if (!Tangents<Real>::possible(net.spec)) return;
+  for (const OnlineRule rule : {OnlineRule::bptt, OnlineRule::rtrl}) {
+    Online<Real> online(net, rule, 3), other(net, rule, 3);
+    for (Index t = 0; t < 70; ++t) {
+      online.step(problem.x.data() + t % data.N * problem.F, y.data());
+      double value = 0;
+      online.gradient(one_row, loss, gradient.data(), value);
+      expect(std::isfinite(gradient[0]) && std::isfinite(value), "online");
+    }
+    std::vector<Real> memory(static_cast<std::size_t>(online.memory_size(online.remembered()))), z(y);
+    online.save(memory.data());
+    other.load(online.remembered(), memory.data());
+    online.step(problem.x.data(), y.data());
+    other.step(problem.x.data(), z.data());
+    expect(y == z, "a learner's memory gives its bits");
+  }
 }
 
 template <class Real> void one(std::vector<Layer> layers, Loss loss, Index truncation, int threads, Index rows) {
@@ -90,6 +118,9 @@ template <class Real> void one(std::vector<Layer> layers, Loss loss, Index trunc
   for (const Index size : net.spec.state_sizes) d_initial.emplace_back(static_cast<std::size_t>(data.n * size));
   for (auto& d : d_initial) initial_cotangents.push_back(d.data());
   expect(tape.backward(outputs.data(), gradient.data(), d_inputs.data(), initial_cotangents, interrupt, threads), "backward");
+
+  const Answers<Real> one_row{indices ? classes.data() : nullptr, indices ? nullptr : values.data(), 1, C, true, nullptr};
+  if (P <= 900) second_order(net, problem, given, one_row, loss, threads);   // larger ones would be most of the run
 
   const Index epochs = 3;
   std::vector<std::int64_t> order(static_cast<std::size_t>(epochs * data.n));

@@ -803,3 +803,53 @@ def random_weights(layers: list[Any], F: int, generator: np.random.Generator) ->
         name: generator.normal(size=shape) * (0.3 if len(shape) == 1 else 0.9 / np.sqrt(shape[0]))
         for name, shape in shapes(layers, F).items()
     }
+
+
+# --------------------------------------------------------------------------------------------- second order
+
+
+def jacobian(layers: list[Any], weights: Weights, X: list[Array]) -> Array:
+    """The derivatives of every output by every weight, (answers, C, P): one walk back an output."""
+    rows = []
+    for x in X:
+        traces = forward(layers, weights, np.asarray(x, float))
+        y = traces[-1].y
+        for i in np.ndindex(y.shape):
+            d = np.zeros_like(y)
+            d[i] = 1.0
+            gradient = backward(layers, weights, traces, d).weights
+            rows.append(np.concatenate([g.ravel() for g in gradient.values()]))
+    return np.array(rows).reshape(-1, y.shape[-1], sum(w.size for w in weights.values()))
+
+
+def loss_curvature(loss: str, p: Array, answers: Array) -> Array:
+    """The second derivative of one answer's loss by what it is computed from, (C, C); p (C,) the outputs."""
+    known = ~np.isnan(answers)
+    if loss == "squared_error":
+        return np.diag(known.astype(float))
+    if loss == "binary_cross_entropy":
+        return np.diag(known * p * (1.0 - p))
+    return np.nansum(answers) * (np.diag(p) - np.outer(p, p))
+
+
+def gauss_newton(
+    layers: list[Any], weights: Weights, X: list[Array], Y: list[Any], loss: str, sample_weight: Array
+) -> tuple[Array, Weights]:
+    """The matrix (P, P), sum of J' W J over the answers, and the gradient of the sum of their losses."""
+    P = sum(w.size for w in weights.values())
+    G = np.zeros((P, P))
+    fused = loss != "squared_error"  # their losses are computed from the sums before the last activation
+    for x, y, weight in zip(X, Y, sample_weight, strict=True):
+        traces = forward(layers, weights, np.asarray(x, float))
+        outputs = np.atleast_2d(traces[-1].y)
+        answers = answers_of(y, outputs, loss)
+        for a in range(len(outputs)):
+            J = np.zeros((outputs.shape[1], P))
+            for c in range(outputs.shape[1]):
+                d = np.zeros_like(outputs)
+                d[a, c] = 1.0
+                gradient = backward(layers, weights, traces, d.reshape(traces[-1].y.shape), fused).weights
+                J[c] = np.concatenate([g.ravel() for g in gradient.values()])
+            G += weight * J.T @ loss_curvature(loss, outputs[a], answers[a]) @ J
+    done = minibatch(layers, weights, X, Y, loss, sample_weight=sample_weight, reduction="sum")
+    return G, done.gradient

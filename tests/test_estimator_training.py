@@ -580,23 +580,8 @@ def test_ctrl_c_puts_the_best_weights_back(monkeypatch):
     assert each.best_validation_score_ == seen[best][0]
 
 
-NOT_YET = [
-    {"solver": "lbfgs"},
-    {"solver": "lm"},
-]
-
-
-@pytest.mark.parametrize("options", NOT_YET, ids=str)
-@pytest.mark.parametrize("kind", KINDS)
-def test_what_is_not_there_yet_is_said_by_fit(kind, options):
-    each, y = model(kind, **options)  # not by __init__
-    with pytest.raises(NotImplementedError, match=next(iter(options))):
-        each.fit(X, y)
-    assert not hasattr(each, "network_") and not hasattr(each, "n_features_in_")
-
-
 REFUSALS = [
-    (lambda X, y: ([x[:, :1] for x in X], y, {"solver": "lm"}), NotImplementedError),
+    (lambda X, y: ([x[:, :1] for x in X], y, {"solver": "newton"}), ValueError),
     (lambda X, y: ([x[:, :1] for x in X], y, {"learning_rate_init": -1.0}), ValueError),
     (lambda X, y: ([x[:, :1] for x in X], y[:5], {}), ValueError),
     (lambda X, y: ([x[:, :1] * np.nan for x in X], y, {}), ValueError),

@@ -18,12 +18,13 @@ ORDER = [
     ["_engine"],
     ["history", "constraints", "model", "starts"],
     ["disk", "saving", "checkpoint"],
-    ["planning", "training", "recording", "checks", "summary"],
+    ["second_order"],
+    ["planning", "training", "recording", "online", "checks", "summary"],
     ["network"],
     ["sensitivity", "callbacks"],
 ]
 RANK = {name: i for i, name in enumerate(name for row in ORDER for name in row)}
-SAME = {name: row[1:] for row in ORDER[4:5] for name in row}  # these know planning alone
+SAME = {name: row[1:] for row in ORDER[5:6] for name in row}  # these know planning alone
 AT_CALL = {("history", "plotting")}  # History shows itself: the one import of plotting from below, at call
 
 

@@ -98,5 +98,7 @@ template <class F> void call(F work) {
 void bind_data(nb::module_& m);
 void bind_networks(nb::module_& m);
 void bind_streams(nb::module_& m);
+void bind_second_order(nb::module_& m);
+void bind_online(nb::module_& m);
 
 }  // namespace elman::bindings

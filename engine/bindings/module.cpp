@@ -67,4 +67,6 @@ NB_MODULE(_core, m) {
   bind_data(m);
   bind_networks(m);
   bind_streams(m);
+  bind_second_order(m);
+  bind_online(m);
 }

@@ -2,6 +2,7 @@
 #include "affine.h"
 #include "readout.h"
 #include "recurrent.h"
+#include "tangents.h"
 #include "update.h"
 
 namespace elman {
@@ -29,6 +30,7 @@ template <class Real> constexpr KernelTable<Real> make_table() {
           into_bounds<Real>,
           drop_fixed<Real>,
           update<Real>,
+          propagate<Real>,
           map<Real>,
           fma_loop<Real>,
           fma_chains * Vec<Real>::width};

@@ -85,6 +85,20 @@ template <class Real> struct Affine {
   bool adds = false;      // y, without a bias, is added to what stands there
 };
 
+// y [n, N] = a [n, K] s [K, N] + b [n, L] t [L, N]; L may be 0.
+template <class Real> struct Propagate {
+  const Real* a;
+  Index lda, K;
+  const Real* s;
+  Index lds;
+  const Real* b;
+  Index ldb, L;
+  const Real* t;
+  Index ldt;
+  Real* y;
+  Index ldy, N;
+};
+
 // Rows of a and d that belong together, `count` of them from each start.
 struct Segment { Index a, d, count; };
 
@@ -150,6 +164,8 @@ template <class Real> struct KernelTable {
   void (*drop_fixed)(Real* g, const Real* lower, const Real* upper, Index n);
   // one optimiser step over n parameters; g is multiplied by `clip` first
   void (*update)(const UpdateRule&, double rate, Index step, Real clip, Real* w, const Real* g, Real* m, Real* v, Index n);
+  // tangents from step to step (tangents.h)
+  void (*propagate)(const Propagate<Real>&, Index n);
   // for tests and benchmarks
   void (*map)(int function, Real* x, Index n);                 // 0 tanh, 1 sigmoid, 2 exp of x <= 0, 3 log
   Real (*fma_loop)(Index rounds);                              // a bare chain of multiply-adds; `fma_per_round` each

@@ -31,10 +31,13 @@ if TYPE_CHECKING:
     from elman.loading import load as load
     from elman.many import fit_many as fit_many
     from elman.network import Network as Network
+    from elman.online import Learner as Learner
+    from elman.optimisers import LBFGS as LBFGS
     from elman.optimisers import SGD as SGD
     from elman.optimisers import Adam as Adam
     from elman.optimisers import AdamW as AdamW
     from elman.optimisers import CosineDecay as CosineDecay
+    from elman.optimisers import LevenbergMarquardt as LevenbergMarquardt
     from elman.optimisers import OneCycle as OneCycle
     from elman.optimisers import RMSprop as RMSprop
     from elman.reading import read_sequences as read_sequences
@@ -62,9 +65,12 @@ _HOME = {
     "Network": "network",
     "fit_many": "many",
     "load": "loading",
+    "Learner": "online",
     "Adam": "optimisers",
     "AdamW": "optimisers",
     "CosineDecay": "optimisers",
+    "LBFGS": "optimisers",
+    "LevenbergMarquardt": "optimisers",
     "OneCycle": "optimisers",
     "RMSprop": "optimisers",
     "SGD": "optimisers",
@@ -77,6 +83,7 @@ _MODULES = ("callbacks", "plotting", "sensitivity")
 
 __all__ = [
     "GRU",
+    "LBFGS",
     "LSTM",
     "SGD",
     "Adam",
@@ -86,6 +93,8 @@ __all__ = [
     "DivergenceError",
     "Gradients",
     "History",
+    "Learner",
+    "LevenbergMarquardt",
     "MaxPool",
     "MeanPool",
     "Network",

@@ -92,6 +92,12 @@ class Network32:
 
     def stream(self, rows: int, initial_state: object | None) -> Stream32: ...
 
+    def gauss_newton(self, data: Data, targets: Targets, loss: int, weights: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, way: int, matrix: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], gradient: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')], n_threads: int) -> tuple[float, float, float, float, float]: ...
+
+    def jacobian(self, data: Data, way: int, out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], n_threads: int) -> None: ...
+
+    def online(self, rule: int, truncation: int, loss: int) -> Online32: ...
+
 class Tape64:
     """A recorded forward pass, with its own copy of the parameters."""
 
@@ -140,6 +146,12 @@ class Network64:
 
     def stream(self, rows: int, initial_state: object | None) -> Stream64: ...
 
+    def gauss_newton(self, data: Data, targets: Targets, loss: int, weights: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, way: int, matrix: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')], gradient: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')], n_threads: int) -> tuple[float, float, float, float, float]: ...
+
+    def jacobian(self, data: Data, way: int, out: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')], n_threads: int) -> None: ...
+
+    def online(self, rule: int, truncation: int, loss: int) -> Online64: ...
+
 class Stream32:
     """A network one step at a time."""
 
@@ -179,3 +191,69 @@ class Stream64:
 
     @state.setter
     def state(self, value: object, /) -> None: ...
+
+class Online32:
+    """A network that learns one step at a time."""
+
+    def step(self, x: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)], out: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')]) -> int:
+        """
+        The output after one more step: -1; or, nothing being changed, the place of a number that is not finite.
+        """
+
+    def learn(self, index: int, values: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)], rate: float, count: int) -> int:
+        """
+        From the last step's answer, a class or (index -1) values: 0 updated, 1 none given, 2 not finite.
+        """
+
+    def gradient(self, out: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')]) -> None: ...
+
+    def use(self, optimiser: tuple[int, float, float, float, float, bool], moments: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')]], trainable: Annotated[NDArray[numpy.int64], dict(shape=(None, None), order='C', device='cpu', writable=False)], clip_norm: float) -> None:
+        """The optimiser, with its memory."""
+
+    def reset(self) -> None: ...
+
+    def get_states(self, outs: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')]]) -> None: ...
+
+    def set_states(self, states: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')]]) -> None: ...
+
+    @property
+    def remembered(self) -> int: ...
+
+    def memory_size(self, steps: int) -> int: ...
+
+    def save(self, out: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')]) -> None: ...
+
+    def load(self, steps: int, memory: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)]) -> None: ...
+
+class Online64:
+    """A network that learns one step at a time."""
+
+    def step(self, x: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], out: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')]) -> int:
+        """
+        The output after one more step: -1; or, nothing being changed, the place of a number that is not finite.
+        """
+
+    def learn(self, index: int, values: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], rate: float, count: int) -> int:
+        """
+        From the last step's answer, a class or (index -1) values: 0 updated, 1 none given, 2 not finite.
+        """
+
+    def gradient(self, out: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')]) -> None: ...
+
+    def use(self, optimiser: tuple[int, float, float, float, float, bool], moments: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')]], trainable: Annotated[NDArray[numpy.int64], dict(shape=(None, None), order='C', device='cpu', writable=False)], clip_norm: float) -> None:
+        """The optimiser, with its memory."""
+
+    def reset(self) -> None: ...
+
+    def get_states(self, outs: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')]]) -> None: ...
+
+    def set_states(self, states: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')]]) -> None: ...
+
+    @property
+    def remembered(self) -> int: ...
+
+    def memory_size(self, steps: int) -> int: ...
+
+    def save(self, out: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')]) -> None: ...
+
+    def load(self, steps: int, memory: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)]) -> None: ...

@@ -58,6 +58,25 @@ class NativeTape(Protocol):
     ) -> None: ...
 
 
+class NativeOnline(Protocol):
+    """One step at a time, with learning."""
+
+    remembered: int
+
+    def step(self, x: Array, out: Array) -> int: ...
+    def learn(self, index: int, values: Array, rate: float, count: int) -> int: ...
+    def gradient(self, out: Array) -> None: ...
+    def use(
+        self, optimiser: tuple[Any, ...], moments: list[Array], trainable: Offsets, clip_norm: float
+    ) -> None: ...
+    def reset(self) -> None: ...
+    def get_states(self, outs: list[Array]) -> None: ...
+    def set_states(self, states: list[Array]) -> None: ...
+    def memory_size(self, steps: int) -> int: ...
+    def save(self, out: Array) -> None: ...
+    def load(self, steps: int, memory: Array) -> None: ...
+
+
 class Native(Protocol):
     """Network32 or Network64 of the engine."""
 
@@ -96,6 +115,19 @@ class Native(Protocol):
         initial: States = None,
         dropout: DropoutKey = None,
     ) -> float: ...
+    def gauss_newton(
+        self,
+        data: Any,
+        targets: Any,
+        loss: int,
+        weights: Any,
+        way: int,
+        matrix: Array,
+        gradient: Array,
+        n_threads: int,
+    ) -> Sums: ...
+    def jacobian(self, data: Any, way: int, out: Array, n_threads: int) -> None: ...
+    def online(self, rule: int, truncation: int, loss: int) -> NativeOnline: ...
     def record(
         self, data: Any, n_threads: int, initial: States = None, dropout: DropoutKey = None
     ) -> NativeTape: ...
@@ -197,6 +229,7 @@ def optimiser_code(optimiser: optimisers.Optimiser) -> tuple[int, float, float, 
             return (3, *betas, optimiser.epsilon, optimiser.weight_decay, False)
         case optimisers.Adam():
             return (2, optimiser.beta_1, optimiser.beta_2, optimiser.epsilon, 0.0, False)
+    raise ValueError(f"optimizer is {optimiser}, expected one of SGD, RMSprop, Adam, AdamW")
 
 
 def moment_count(optimiser: optimisers.Optimiser) -> int:
@@ -207,6 +240,10 @@ def moment_count(optimiser: optimisers.Optimiser) -> int:
     """
     if isinstance(optimiser, optimisers.SGD):
         return 1 if optimiser.momentum else 0
+    if isinstance(optimiser, optimisers.LBFGS):
+        return 2 * optimiser.memory + 1
+    if isinstance(optimiser, optimisers.LevenbergMarquardt):
+        return 1
     return 1 if isinstance(optimiser, optimisers.RMSprop) else 2
 
 

@@ -1,4 +1,4 @@
-"""Loading: gives back what was saved in a file, a network or an estimator."""
+"""Loading: gives back what was saved in a file, a network, an estimator or a learner."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import importlib
 import os
 from typing import Any
 
-from elman import saving
+from elman import online, saving
+from elman.checkpoint import network_spec
 from elman.network import Network
+from elman.sequences import Array
 
 _ESTIMATORS = ("RNNClassifier", "RNNRegressor", "RNNTagger")
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """Return what was saved in a file: it predicts the same bits.
+    """Return what was saved in a file, a network, an estimator or a learner: it predicts the same bits.
 
     A checkpoint of ``fit`` gives the network, or the estimator, as it was after that epoch.
 
@@ -31,10 +33,16 @@ def load(path: str | os.PathLike[str]) -> Any:
     if kind in _ESTIMATORS:
         # at call: scikit-learn, on which they stand, takes half a second to import
         return importlib.import_module("elman.estimators").unpack(spec, arrays, name)
+    if kind == "learner":
+        return online.unpack(_network(network_spec(spec, name), arrays, name), spec, arrays, name)
     if kind != "network":
         raise ValueError(
             f"{name} holds a {kind!r}, expected a network or one of {', '.join(_ESTIMATORS)}: update elman"
         )
+    return _network(spec, arrays, name)
+
+
+def _network(spec: dict[str, Any], arrays: dict[str, Array], name: str) -> Network:
     net = Network.__new__(Network)
     net.model = saving.unpack(spec, arrays, name)
     return net

@@ -14,6 +14,7 @@ from elman.arguments import choice, flag, integer, number
 from elman.history import History
 from elman.layers import Layer
 from elman.model import Callback, Model, Weights
+from elman.online import Learner
 from elman.recording import Tape
 from elman.sequences import Array
 
@@ -462,6 +463,28 @@ class Network:
         planning.check_rows_may_be_cut(self.model, "stream", rows)
         count = 0 if rows is None else integer("rows", rows, 1, _MOST_ROWS)
         return self.model.native.stream(count, initial_state)
+
+    def online(
+        self,
+        optimizer: str | optimisers.Optimiser,
+        *,
+        rule: str = "bptt",
+        truncation: int | None = None,
+        loss: str | None = None,
+        clip_norm: float | None = None,
+    ) -> Learner:
+        """Return a learner: one step of a sequence at a time, an update after each answer.
+
+        Shapes: ``step(x, y=None)`` x (F,) -> output (C,), before the update. ``rule`` "bptt" goes back
+        through the last ``truncation`` steps (None: 10), "rtrl" is exact and never goes back. Optimiser state
+        and update count are the network's, as in `fit`. Networks with pools: ValueError. See `elman.Learner`.
+
+        >>> from elman import SGD, Network, SimpleRNN
+        >>> net = Network([SimpleRNN(4)], input_size=2, seed=0)
+        >>> net.online(SGD(0.1), truncation=5).step(np.zeros(2), np.ones(4)).shape
+        (4,)
+        """
+        return Learner(self, optimizer, rule, truncation, loss, clip_norm)
 
     # keeping
 

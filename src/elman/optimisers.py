@@ -165,8 +165,77 @@ class AdamW(Adam):
         _normalise(self, weight_decay=number("weight_decay", self.weight_decay))
 
 
-Optimiser = SGD | RMSprop | Adam | AdamW
-KINDS: dict[str, type[Optimiser]] = {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam, "adamw": AdamW}
+@dataclass(frozen=True)
+class LevenbergMarquardt:
+    """Levenberg-Marquardt: (G + mu diag G) d = -g; w = w + d, where G = sum of J' W J is Gauss and Newton's.
+
+    J (C, P) are the exact derivatives of an answer's outputs (through a softmax or sigmoid of the loss: of
+    the sums before it) by all parameters, W (C, C) the loss's second derivative by those, g the gradient. An
+    epoch of fit is one step that lowers the loss: while it does not, mu is multiplied by ``increase``; then
+    it is divided by ``decrease``. The run ends where no mu up to ``damping_limit`` helps. Full batch, and at
+    most about 3,000 parameters. ``damping`` above 0 is the first mu; ``increase`` and ``decrease`` are above
+    1. ValueError and TypeError name the argument.
+
+    References: D. W. Marquardt (1963), An algorithm for least-squares estimation of nonlinear parameters,
+    SIAM Journal 11(2), 431-441; N. N. Schraudolph (2002), Neural Computation 14(7), 1723-1738, for other
+    losses than squares.
+
+    >>> LevenbergMarquardt().damping
+    0.01
+    """
+
+    damping: float = 1e-2
+    increase: float = 3.0
+    decrease: float = 5.0
+    damping_limit: float = 1e12
+
+    def __post_init__(self) -> None:
+        _normalise(
+            self,
+            damping=number("damping", self.damping, positive=True),
+            increase=_above_one("increase", self.increase),
+            decrease=_above_one("decrease", self.decrease),
+            damping_limit=number("damping_limit", self.damping_limit, positive=True),
+        )
+        if self.damping > self.damping_limit:
+            raise ValueError(
+                f"damping is {self.damping:g}, expected at most damping_limit, {self.damping_limit:g}"
+            )
+
+
+@dataclass(frozen=True)
+class LBFGS:
+    """L-BFGS: w = w - a H g, with H from the last ``memory`` changes of w and g.
+
+    H is SciPy's two-loop product over those pairs, scaled by s'y / y'y of the newest; a comes from SciPy's
+    line search and meets the strong Wolfe conditions. An epoch of fit is one such step; the run ends where
+    no step along -g lowers the loss. Full batch. ``memory`` is at least 1, ``line_search`` the most trials
+    a step. ValueError and TypeError name the argument.
+
+    Reference: J. Nocedal and S. J. Wright (2006), Numerical Optimization, algorithms 3.5 and 7.5.
+
+    >>> LBFGS().memory
+    10
+    """
+
+    memory: int = 10
+    line_search: int = 20
+
+    def __post_init__(self) -> None:
+        _normalise(
+            self,
+            memory=integer("memory", self.memory, 1, 1000),
+            line_search=integer("line_search", self.line_search, 1, 1000),
+        )
+
+
+FirstOrder = SGD | RMSprop | Adam | AdamW
+SecondOrder = LevenbergMarquardt | LBFGS
+Optimiser = FirstOrder | SecondOrder
+KINDS: dict[str, type[Optimiser]] = {
+    "sgd": SGD, "rmsprop": RMSprop, "adam": Adam, "adamw": AdamW, "lm": LevenbergMarquardt, "lbfgs": LBFGS,
+}  # fmt: skip
+_NAMES = {kind: name for name, kind in KINDS.items()}
 _SCHEDULES = {kind.__name__: kind for kind in (CosineDecay, OneCycle)}
 
 
@@ -180,6 +249,13 @@ def _rate(value: Any) -> LearningRate:
     return value if callable(value) else number("learning_rate", value)
 
 
+def _above_one(name: str, value: Any) -> float:
+    checked = number(name, value)
+    if checked <= 1.0:
+        raise ValueError(f"{name} is {checked}, expected a number above 1")
+    return checked
+
+
 def check_optimiser(optimizer: Any) -> Optimiser:
     """Return the optimiser that a name or an object means.
 
@@ -191,7 +267,7 @@ def check_optimiser(optimizer: Any) -> Optimiser:
     if not isinstance(optimizer, Optimiser):
         raise TypeError(
             f"optimizer is {describe(optimizer)}, expected a name ({', '.join(KINDS)}) "
-            f"or one of SGD, RMSprop, Adam, AdamW"
+            f"or one of SGD, RMSprop, Adam, AdamW, LevenbergMarquardt, LBFGS"
         )
     return optimizer
 
@@ -204,6 +280,8 @@ def rate_at(optimiser: Optimiser, update: int) -> float:
     ...
     ValueError: learning_rate(7) is -1.0, expected a finite number of at least 0
     """
+    if isinstance(optimiser, SecondOrder):
+        return 1.0
     rate = optimiser.learning_rate
     if callable(rate):
         return number(f"learning_rate({update})", rate(update))
@@ -217,12 +295,12 @@ def to_dict(optimiser: Optimiser) -> dict[str, Any] | None:
     {'schedule': 'CosineDecay', 'rate': 0.1, 'updates': 5}
     """
     values = {f.name: getattr(optimiser, f.name) for f in dataclasses.fields(optimiser)}
-    rate = optimiser.learning_rate
+    rate = getattr(optimiser, "learning_rate", None)
     if callable(rate):
         if not isinstance(rate, (CosineDecay, OneCycle)):
             return None
         values["learning_rate"] = {"schedule": type(rate).__name__, **dataclasses.asdict(rate)}
-    return {"optimiser": type(optimiser).__name__.lower(), **values}
+    return {"optimiser": _NAMES[type(optimiser)], **values}
 
 
 def from_dict(values: dict[str, Any]) -> Optimiser:

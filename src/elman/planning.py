@@ -15,7 +15,7 @@ from elman.arguments import choice, describe, flag, integer, number
 from elman.checkpoint import Checkpoint, Owner
 from elman.layers import POOLS, RECURRENT
 from elman.model import Callback, Float64, Model
-from elman.optimisers import Optimiser, check_optimiser, rate_at
+from elman.optimisers import Optimiser, SecondOrder, check_optimiser, rate_at
 from elman.sequences import Array, Batch
 from elman.starts import initial_states
 from elman.targets import as_answers, as_weights
@@ -132,6 +132,13 @@ def plan(
         check_rows_may_be_cut(model, "stateful", True)
         if checked.initial is not None:
             raise ValueError("initial_state is given, expected None where stateful=True carries on")
+    if isinstance(optimiser, SecondOrder):
+        _refuse_minibatches(checked, batch_size)
+        if model.drops or model.constraints:
+            what = "dropout" if model.drops else "constraints"
+            raise ValueError(
+                f"the network has {what}, expected none with {type(optimiser).__name__}"
+            )
     point = _checkpoint(model, checked, checkpoint, resume, owner or Owner())
     if point is not None and point.found is not None:
         updates = point.found.updates
@@ -143,6 +150,25 @@ def plan(
     if point is not None and point.done < checked.epochs and not point.stopped:
         point.probe()
     return replace(checked, checkpoint=point)
+
+
+def _refuse_minibatches(plan: Plan, batch_size: Any) -> None:
+    """Say which argument has no meaning where each epoch is one step over all the data."""
+    whole = batch_size == 32 or plan.batch_size == plan.train.batch.n
+    given = [
+        ("batch_size", batch_size, "its default, or all the sequences", whole),
+        ("shuffle", plan.shuffle, "its default", plan.shuffle),
+        ("clip_norm", plan.clip_norm, "None", not plan.clip_norm),
+        ("truncation", plan.truncation, "None", not plan.truncation),
+        ("stateful", plan.stateful, "False", not plan.stateful),
+        ("initial_state", "given", "None", plan.initial is None),
+    ]
+    for name, value, expected, right in given:
+        if not right:
+            raise ValueError(
+                f"{name} is {value}, expected {expected} with {type(plan.optimiser).__name__}, which takes "
+                f"one step an epoch over all the data"
+            )
 
 
 def _checkpoint(model: Model, plan: Plan, path: Any, resume: Any, owner: Owner) -> Checkpoint | None:

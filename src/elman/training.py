@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from elman import _engine, losses
+from elman import _engine, losses, second_order
 from elman.arguments import number
 from elman.errors import DivergenceError
 from elman.history import History, means
 from elman.model import Callback, Float64, Model
-from elman.optimisers import check_optimiser, rate_at
+from elman.optimisers import SecondOrder, check_optimiser, rate_at
 from elman.planning import Labelled, Plan, check_rows_may_be_cut, labelled, threads
 from elman.sequences import Array, Offsets
 from elman.starts import initial_states
@@ -78,9 +78,9 @@ def update(model: Model, gradient: Any, optimizer: Any, clip_norm: Any) -> None:
         i = int(np.argmin(np.isfinite(flat)))
         raise ValueError(f"gradient[{i}] is {given[i]}, expected numbers that are finite in {model.dtype}")
     clip = 0.0 if clip_norm is None else number("clip_norm", clip_norm, positive=True)
+    code = _engine.optimiser_code(optimiser)
     rate = rate_at(optimiser, model.updates if optimiser == model.optimiser else 0)
     model.begin(optimiser)
-    code = _engine.optimiser_code(optimiser)
     model.native.update(
         flat, code, rate, model.moments, model.updates, model.trainable(), clip, model.bounds()
     )
@@ -98,11 +98,15 @@ def fit(model: Model, net: Any, plan: Plan) -> History:
     """Train as planned; ``net`` is what callbacks are given. The caller holds the network's write access."""
     history = _begin(model, plan)
     point = plan.checkpoint
-    run = _Run(model, plan, model.carry if plan.stateful else None, history)
+    run: _Run | second_order.Run
+    if isinstance(plan.optimiser, SecondOrder):
+        run = second_order.Run(model, plan, history)
+    else:
+        run = _Run(model, plan, model.carry if plan.stateful else None, history)
     bar = _bar(run.done, plan.epochs) if plan.verbose else None
     try:
         if plan.validation is None and not plan.callbacks and plan.prepare is None and point is None:
-            while run.done < plan.epochs:
+            while run.done < plan.epochs and not run.ended:
                 run.schedule(plan.epochs - run.done, bar)
         else:
             stopped = point is not None and point.stopped
@@ -111,7 +115,7 @@ def fit(model: Model, net: Any, plan: Plan) -> History:
                     plan.prepare(model.epoch)
                 run.schedule(1, None)
                 _show(bar, history, run.done)
-                stopped = _called(plan.callbacks, net, run.done - 1, history)
+                stopped = _called(plan.callbacks, net, run.done - 1, history) or run.ended
                 if point is not None:
                     point.write(stopped)
     finally:
@@ -161,6 +165,8 @@ def _show(bar: Any, history: History, done: int) -> None:
 class _Run:
     """The schedules of one fit, and the bookkeeping between them."""
 
+    ended = False  # whether nothing can be learned any more: known to second order alone
+
     def __init__(self, model: Model, plan: Plan, carry: list[Array] | None, history: History) -> None:
         self.model, self.plan, self.carry, self.history = model, plan, carry, history
         self.done = history.epoch  # finished epochs of this fit, also of one that was resumed
@@ -180,7 +186,7 @@ class _Run:
     def schedule(self, wanted: int, bar: Any) -> None:
         """Train at most ``wanted`` epochs, as many as fit into one schedule."""
         model, plan = self.model, self.plan
-        varying = callable(plan.optimiser.learning_rate)
+        varying = callable(getattr(plan.optimiser, "learning_rate", None))
         epochs = max(1, min(wanted, _SPAN // max(self.n, self.per_epoch if varying else 1)))
         order = self._order(epochs)
         dropout = (model.dropout_key, model.epoch) if model.drops else None

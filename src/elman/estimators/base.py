@@ -25,11 +25,13 @@ from elman.history import History, history_html
 from elman.layers import GRU, LSTM, RECURRENT_ACTIVATIONS, Dense, Layer, MaxPool, MeanPool, SimpleRNN
 from elman.model import Float64
 from elman.network import Network
-from elman.optimisers import SGD, Adam, CosineDecay, OneCycle, Optimiser
+from elman.optimisers import LBFGS, SGD, Adam, CosineDecay, LevenbergMarquardt, OneCycle, Optimiser
 from elman.sequences import Array, Batch, Sequences
 from elman.targets import as_weights
 
 _CELLS: dict[str, type[SimpleRNN] | type[GRU] | type[LSTM]] = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
+_SECOND_ORDER: dict[str, type[LevenbergMarquardt] | type[LBFGS]] = {"lbfgs": LBFGS, "lm": LevenbergMarquardt}
+_SOLVERS = ("adam", "sgd", *_SECOND_ORDER)
 _POOLS: dict[str, type[MeanPool] | type[MaxPool]] = {"mean": MeanPool, "max": MaxPool}
 
 
@@ -75,6 +77,8 @@ class Options:
 
     def optimiser(self, updates: int) -> Optimiser:
         """Return the optimiser for a run of so many updates."""
+        if self.solver in _SECOND_ORDER:
+            return _SECOND_ORDER[self.solver]()
         rate: Any = self.rate
         if not self.constant_rate:
             rate = (CosineDecay if self.schedule == "cosine" else OneCycle)(self.rate, updates)
@@ -403,7 +407,6 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _options(self) -> Options:
         """Return the parameters of training, checked."""
-        self._refuse_what_is_not_there()
         truncation = None if self.truncation is None else integer("truncation", self.truncation, 1)
         if truncation is not None and self.pooling != "last":
             raise ValueError(
@@ -411,9 +414,9 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
                 f"sequences"
             )
         clip = self.clip_norm
-        return Options(
+        options = Options(
             epochs=integer("max_iter", self.max_iter, 1),
-            solver=choice("solver", self.solver, ("adam", "sgd")),
+            solver=choice("solver", self.solver, _SOLVERS),
             alpha=number("alpha", self.alpha),
             batch_size=integer("batch_size", self.batch_size, 1),
             rate=number("learning_rate_init", self.learning_rate_init, positive=True),
@@ -431,6 +434,19 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
             input_noise=number("input_noise", self.input_noise),
             n_threads=self._threads(),
         )
+        return options if options.solver not in _SECOND_ORDER else self._whole_batch(options)
+
+    def _whole_batch(self, options: Options) -> Options:
+        """Return the options for a solver that takes one step an epoch over all the data.
+
+        Rates, batches, clipping and shuffling mean nothing to it; what would change its data does not fit.
+        """
+        for name in ("truncation", "dropout", "input_noise"):
+            value = getattr(self, name)
+            if value:
+                expected = None if name == "truncation" else 0.0
+                raise ValueError(f"{name} is {value}, expected {expected} with solver {options.solver!r}")
+        return replace(options, schedule="constant", batch_size=32, shuffle=True, clip_norm=None)
 
     def _threads(self) -> int | None:
         jobs = self.n_jobs
@@ -440,13 +456,6 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         if jobs == 0:
             raise ValueError("n_jobs is 0, expected None, a number of threads, or -1 for all CPUs")
         return jobs if jobs > 0 else max(1, _engine.threads(None) + 1 + jobs)
-
-    def _refuse_what_is_not_there(self) -> None:
-        """Say what a later version will bring; what no version knows is a ValueError."""
-        if choice("solver", self.solver, ("adam", "sgd", "lbfgs", "lm")) in ("lbfgs", "lm"):
-            raise NotImplementedError(
-                f"solver={self.solver!r} is not available yet, expected 'adam' or 'sgd'"
-            )
 
     def _dtype(self, batch: Batch) -> np.dtype[Any]:
         if self.dtype is not None:

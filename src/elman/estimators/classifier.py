@@ -44,7 +44,9 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
     pooling : {"last", "mean", "max"}
         What the answer follows from: the last hidden state, or the mean or maximum over all steps.
     solver : {"adam", "sgd", "lbfgs", "lm"}
-        The optimiser; "sgd" has Nesterov's momentum 0.9. ("lbfgs" and "lm": not available yet.)
+        The optimiser; "sgd" has Nesterov's momentum 0.9. "lbfgs" and "lm" take one step over all the data in
+        each of max_iter iterations, without rates, batches and clipping; "lm" is for networks of up to some
+        3,000 parameters.
     alpha : float, at least 0
         Adds alpha/2 times the sum of squares of kernels and recurrent kernels to each update's loss.
     batch_size : int, at least 1
