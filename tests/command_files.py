@@ -75,7 +75,7 @@ def process(*arguments: object, cwd: Path | None = None, **options: Any) -> subp
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=cwd,
-        env={"PYTHONIOENCODING": "utf-8", **os.environ, "PYTHONPATH": path},
+        env={"PYTHONIOENCODING": "utf-8", **os.environ, "PYTHONPATH": path, "PYTHONUNBUFFERED": ""},
         **options,
     )
 

@@ -20,7 +20,7 @@ from typer.main import get_command
 import elman
 from command_files import command, content, rising, walks, write_all, write_long
 from elman import checks, plotting
-from elman.jobs import holding_out, pictures
+from elman.jobs import check, holding_out, pictures
 from elman.jobs.recipe import Recipe
 
 QUICK = ("--hidden", 5, "--rate", 0.02, "--epochs", 3, "--no-curves", "-q")
@@ -149,7 +149,7 @@ def test_every_option_of_training_reaches_the_estimator(folder):
         "--cell", "rnn", "--hidden", "7,6", "--activation", "relu", "--pooling", "max", "--epochs", "4",
         "--batch-size", "9", "--rate", "0.003", "--schedule", "cosine", "--noise", "0.1", "--alpha", "0.01",
         "--clip-norm", "0.5", "--patience", "3", "--balanced", "--seed", "5", "--threads", "1",
-        "--dtype", "float64",
+        "--dtype", "float64", "--bidirectional", "--dropout", "0.25",
     )  # fmt: skip
     assert command("train", "classify.csv", "-m", "m.elman", "--no-curves", "-q", *given).code == 0
     model = elman.load("m.elman")
@@ -157,7 +157,7 @@ def test_every_option_of_training_reaches_the_estimator(folder):
         "cell": "rnn", "hidden_layer_sizes": (7, 6), "activation": "relu", "pooling": "max", "max_iter": 4,
         "batch_size": 9, "learning_rate_init": 0.003, "learning_rate": "cosine", "input_noise": 0.1,
         "alpha": 0.01, "clip_norm": 0.5, "n_iter_no_change": 3, "class_weight": "balanced",
-        "random_state": 5, "n_jobs": 1, "dtype": "float64",
+        "random_state": 5, "n_jobs": 1, "dtype": "float64", "bidirectional": True, "dropout": 0.25,
     }  # fmt: skip
     assert {name: model.get_params()[name] for name in expected} == expected
     options = ("--truncation", 3, "--clip-norm", 0)
@@ -196,12 +196,14 @@ def test_a_file_to_validate_with(folder):
 def test_labels_of_another_type_are_the_same_labels(folder):
     """Digits alone make whole numbers, one word among them makes strings: a split must not matter."""
     X = walks(60)
-    write_long(folder / "mixed.csv", X, lambda x, t: "1" if x[0, 0] > 0.5 else "2" if x[0, 0] > -0.5 else "n")
     write_long(
-        folder / "digits.csv", [x for x in X if x[0, 0] > -0.5], lambda x, t: 1 if x[0, 0] > 0.5 else 2
+        folder / "mixed.csv", X, lambda x, t: "1" if x[0, 0] > 0.5 else "-1" if x[0, 0] > -0.5 else "n"
+    )
+    write_long(
+        folder / "digits.csv", [x for x in X if x[0, 0] > -0.5], lambda x, t: 1 if x[0, 0] > 0.5 else -1
     )
     answer = command("train", "mixed.csv", "-m", "m.elman", *QUICK, "--valid", "digits.csv", "--json")
-    assert answer.document["classes"] == ["1", "2", "n"]
+    assert answer.document["classes"] == ["-1", "1", "n"]
     found = command("evaluate", "m.elman", "digits.csv", "--json", "--no-picture").document
     assert found["unknown"] == []
     assert found["accuracy"] == answer.document["validation"]["accuracy"]
@@ -319,6 +321,7 @@ def test_a_file_that_cannot_be_trained_on(tmp_path, monkeypatch, content, senten
         ("--schedule up", "--schedule is 'up', expected one of"),
         ("--activation frog", "--activation is 'frog', expected one of"),
         ("--pooling frog", "--pooling is 'frog', expected one of"),
+        ("--dropout 1", "--dropout is 1.0, expected"),
         ("--noise -1", "--noise is -1.0, expected"),
         ("--alpha nan", "--alpha is nan, expected"),
         ("--clip-norm -1", "--clip-norm is -1.0, expected"),
@@ -541,6 +544,22 @@ def test_saved_gradients_are_right(folder, model, data):
     assert found["entries"] == found["parameters"] > 30
     assert found["data"] == (data[0] if data else "random sequences")
     assert abs(found["worst"][0]["expected"]) > 0  # a loss that does not depend on the weights proves nothing
+
+
+def test_check_standardises_as_the_model_does(folder, monkeypatch):
+    X = [100.0 + x for x in walks(30)]
+    write_long(folder / "far.csv", X, lambda x, t: rising(x - 100.0))
+    assert command("train", "far.csv", "-m", "far.elman", *QUICK).code == 0
+    seen = {}
+
+    def check_gradient(net, X, y, **options):
+        seen["X"] = X
+        return elman.check_gradient(net, X, y, **options)
+
+    monkeypatch.setattr(check, "check_gradient", check_gradient)
+    assert command("check", "far.elman", "far.csv").code == 0
+    assert sorted(len(x) for x in seen["X"]) == sorted(len(x) for x in X)[:4]  # the four shortest
+    assert np.abs(np.concatenate(seen["X"])).max() < 5
 
 
 def test_check_in_words_and_its_options(folder):

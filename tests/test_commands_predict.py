@@ -300,7 +300,7 @@ def test_each_line_is_answered_before_the_next_is_sent(folder):
         for t, want in enumerate(wanted):
             row = x[t % 3]
             child.stdin.write(f"{row[0]}, {row[1]}\n".encode())
-            assert select.select([child.stdout], [], [], 60)[0], "no answer while the input is open"
+            assert select.select([child.stdout], [], [], 30)[0], "no answer while the input is open"
             line = child.stdout.readline().decode()
             assert [float(v) for v in line.split(",")[1:]] == want
             if t == 2:

@@ -79,7 +79,8 @@ def test_a_killed_run_goes_on_to_the_same_bits(folder):
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
 def test_ctrl_c_says_in_one_line_how_to_go_on(folder):
-    child = process(*MANY, "-q")
+    # A shell lets its background jobs ignore Ctrl-C, and their children with them.
+    child = process(*MANY, "-q", preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL))
     wait_for("m.elman.checkpoint", 3, child)
     child.send_signal(signal.SIGINT)
     out, err = child.communicate(timeout=60)
@@ -135,6 +136,15 @@ def test_an_unfinished_run_is_not_overwritten_unasked(folder, monkeypatch):
     assert "learning_rate=0.1" in other
     assert command(*options, "--batch-size", 0, "--restart").sentence().startswith("--batch-size is 0")
     assert Path("m.elman.checkpoint").read_bytes() == before
+    with monkeypatch.context() as patch:
+        stop_after(patch, 0)
+        answer = command(*options, "--rate", 0.1, "--restart")
+    assert (answer.code, answer.err) == (130, "\nelman: stopped\n")
+    assert epochs_in("m.elman.checkpoint") == 0  # not the other run's: this can be resumed
+    assert command(*options, "--rate", 0.1, "--resume").code == 0
+    with monkeypatch.context() as patch:
+        stop_after(patch, 2)
+        command(*options)
     answer = command(*options, "--rate", 0.1, "--restart", "--json")
     assert (answer.document["epochs"], answer.document["resumed_after"]) == (6, 0)
     assert not Path("m.elman.checkpoint").exists()

@@ -117,6 +117,9 @@ def train(
     activation: Annotated[
         str, of_network(metavar="tanh|relu|sigmoid|identity", help="Of the layers of cell rnn.")
     ] = "tanh",
+    bidirectional: Annotated[
+        bool, of_network("--bidirectional", help="Read every sequence from both ends.")
+    ] = False,
     pooling: Annotated[
         str, of_network(metavar="last|mean|max", help="What the answer to a sequence follows from.")
     ] = "last",
@@ -129,6 +132,7 @@ def train(
     noise: Annotated[
         float, of_training(help="Deviation of the noise that is added to standardised input.")
     ] = 0.0,
+    dropout: Annotated[float, of_training(help="Share of hidden units that are dropped.")] = 0.0,
     alpha: Annotated[float, of_training(help="Weight of the squared weights in the loss.")] = 0.0,
     clip_norm: Annotated[float, of_training(help="The largest norm of a gradient; 0: any.")] = 1.0,
     truncation: Annotated[
@@ -156,9 +160,10 @@ def train(
     from elman.jobs.train import train as run_training
 
     recipe = Recipe(
-        cell=cell, hidden=_units(hidden), activation=activation, pooling=pooling, epochs=epochs,
-        batch_size=batch_size, rate=rate, schedule=schedule, noise=noise, alpha=alpha, clip_norm=clip_norm,
-        truncation=truncation, patience=patience, balanced=balanced, seed=seed, threads=threads, dtype=dtype,
+        cell=cell, hidden=_units(hidden), activation=activation, bidirectional=bidirectional,
+        pooling=pooling, epochs=epochs, batch_size=batch_size, rate=rate, schedule=schedule, noise=noise,
+        dropout=dropout, alpha=alpha, clip_norm=clip_norm, truncation=truncation, patience=patience,
+        balanced=balanced, seed=seed, threads=threads, dtype=dtype,
     )  # fmt: skip
     done = run_training(
         file, model, recipe, columns=_columns(label, id, time, features, layout, per_step, header), task=task,

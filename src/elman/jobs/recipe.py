@@ -19,7 +19,17 @@ _OPTION = {  # the estimators' names of what the command line calls otherwise
     "random_state": "--seed",
     "n_jobs": "--threads",
 }
-_SAME = ("cell", "activation", "pooling", "batch_size", "alpha", "clip_norm", "truncation", "dtype")
+_SAME = (
+    "cell",
+    "activation",
+    "pooling",
+    "batch_size",
+    "alpha",
+    "clip_norm",
+    "truncation",
+    "dtype",
+    "dropout",
+)
 _SUBJECT = re.compile(rf"^({'|'.join([*_OPTION, *_SAME])})(?:\[\d+\])? is ")
 
 
@@ -30,12 +40,14 @@ class Recipe:
     cell: str = "rnn"
     hidden: tuple[int, ...] = (64,)
     activation: str = "tanh"
+    bidirectional: bool = False
     pooling: str = "last"
     epochs: int = 200
     batch_size: int = 32
     rate: float = 1e-3
     schedule: str = "constant"
     noise: float = 0.0
+    dropout: float = 0.0
     alpha: float = 0.0
     clip_norm: float = 1.0
     truncation: int | None = None
@@ -51,11 +63,13 @@ class Recipe:
             "hidden_layer_sizes": self.hidden,
             "cell": self.cell,
             "activation": self.activation,
+            "bidirectional": self.bidirectional,
             "max_iter": self.epochs,
             "batch_size": self.batch_size,
             "learning_rate_init": self.rate,
             "learning_rate": self.schedule,
             "input_noise": self.noise,
+            "dropout": self.dropout,
             "alpha": self.alpha,
             "clip_norm": self.clip_norm or None,
             "truncation": self.truncation,
