@@ -71,8 +71,9 @@ def fit_many(
             net.model.stop = None
 
     with ThreadPoolExecutor(threads, thread_name_prefix="elman-fit") as pool:
-        futures = [pool.submit(fit, net, own) for net, own in zip(nets, given, strict=True)]
-        try:
+        futures: list[Future[History]] = []
+        try:  # from the first of them on: Ctrl-C may come while they are handed out
+            futures.extend(pool.submit(fit, net, own) for net, own in zip(nets, given, strict=True))
             _follow(futures, flag("verbose", verbose))
         except BaseException:
             stop.set()
