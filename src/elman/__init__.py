@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from elman import callbacks as callbacks
+    from elman import datasets as datasets
     from elman import plotting as plotting
     from elman import sensitivity as sensitivity
     from elman.checks import check_gradient as check_gradient
@@ -79,7 +80,7 @@ _HOME = {
     "Tape": "recording",
     "Sequences": "sequences",
 }
-_MODULES = ("callbacks", "plotting", "sensitivity")
+_MODULES = ("callbacks", "datasets", "plotting", "sensitivity")
 
 __all__ = [
     "GRU",

@@ -1,0 +1,34 @@
+"""What every loader and simulator returns: the sequences, their labels, and what they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from elman.sequences import Sequences
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a data set is and where it comes from.
+
+    ``fs`` is the sampling rate in Hz, ``channels`` names the F features, ``ids`` (n,) says which recording each
+    sequence is or was cut from (what a split must keep together), ``source`` whom to cite.
+    """
+
+    text: str
+    fs: float
+    channels: tuple[str, ...]
+    ids: tuple[str, ...]
+    source: str = ""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Dataset(NamedTuple):
+    """X, y, description: n sequences of (T_i, F), their labels, and what they are."""
+
+    X: Sequences
+    y: Any
+    description: Description
