@@ -12,8 +12,8 @@ from elman.sequences import Sequences
 class Description:
     """What a data set is and where it comes from.
 
-    ``fs`` is the sampling rate in Hz, ``channels`` names the F features, ``ids`` (n,) says which recording each
-    sequence is or was cut from (what a split must keep together), ``source`` whom to cite.
+    ``fs`` is the sampling rate in Hz, ``channels`` names the F features, ``ids`` (n,) says which recording
+    each sequence is or was cut from (what a split must keep together), ``source`` whom to cite.
     """
 
     text: str
