@@ -17,6 +17,7 @@ from elman.console import shown
 from elman.monitoring.drawing import bar, sparkline, trace
 from elman.monitoring.monitor import Alarm, Monitor
 from elman.monitoring.seen import HISTORY, Seen
+from elman.sequences import Array
 
 _REDRAWN = 0.2  # s
 _MOST_CHANNELS = 8
@@ -27,7 +28,7 @@ def status(seen: Seen) -> str:
     """Return where the monitor stands, as one line."""
     monitor = seen.monitor
     assert monitor is not None
-    parts = [f"{monitor.samples} samples", f"{monitor.answers} answers"]
+    parts = [f"samples {monitor.samples}", f"answers {monitor.answers}"]
     if seen.values is not None:
         best = int(np.argmax(seen.values)) if seen.followed is None else seen.followed
         parts.append(f"{shown(seen.outputs[best])} {float(seen.values[best]):.4g}")
@@ -131,16 +132,27 @@ def _signals(seen: Seen, monitor: Monitor, width: int, height: int) -> list[Text
     names = [shown(name) for name in monitor.channels]
     visible = names[:_MOST_CHANNELS]
     rows = 3 if len(visible) == 1 else 2 if 2 * len(visible) + 16 < height else 1
-    label = min(max(map(len, visible)), 12)
+    label = max(min(max(map(len, visible)), 12), 9)
     lines = []
     for i, name in enumerate(visible):
-        drawing = trace(seen.signal(i), max(width - label - 2, 10), rows)
-        for row, dots in enumerate(drawing):
-            left = name[:label] if row == rows // 2 else ""
-            lines.append(Text.assemble((left.ljust(label + 2), "bold"), (dots, "cyan")))
+        signal = seen.signal(i)
+        left = [(name[:label], "bold")]
+        if rows == 3:  # room for what the signal reached
+            low, high = _range(signal)
+            left = [(f"{high:.4g}", "dim"), left[0], (f"{low:.4g}", "dim")]
+        elif rows == 2:
+            left.append(("", ""))
+        drawing = trace(signal, max(width - label - 2, 10), rows)
+        for (words, style), dots in zip(left, drawing, strict=True):
+            lines.append(Text.assemble((words.ljust(label + 2), style), (dots, "cyan")))
     if len(names) > len(visible):
         lines.append(Text(f"and {len(names) - len(visible)} more channels", "dim"))
     return lines
+
+
+def _range(values: Array) -> tuple[float, float]:
+    there = values[np.isfinite(values)]
+    return (float(there.min()), float(there.max())) if len(there) else (math.nan, math.nan)
 
 
 def _answers(seen: Seen, monitor: Monitor, width: int) -> list[Text]:
