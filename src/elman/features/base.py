@@ -34,7 +34,9 @@ class FeatureStream:
 
         ValueError for NaN or a wrong size, TypeError for what is no array of numbers; the state is unchanged.
         """
-        return self.advance(read_samples(samples, self.features, self.missing))
+        x = read_samples(samples, self.features, self.missing)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.advance(x)
 
     def advance(self, x: Array) -> Array:
         """Take samples (k, F) that were checked; where it raises, the state is unchanged."""

@@ -33,17 +33,17 @@ def density(fs: float, window: int, begin: int, end: int) -> Function:
     from scipy.signal.windows import hann
 
     taper = hann(window, sym=False)
-    scale = np.full(end - begin, 2.0 / (fs * np.sum(taper**2)))
-    if end - 1 == window / 2:
-        scale[-1] /= 2.0
+    taper *= np.sqrt(2.0 / (fs * np.sum(taper**2)))
+    nyquist = end - 1 == window / 2
 
     def of(windows: Float64) -> Float64:
-        centred = windows - np.add.reduce(windows, axis=-1, keepdims=True) / window
-        centred *= taper
-        spectrum = rfft(centred)[..., begin:end]
+        windows -= np.add.reduce(windows, axis=-1, keepdims=True) / window
+        windows *= taper
+        spectrum = rfft(windows)[..., begin:end]
         power: Float64 = np.square(spectrum.real)
         power += np.square(spectrum.imag)
-        power *= scale
+        if nyquist:
+            power[..., -1] /= 2.0
         return power
 
     return of

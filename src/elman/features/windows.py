@@ -13,7 +13,7 @@ from elman.features.base import FeatureStream, Float64, SequenceTransformer
 from elman.sequences import Array, Batch, Offsets
 
 # Windows (m, F, window) in float64, contiguous, to features (m, F'); each window by itself, so that the bits
-# of its features do not depend on m.
+# of its features do not depend on m. It may overwrite the windows.
 Function = Callable[[Float64], Float64]
 
 _BLOCK = 1 << 16  # numbers in the windows of one call, so that they stay in the cache
@@ -145,8 +145,7 @@ class WindowStream(FeatureStream):
         count = max(0, (self._end - self._next - self._window) // self._hop + 1)
         if not count:
             return np.empty((0, self.columns), x.dtype)
-        with np.errstate(over="ignore", invalid="ignore"):
-            rows = self._windows(count).astype(x.dtype, copy=False)
+        rows = self._windows(count).astype(x.dtype, copy=False)
         if not np.isfinite(rows).all():
             self.undo()
             raise ValueError(f"samples are too large for their features to be finite in {rows.dtype}")
