@@ -8,11 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from elman import loading
+from elman import loading, streams
 from elman.jobs.data import Data, plural
 from elman.layers import Dense
 from elman.network import Network
 from elman.sequences import Array
+from elman.streams import Stream
 
 _TASKS = {"RNNClassifier": "classify", "RNNTagger": "tag", "RNNRegressor": "regress"}
 
@@ -47,6 +48,10 @@ class Opened:
     def table(self) -> bool:
         """Whether it was fitted on 2-D input, where each row is a univariate sequence of one length."""
         return bool(getattr(self.it, "_table", False))
+
+    def stream(self) -> Stream:
+        """Return a new stream of its answers, one sample at a time."""
+        return streams.stream(self.it)
 
     def answers(self, data: Data) -> Array | list[Array]:
         """Return probabilities, values or outputs: (n, C), or a list of (T_i, C) with one row a step."""

@@ -147,7 +147,7 @@ class _Run:
             value = getattr(how, option)
             if value is not None:
                 number(f"--{option}", value, positive=option in ("rate", "window"))
-        model.it.stream()  # one that cannot stream says so before a stream is waited for
+        model.stream()  # one that cannot stream says so before a stream is waited for
         self.seen = Seen(f"elman monitor  {model.path}", self.outputs, models.with_classes(model) is not None)
         self._connections = 0
         self._picked: list[int] = []
@@ -200,9 +200,9 @@ class _Run:
 
     def _answering(self, rate: float | None) -> Answering:
         if self.how.window is None:
-            return Answering(self.model.it.stream)
+            return Answering(self.model.stream)
         assert rate is not None  # `check` has seen to it
-        return LastSeconds(self.model.it.stream, max(round(self.how.window * rate), 4))
+        return LastSeconds(self.model.stream, max(round(self.how.window * rate), 4))
 
     # the samples
 

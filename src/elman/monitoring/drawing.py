@@ -18,7 +18,7 @@ def trace(values: Array, width: int, rows: int) -> list[str]:
     that no peak is lost, however many samples there are.
 
     >>> print(*trace(np.sin(np.linspace(0, 12, 200)), 20, 2), sep="|")
-    ⡰⠉⢆⠀⠀⠀⠀⠀⠀⠀⢠⠎⠱⡀⠀⠀⠀⠀⠀⠀|⠀⠀⠈⢆⠀⠀⠀⠀⡜⠀⠀⠀⠀⢣⠀⠀⠀⠀⡰⠁
+    ⣠⠞⠉⠙⢦⡀⠀⠀⠀⠀⢀⠔⠋⠉⠲⣄⠀⠀⠀⠀|⠁⠀⠀⠀⠀⠙⠦⣀⣠⠔⠁⠀⠀⠀⠀⠈⠳⣄⣀⡴
     """
     columns, height = 2 * width, 4 * rows
     if not len(values):
@@ -65,7 +65,7 @@ def sparkline(values: Array, low: float = 0.0, high: float = 1.0) -> str:
     """Return one letter a value, from low to high; NaN is a blank.
 
     >>> sparkline(np.array([0.0, 0.5, 1.0, np.nan]))
-    '▁▅█ '
+    '▁▄█ '
     """
     span = high - low if high > low else 1.0
     places = np.clip((np.nan_to_num(values, nan=low) - low) / span, 0, 1) * 7.999
