@@ -29,23 +29,28 @@ def stream(model: Any) -> Stream:
     >>> elman.stream(net).step(np.zeros((3, 2))).shape
     (3, 4)
     """
-    stages = _stages(model, "model")
-    return Stream(stages)
+    return Stream(_stages(model, "model"))
 
 
 def _stages(model: Any, name: str) -> list[Any]:
+    """Return the stages of a stream, each with ``advance`` and ``reset``, and ``undo`` before the last."""
     if isinstance(model, Network):
         return [_Answers(model)]
     # at call: scikit-learn takes half a second to import
     from sklearn.pipeline import Pipeline
+    from sklearn.utils.validation import check_is_fitted
 
     from elman.estimators.base import SequenceEstimator
     from elman.features.base import SequenceTransformer
 
     if isinstance(model, SequenceEstimator):
+        check_is_fitted(model, "network_")
         return [_Answers(model)]
     if isinstance(model, SequenceTransformer):
-        return [model.stream()]
+        try:
+            return [model.stream()]
+        except TypeError as error:
+            raise TypeError(f"{name} cannot stream: {error}") from None
     if not isinstance(model, Pipeline):
         raise TypeError(
             f"{name} is {describe(model)}, expected an estimator or a network of elman's, its features, or a "

@@ -26,8 +26,8 @@ def density(fs: float, window: int, begin: int, end: int) -> Function:
     """Return the function from windows (m, F, window) to the power spectral density at bins begin to end - 1.
 
     Each window less its mean is multiplied by Hann's w_i = (1 - cos(2 pi i / window)) / 2; with X_k its
-    discrete Fourier transform, P_k = 2 |X_k|^2 / (fs sum w^2), without the 2 at fs/2. In units of x^2/Hz: it
-    is SciPy's ``signal.spectrogram(x, fs, "hann", window)``. Bin k is at the frequency k fs / window.
+    discrete Fourier transform, P_k = 2 |X_k|^2 / (fs sum w^2), without the 2 at 0 and at fs/2. In units of
+    x^2/Hz: SciPy's ``signal.spectrogram(x, fs, "hann", window)``. Bin k is at the frequency k fs / window.
     """
     from scipy.fft import rfft
     from scipy.signal.windows import hann
@@ -42,6 +42,8 @@ def density(fs: float, window: int, begin: int, end: int) -> Function:
         spectrum = rfft(windows)[..., begin:end]
         power: Float64 = np.square(spectrum.real)
         power += np.square(spectrum.imag)
+        if begin == 0:
+            power[..., 0] /= 2.0
         if nyquist:
             power[..., -1] /= 2.0
         return power
@@ -202,10 +204,13 @@ class BandPower(Windowed):
             raise TypeError(
                 f"bands is {describe(bands)}, expected (low, high) in Hz by name, or a list of pairs"
             )
-        pairs = bands.items() if isinstance(bands, Mapping) else zip(map(_span, bands), bands, strict=True)
-        edges = {str(name): _pair(f"bands[{name!r}]", pair, fs) for name, pair in pairs}
-        if not edges:
-            raise ValueError("bands is empty, expected at least one band")
+        if isinstance(bands, Mapping):
+            edges = {str(name): _pair(f"bands[{name!r}]", pair, fs) for name, pair in bands.items()}
+        else:
+            checked = [_pair(f"bands[{i}]", pair, fs) for i, pair in enumerate(bands)]
+            edges = {f"{low:g}-{high:g}Hz": (low, high) for low, high in checked}
+        if not edges or len(edges) < len(bands):
+            raise ValueError(f"bands is {describe(bands)}, expected at least one band, and none twice")
         return edges
 
     def _check(self) -> None:
@@ -244,11 +249,6 @@ class BandPower(Windowed):
 
     def _names(self, channels: list[str]) -> list[str]:
         return [f"{channel}_{name}" for channel in channels for name in self._edges()]
-
-
-def _span(pair: Any) -> str:
-    """Return a name for a band that has none."""
-    return "-".join(f"{edge:g}" if isinstance(edge, (int, float)) else str(edge) for edge in pair) + "Hz"
 
 
 def _pair(name: str, pair: Any, fs: float) -> tuple[float, float]:
