@@ -99,7 +99,7 @@ def _load(path: str, source: str, channels: Any, rate: Fraction | None, labellin
         ]
     seconds = float(header.records * header.duration)
     description = Description(
-        text=f"{Path(path).name}: {len(chosen)} channels, {seconds:g} s at {float(rate):g} Hz",
+        text=f"{Path(path).name}: {len(chosen)} of its channels, {seconds:g} s at {float(rate):g} Hz",
         fs=float(rate),
         channels=tuple(header.signals[i].label for i in chosen),
         ids=(Path(path).stem,) * len(lengths),
@@ -174,7 +174,12 @@ def _parts(starts: list[Fraction], header: Header, rate: Fraction, source: str) 
 
 
 def _values(
-    content: bytes, header: Header, chosen: list[int], rate: Fraction, parts: list[tuple[int, int]], source: str
+    content: bytes,
+    header: Header,
+    chosen: list[int],
+    rate: Fraction,
+    parts: list[tuple[int, int]],
+    source: str,
 ) -> tuple[Array, list[int]]:
     """Return the channels as one array (N, F) at the given rate, and the steps of each part."""
     steps = [math.ceil((last - first) * header.duration * rate) for first, last in parts]
@@ -182,7 +187,12 @@ def _values(
     ratios = [_ratio(rate, header, i, source) for i in chosen]
     values = np.empty((sum(steps), len(chosen)), np.float32)
     for column, (i, ratio) in enumerate(zip(chosen, ratios, strict=True)):
-        samples, whole, at = header.signals[i].samples, signals[i].data, 0
+        samples, at = header.signals[i].samples, 0
+        try:
+            whole = signals[i].data
+        except Exception as error:
+            name = shown(header.signals[i].label)
+            raise ValueError(f"{source}, channel {name} cannot be read: {reason(error)}") from None
         for (first, last), length in zip(parts, steps, strict=True):
             values[at : at + length, column] = _resampled(whole[first * samples : last * samples], ratio)
             at += length
@@ -194,8 +204,8 @@ def _ratio(rate: Fraction, header: Header, i: int, source: str) -> Fraction:
     ratio = rate / own
     if max(ratio.numerator, ratio.denominator) > _LARGEST_RATIO:
         raise ValueError(
-            f"fs is {float(rate):g}, which is {ratio} of the {float(own):g} Hz of channel "
-            f"{shown(header.signals[i].label)} of {source}, expected a ratio of integers up to {_LARGEST_RATIO}"
+            f"fs is {float(rate)}, {ratio} of the {float(own):g} Hz of channel "
+            f"{shown(header.signals[i].label)} of {source}, expected integers up to {_LARGEST_RATIO} in it"
         )
     return ratio
 

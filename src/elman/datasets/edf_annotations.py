@@ -17,7 +17,7 @@ from elman.sequences import Array
 
 # An onset, perhaps a duration after byte 21, texts between bytes 20, and byte 0 at the end.
 _LIST = re.compile(
-    rb"([+-][0-9]{1,12}(?:\.[0-9]{0,15})?)(?:\x15([0-9]{1,12}(?:\.[0-9]{0,15})?))?\x14([^\0]*\x14)?\0"
+    rb"([+-][0-9]{1,12}(?:\.[0-9]{0,30})?)(?:\x15([0-9]{1,12}(?:\.[0-9]{0,30})?))?\x14([^\0]*\x14)?\0"
 )
 
 Interval = tuple[float, float, Any, str]  # beginning and end in s, label, text
@@ -48,22 +48,24 @@ def read_annotations(
             ]
     if not places:
         if header.interrupted:
-            raise ValueError(f"{source} was interrupted (EDF+D), but does not say when its data records begin")
+            raise ValueError(f"{source} was interrupted (EDF+D), but has no times of its data records")
         return [record * header.duration for record in range(header.records)], ()
     found.sort(key=lambda one: one[0])
     first = starts[0]
-    annotations = tuple(Annotation(float(onset - first), duration, text) for onset, duration, text in found)
-    return [start - first for start in starts], annotations
+    return (
+        [start - first for start in starts],
+        tuple(Annotation(float(onset - first), duration, text) for onset, duration, text in found),
+    )
 
 
 def _lists(block: bytes, where: str) -> list[tuple[Fraction, float | None, str]]:
-    """Return onset, duration and texts of each list in the annotations of a data record; nothing is skipped."""
+    """Return onset, duration and texts of each list of annotations in a data record; none is skipped."""
     found = []
     at = 0
     while rest := block[at:].lstrip(b"\0"):
         match = _LIST.match(rest)
         if match is None:
-            raise ValueError(f"{where}: {shown(repr(rest[:30])[1:])} is no list of annotations")
+            raise ValueError(f"{where}: {shown(rest[:30].decode('latin-1'))} is no list of annotations")
         duration = float(match[2]) if match[2] else None
         found.append((Fraction(match[1].decode()), duration, _decoded(match[3] or b"").removesuffix("\x14")))
         at = len(block) - len(rest) + match.end()
@@ -136,8 +138,8 @@ class Labels:
             if len(taken):
                 before = intervals[int(by[inside][taken[0]])]
                 raise ValueError(
-                    f"{source}: the annotations {shown(before[3])} at {before[0]:g} s and {shown(text)} at {onset:g} s "
-                    f"overlap, expected one label a step"
+                    f"{source}: the annotations {shown(before[3])} at {before[0]:g} s and {shown(text)} at "
+                    f"{onset:g} s overlap, expected one label a step"
                 )
             y[inside], by[inside] = label, i
         return y

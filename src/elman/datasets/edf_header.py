@@ -63,7 +63,8 @@ def read_header(content: bytes, source: str) -> Header:
     """
     bdf = content[:8] == b"\xffBIOSEMI"
     if not bdf and content[:8] != b"0       ":
-        raise ValueError(f"{source} is no EDF or BDF file: it begins with {shown(repr(content[:8])[1:])}")
+        begin = shown(content[:8].decode("latin-1"))
+        raise ValueError(f"{source} is no EDF or BDF file: it begins with {begin}")
     if len(content) < _FIXED:
         raise ValueError(f"{source} ends after {len(content)} bytes, within its header")
 
@@ -82,7 +83,8 @@ def read_header(content: bytes, source: str) -> Header:
     count = whole("the number of signals", 252, 4)
     if count < 1 or size != _FIXED * (count + 1):
         raise ValueError(
-            f"{source} has {count} signals and a header of {size} bytes, expected {_FIXED} and as many a signal"
+            f"{source} has {count} signals and a header of {size} bytes, expected {_FIXED} and again as many "
+            f"for each signal"
         )
     if len(content) < size:
         raise ValueError(f"{source} ends after {len(content)} bytes, within its header of {size}")
@@ -90,6 +92,8 @@ def read_header(content: bytes, source: str) -> Header:
         raise ValueError(f"{source}: a data record takes {shown(text(244, 8))} s, expected a number above 0")
     fields: list[dict[str, str]] = [{} for _ in range(count)]
     at = _FIXED
+    special = f"{'BDF' if bdf else 'EDF'} Annotations"
+    names = [content[at + 16 * i : at + 16 * i + 16].rstrip().decode("latin-1") for i in range(count)]
     for name, length in _FIELDS:
         for field in fields:
             field[name] = text(at, length)
@@ -103,7 +107,7 @@ def read_header(content: bytes, source: str) -> Header:
                 f"{source}, signal {i}, {shown(field['label'])}: the number of samples in a data record is "
                 f"{shown(field['samples'])}, expected an integer above 0"
             )
-        annotations = field["label"] == ("BDF Annotations" if bdf else "EDF Annotations")
+        annotations = names[i - 1] == special  # as edfio has it: with blanks before, it is another name
         problem = "" if annotations else _problem(field)
         signals.append(Signal(field["label"], field["unit"], samples, place, annotations, problem))
         place += samples * width

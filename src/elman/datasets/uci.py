@@ -22,7 +22,7 @@ STEPS = 178  # of a chunk
 CHUNKS = 23  # of a segment
 
 _ID = re.compile(r"X([0-9]{1,2})\.(V[0-9.]{1,20})")
-_COLUMNS = [f"X{i}" for i in range(1, STEPS + 1)]
+_COLUMNS = [*(f"X{i}" for i in range(1, STEPS + 1)), "y"]
 
 
 def load_uci_seizure(path: str | os.PathLike[str], *, whole: bool = True) -> Dataset:
@@ -56,7 +56,7 @@ def load_uci_seizure(path: str | os.PathLike[str], *, whole: bool = True) -> Dat
     source = repr(text)
     whole = flag("whole", whole)
     check_file(text, source)
-    table = csv_files.table(text, source, Options(id=1, layout="wide"), index=True)
+    table = csv_files.table(text, source, Options(id=1, layout="wide"), _check_header)
     chunks, segments, y = _rows(table)
     names, first, of = np.unique(segments, return_index=True, return_inverse=True)
     order = np.arange(len(chunks))
@@ -81,14 +81,17 @@ def load_uci_seizure(path: str | os.PathLike[str], *, whole: bool = True) -> Dat
     return Dataset(Sequences(values, np.arange(len(y) + 1) * steps), y, description)
 
 
+def _check_header(where: str, names: list[str]) -> None:
+    names[0] = names[0] or "id"  # R and pandas may give it no name
+    if names[1:] != _COLUMNS:
+        raise ValueError(f"{where} is no header of the UCI table, expected the columns id, X1 to X178, y")
+
+
 def _rows(table: Table) -> tuple[Codes, np.ndarray[tuple[int], np.dtype[np.str_]], Codes]:
     """Return number of the chunk, name of the segment and label of each row, all checked."""
-    columns = table.columns
-    source = columns.source
-    if columns.features() != _COLUMNS or columns.names is None or columns.names[-1] != "y":
-        raise ValueError(f"{source} has other columns than the UCI table: an id, X1 to X178, y")
-    ids, labels = table.ids, table.labels
-    assert ids is not None and labels is not None  # for type checkers: both columns are there  # noqa: PT018
+    columns, ids, labels = table.columns, table.ids, table.labels
+    if ids is None or labels is None:  # as without a header line
+        raise ValueError(f"{columns.source} has no header line, expected the columns id, X1 to X178, y")
     bad = np.argwhere(~np.isfinite(table.values))
     if len(bad):
         row, column = bad[0].tolist()

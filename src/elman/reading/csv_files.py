@@ -39,8 +39,10 @@ def read(path: str, source: str, options: Options) -> SequenceFile:
     return sequences(table(path, source, options), options.per_step)
 
 
-def table(path: str, source: str, options: Options, *, index: bool = False) -> Table:
-    """Return the rows of a CSV file; ``index``: the first column needs no name, as R and pandas write it."""
+def table(
+    path: str, source: str, options: Options, check: Callable[[str, list[str]], None] = check_names
+) -> Table:
+    """Return the rows of a CSV file; ``check(where, names)`` may raise, or mend the names of the columns."""
     lines = chain.from_iterable(block for _, block in text_blocks(path, source))
     before, first = _first_line(lines, source)
     reader = csv.reader(chain([first], lines), delimiter=_separator(first), strict=True)
@@ -49,9 +51,7 @@ def table(path: str, source: str, options: Options, *, index: bool = False) -> T
     stripped = [cell.strip() for cell in cells]
     named = _is_header(stripped, options.header, f"{source} line {at}")
     if named:
-        if index and not stripped[0]:
-            stripped[0] = "id"
-        check_names(f"{source} line {at}", stripped)
+        check(f"{source} line {at}", stripped)
     columns = choose(source, stripped if named else None, len(cells), options)
     store = _Store(columns, len(cells))
     if not named:
