@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import os
 import re
 import signal
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -21,6 +23,7 @@ from command_files import command, process
 from elman.jobs import models
 from elman.jobs import monitor as jobs
 from elman.monitoring.description import Description
+from elman.monitoring.record import Record
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals")
 
@@ -50,13 +53,16 @@ def network(tmp_path_factory):
 def start(folder, network, monkeypatch):
     """Start a command; whatever still runs at the end is killed."""
     monkeypatch.setenv("LSLAPICFG", network)
+    # Where the tests run in the background of a shell, their children would never hear of Ctrl-C.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     children = []
 
-    def started(*arguments):
-        children.append(process(*arguments, cwd=folder))
+    def started(*arguments, cwd=folder):
+        children.append(process(*arguments, cwd=cwd))
         return children[-1]
 
     yield started
+    signal.signal(signal.SIGINT, before)
     for child in children:
         child.kill()
         child.communicate()
@@ -205,6 +211,77 @@ def test_a_stream_is_compared_with_the_model(folder, options, sentence):
         run.check(STREAM)
 
 
+class Scripted:
+    """A source that is there, gives its chunks, and is then interrupted."""
+
+    description, connected, connections = STREAM, True, 1
+
+    def __init__(self, chunks):
+        self.chunks = iter(chunks)
+
+    def pull(self, timeout):
+        chunk = next(self.chunks, None)
+        if chunk is None:
+            raise KeyboardInterrupt
+        return chunk
+
+
+@pytest.fixture(scope="module")
+def pipeline(folder):
+    from sklearn.pipeline import make_pipeline
+
+    from elman.features import FillMissing, LogSpectrum
+
+    X = [np.random.default_rng(i).normal(size=(300, 1)) for i in range(6)]
+    model = make_pipeline(
+        FillMissing(), LogSpectrum(fs=200.0, window=64, hop=16), elman.RNNClassifier((4,), max_iter=1)
+    ).fit(X, ["healthy", "ictal"] * 3)
+    elman.save(model, folder / "spectra.elman")
+    return model
+
+
+def test_a_pipeline_is_streamed_and_says_which_rate_it_needs(folder, pipeline, monkeypatch):
+    monkeypatch.chdir(folder)
+    run = jobs._Run(models.load("spectra.elman"), jobs.Watching("amp", channels=("Cz",)))
+    with pytest.raises(ValueError, match="the stream 'amp' has 150 Hz, expected 200 Hz"):
+        run.check(dataclasses.replace(STREAM, rate=1500.0))
+    run.record = Record("spectra.csv", ["label", "p_healthy", "p_ictal"])
+    samples = np.random.default_rng(9).normal(size=(500, 3))
+    samples[100:150, 1] = np.nan
+    stamps = 100.0 + np.arange(500) / 2000.0
+    parts = zip(np.split(samples, [1, 333]), np.split(stamps, [1, 333]), strict=True)
+    chunks = [SimpleNamespace(samples=x, stamps=t, timed=True) for x, t in parts]
+    notes = []
+    view = SimpleNamespace(note=notes.append, tick=lambda: None)
+    run.note = view.note
+    assert jobs._watch(run, Scripted(chunks), view, lambda: 101.0) == "by Ctrl-C"
+    run.record.close()
+    assert run.monitor.missing == 50
+    reading = "reading: amp from host, 3 channels, 200 Hz, 10 times as fast"
+    assert notes == [reading, "missing: no number from Cz"]
+    table = answers(rows(folder / "spectra.csv"))
+    assert [int(row["sample"]) for row in table] == list(range(64, 500, 16))
+    assert [float(row["latency"]) for row in table] == [
+        pytest.approx(101.0 - stamps[int(row["sample"]) - 1], abs=1e-6) for row in table
+    ]
+    for row in (table[0], table[-1]):
+        expected = pipeline.predict_proba([samples[: int(row["sample"]), 1]])[0]
+        np.testing.assert_allclose([float(row["p_healthy"]), float(row["p_ictal"])], expected, atol=1e-6)
+        assert row["label"] == pipeline.classes_[expected.argmax()]
+
+
+def test_a_window_answers_to_the_last_seconds_alone(folder, pipeline):
+    how = jobs.Watching("amp", channels=("1",), window=0.8)
+    run = jobs._Run(models.load(str(folder / "spectra.elman")), how)
+    samples = np.random.default_rng(8).normal(size=(1000, 3))
+    chunk = SimpleNamespace(samples=samples, stamps=np.arange(1000) / 2000.0, timed=False)
+    jobs._watch(run, Scripted([chunk]), SimpleNamespace(note=print, tick=lambda: None), lambda: 1.0)
+    # Four begin anew every 160 samples, 40 apart: the oldest began at 840, and completes a window with the last.
+    last = pipeline.predict_proba([samples[840:1000, 0]])[0]
+    np.testing.assert_allclose(run.seen.values, last, atol=1e-6)
+    assert np.isnan(run.seen.latencies.largest)  # the other machine's clock is not known
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -248,9 +325,8 @@ def test_what_cannot_be_played_is_said(folder, network, monkeypatch, arguments, 
 
 
 @pytest.mark.prove
-def test_ten_minutes_at_ten_times_their_pace(tmp_path, network, monkeypatch):
+def test_ten_minutes_at_ten_times_their_pace(tmp_path, start):
     """A minute of wall time: not a sample is lost, and every answer is that of the batch."""
-    monkeypatch.setenv("LSLAPICFG", network)
     rate, count = 173.61, 104_166
     rng = np.random.default_rng(0)
     signal_ = np.convolve(rng.normal(size=count), np.ones(6) / 6, "same").astype(np.float32)[:, None] * 50
@@ -261,17 +337,13 @@ def test_ten_minutes_at_ten_times_their_pace(tmp_path, network, monkeypatch):
     out = tmp_path / "out.csv"
     reads = ("--model", "m.elman", "--lsl", "ten", "--csv", "out.csv", "--json")
     plays = ("ten.npz", "--lsl", "ten", "--speed", 10, "--wait", PATIENCE, "--json")
-    watch = process("monitor", *reads, cwd=tmp_path)
-    play = process("replay", *plays, cwd=tmp_path)
-    try:
-        assert finish(play)[0]["samples"] == count
-        wait_for(lambda: len(out.read_bytes().splitlines()) > count, watch)
-        watch.send_signal(signal.SIGINT)
-        seen, _ = finish(watch)
-    finally:
-        for child in (watch, play):
-            child.kill()
-            child.communicate()
+    watch = start("monitor", *reads, cwd=tmp_path)
+    play = start("replay", *plays, cwd=tmp_path)
+    assert finish(play)[0]["samples"] == count
+    wait_for(lambda: len(out.read_bytes().splitlines()) > count, watch)
+    watch.send_signal(signal.SIGTERM)
+    seen, _ = finish(watch)
+    assert seen["ended"] == "by SIGTERM"
     assert (seen["samples"], seen["lost"], seen["gaps"], seen["connections"]) == (count, 0, 0, 1)
     got = np.array([[float(row["p_0"]), float(row["p_1"])] for row in rows(out)])
     np.testing.assert_allclose(got, model.predict_proba([signal_])[0], atol=1e-6)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from elman.layers import MeanPool as MeanPool
     from elman.layers import SimpleRNN as SimpleRNN
     from elman.loading import load as load
+    from elman.loading import save as save
     from elman.many import fit_many as fit_many
     from elman.network import Network as Network
     from elman.online import Learner as Learner
@@ -68,6 +69,7 @@ _HOME = {
     "Network": "network",
     "fit_many": "many",
     "load": "loading",
+    "save": "loading",
     "Learner": "online",
     "Adam": "optimisers",
     "AdamW": "optimisers",

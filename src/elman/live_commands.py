@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Annotated, Any
 
@@ -66,11 +68,30 @@ def monitor(
         alarm=alarm, on=on, off=off, window=window, reset_after=reset_after, seconds=seconds, wait=wait,
         csv=csv,
     )  # fmt: skip
-    seen = job.monitor(model, how, partial(_view, quiet, note if as_json else say))
+    with _until_sigterm():
+        seen = job.monitor(model, how, partial(_view, quiet, note if as_json else say))
     if as_json:
         document(seen)
     else:
         telling.monitored(seen)
+
+
+@contextlib.contextmanager
+def _until_sigterm() -> Iterator[None]:
+    """Let what ends a service be what Ctrl-C is: the end, with its summary."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt("by SIGTERM")
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # only the main thread has signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _view(quiet: bool, write: Callable[[str], None], seen: Any) -> Any:
@@ -126,10 +147,11 @@ def replay(
     from elman.jobs import replay as job
 
     columns = columns_of(label, id, time, features, layout, per_step, header)
-    played = job.replay(
-        file, lsl, options=columns, rate=rate, only=only, speed=speed, loop=loop, seconds=seconds, wait=wait,
-        kind=kind, say=silence if quiet else note,
-    )  # fmt: skip
+    with _until_sigterm():
+        played = job.replay(
+            file, lsl, options=columns, rate=rate, only=only, speed=speed, loop=loop, seconds=seconds,
+            wait=wait, kind=kind, say=silence if quiet else note,
+        )  # fmt: skip
     if as_json:
         document(played)
     else:

@@ -20,10 +20,10 @@ _TASKS = {"RNNClassifier": "classify", "RNNTagger": "tag", "RNNRegressor": "regr
 
 @dataclass(frozen=True)
 class Opened:
-    """A saved model: ``it`` is the estimator or the network.
+    """A saved model: ``it`` is the estimator, a pipeline of features and one, or the network.
 
     ``task`` is "classify", "tag", "regress", or "network" for a bare network; ``classes`` are the labels of
-    the first two, otherwise None.
+    the first two, otherwise None; ``features`` are those of the sequences that it reads.
     """
 
     path: str
@@ -41,13 +41,28 @@ class Opened:
     @property
     def network(self) -> Network:
         """The network itself."""
-        net: Network = self.it if self.task == "network" else self.it.network_
+        net: Network = self.it if self.task == "network" else self.steps[-1].network_
         return net
+
+    @property
+    def steps(self) -> list[Any]:
+        """Features, where it has some, and the estimator or network."""
+        return [step for _, step in self.it.steps] if hasattr(self.it, "steps") else [self.it]
+
+    @property
+    def rate(self) -> float | None:
+        """The sampling rate in Hz that its features are made for; None where they do not say."""
+        return next((float(step.fs) for step in self.steps if hasattr(step, "fs")), None)
+
+    @property
+    def takes_missing(self) -> bool:
+        """Whether its first step fills in what is missing."""
+        return bool(getattr(self.steps[0], "_missing", False))
 
     @property
     def table(self) -> bool:
         """Whether it was fitted on 2-D input, where each row is a univariate sequence of one length."""
-        return bool(getattr(self.it, "_table", False))
+        return bool(getattr(self.steps[0], "_table", False))
 
     def stream(self) -> Stream:
         """Return a new stream of its answers, one sample at a time."""
@@ -69,7 +84,10 @@ class Opened:
         """Return sequences as its network reads them, in float64."""
         if self.task == "network":
             return X
-        return [self.it._scaler.apply(x, np.dtype(np.float64)) for x in X]
+        made: list[Array] = X
+        for step in self.steps[:-1]:
+            made = step.transform(made)
+        return [self.steps[-1]._scaler.apply(x, np.dtype(np.float64)) for x in made]
 
     def check(self, data: Data) -> None:
         """Raise ValueError where the sequences are not of the form that the model takes."""
@@ -91,11 +109,12 @@ class Opened:
 def load(path: str) -> Opened:
     """Return the model in a file; ValueError for one that is damaged or not elman's."""
     it = loading.load(path)
-    kind = type(it).__name__
-    net = it if isinstance(it, Network) else it.network_
-    task = _TASKS.get(kind, "network")
-    classes = it.classes_.tolist() if task in ("classify", "tag") else None
-    return Opened(path, it, task, net.per_step, net.input_size, classes)
+    first, last = (it.steps[0][1], it.steps[-1][1]) if hasattr(it, "steps") else (it, it)
+    net = last if isinstance(last, Network) else last.network_
+    task = _TASKS.get(type(last).__name__, "network")
+    classes = last.classes_.tolist() if task in ("classify", "tag") else None
+    features = net.input_size if first is last else first._channels
+    return Opened(path, it, task, net.per_step, features, classes)
 
 
 def with_classes(model: Opened) -> list[Any] | None:

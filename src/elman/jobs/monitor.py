@@ -128,8 +128,8 @@ def _watch(run: _Run, source: Any, view: View, clock: Callable[[], float]) -> st
             if run.record is not None:
                 run.record.tick()
             view.tick()
-    except KeyboardInterrupt:
-        return "by Ctrl-C"
+    except KeyboardInterrupt as stop:
+        return str(stop) or "by Ctrl-C"
 
 
 class _Run:
@@ -169,7 +169,7 @@ class _Run:
                 f"{self.model.path!r} was trained with"
             )
         rate = stream.rate / stream.speed or None
-        wanted = self.how.rate if self.monitor is None else self.monitor.rate
+        wanted = (self.how.rate or self.model.rate) if self.monitor is None else self.monitor.rate
         if rate is not None and wanted is not None and abs(rate - wanted) > _RATES_DIFFER * wanted:
             raise ValueError(f"the stream {stream.name!r} has {rate:g} Hz, expected {wanted:g} Hz")
         if rate is None and wanted is None and self.how.window is not None:
@@ -186,13 +186,14 @@ class _Run:
         self.seen.description = stream
         self._picked = _picked(stream, self.how.channels)
         if self.monitor is None:
-            rate = stream.rate / stream.speed or self.how.rate
+            rate = stream.rate / stream.speed or self.how.rate or self.model.rate
             self.monitor = self.seen.monitor = Monitor(
                 self._answering(rate),
                 features=self.model.features,
                 rate=rate,
                 alarm=self._alarm,
                 reset_after=self._reset_after,
+                takes_missing=self.model.takes_missing,
                 channels=[stream.channels[i] for i in self._picked],
             )
         self.monitor.speed = stream.speed

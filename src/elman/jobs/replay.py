@@ -84,15 +84,15 @@ def replay(
     length = len(recording.samples) / recording.rate
     say(f"{path}: {plural(len(recording.channels), 'channel')} ({listed(recording.channels)}), "
         f"{recording.rate:g} Hz, {length:.1f} s; the stream is {name!r}")  # fmt: skip
-    ended, player = "by Ctrl-C", None
+    player = None
     try:
         _await(outlet, wait, say)
         player = Player(recording.samples, stream.rate, lsl.clock(), total)
         player.run(outlet, lsl.clock, _Progress(player, recording.rate, say))
         ended = "at its end" if total == whole else f"after {seconds:g} s"
         time.sleep(_LINGER)
-    except KeyboardInterrupt:
-        pass
+    except KeyboardInterrupt as stop:
+        ended = str(stop) or "by Ctrl-C"
     sent = 0 if player is None else player.sent
     return Replayed(
         path, name, list(recording.channels), recording.rate, speed, sent, sent / recording.rate, ended
