@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from elman import callbacks as callbacks
     from elman import datasets as datasets
+    from elman import evaluation as evaluation
     from elman import plotting as plotting
     from elman import sensitivity as sensitivity
     from elman.checks import check_gradient as check_gradient
@@ -80,7 +81,7 @@ _HOME = {
     "Tape": "recording",
     "Sequences": "sequences",
 }
-_MODULES = ("callbacks", "datasets", "plotting", "sensitivity")
+_MODULES = ("callbacks", "datasets", "evaluation", "plotting", "sensitivity")
 
 __all__ = [
     "GRU",
