@@ -275,8 +275,9 @@ def test_a_window_answers_to_the_last_seconds_alone(folder, pipeline):
     run = jobs._Run(models.load(str(folder / "spectra.elman")), how)
     samples = np.random.default_rng(8).normal(size=(1000, 3))
     chunk = SimpleNamespace(samples=samples, stamps=np.arange(1000) / 2000.0, timed=False)
-    jobs._watch(run, Scripted([chunk]), SimpleNamespace(note=print, tick=lambda: None), lambda: 1.0)
-    # Four begin anew every 160 samples, 40 apart: the oldest began at 840, and completes a window with the last.
+    view = SimpleNamespace(note=print, tick=lambda: None)
+    jobs._watch(run, Scripted([chunk]), view, lambda: 1.0)
+    # Four begin anew every 160 samples, 40 apart: the oldest began at 840, and its last window is complete.
     last = pipeline.predict_proba([samples[840:1000, 0]])[0]
     np.testing.assert_allclose(run.seen.values, last, atol=1e-6)
     assert np.isnan(run.seen.latencies.largest)  # the other machine's clock is not known
