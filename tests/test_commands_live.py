@@ -309,7 +309,7 @@ def test_what_the_monitor_cannot_do_is_said_at_once(folder, network, monkeypatch
     ("arguments", "sentence"),
     [
         (["missing.npz"], "missing.npz: No such file or directory"),
-        (["m.elman"], "'m.elman' ends in '.elman', expected one of .ts, .npz"),
+        (["m.elman"], "'m.elman' ends in '.elman', expected one of .ts, .npz, .csv"),
         (["bare.npz"], "'bare.npz' says nothing of its rate: expected --rate, samples a second"),
         (["eeg.npz", "--speed", 0], "--speed is 0.0, expected a finite number above 0"),
         (["eeg.npz", "--only", 7], "--only is '7', but 'eeg.npz' has 0"),

@@ -15,6 +15,7 @@ from elman.network import Network
 from elman.sequences import Array
 from elman.streams import Stream
 
+_LONGEST = 24  # a power of two: samples in a window of features, at most
 _TASKS = {"RNNClassifier": "classify", "RNNTagger": "tag", "RNNRegressor": "regress"}
 
 
@@ -67,6 +68,19 @@ class Opened:
     def stream(self) -> Stream:
         """Return a new stream of its answers, one sample at a time."""
         return streams.stream(self.it)
+
+    def cadence(self) -> tuple[int, int]:
+        """Return after how many samples the stream's first answer is complete, and how many lie between two."""
+        for steps in (2**power for power in range(1, _LONGEST)):
+            try:
+                ends = np.arange(steps)
+                for features in self.steps[:-1]:
+                    ends = ends[features.ends(len(ends))]
+            except ValueError:  # shorter than one window
+                ends = ends[:0]
+            if len(ends) > 1:
+                return int(ends[0]) + 1, int(ends[1] - ends[0])
+        raise ValueError(f"the features of {self.path!r} need more than {2**_LONGEST} samples for two answers")
 
     def answers(self, data: Data) -> Array | list[Array]:
         """Return probabilities, values or outputs: (n, C), or a list of (T_i, C) with one row a step."""

@@ -200,10 +200,17 @@ class _Run:
         self.note(f"{'found again' if again else 'reading'}: {stream}")
 
     def _answering(self, rate: float | None) -> Answering:
+        first, every = self.model.cadence()
         if self.how.window is None:
-            return Answering(self.model.stream)
+            return Answering(self.model.stream, first, every)
         assert rate is not None  # `check` has seen to it
-        return LastSeconds(self.model.stream, max(round(self.how.window * rate), 4))
+        window = round(self.how.window * rate)
+        if window * 3 // 4 < first:
+            raise ValueError(
+                f"--window is {self.how.window:g} s, expected at least {first / rate * 4 / 3:.3g} s: the "
+                f"features of {self.model.path!r} need {first} samples for their first step"
+            )
+        return LastSeconds(self.model.stream, max(window, 4), first, every)
 
     # the samples
 
