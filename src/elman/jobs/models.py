@@ -70,7 +70,7 @@ class Opened:
         return streams.stream(self.it)
 
     def cadence(self) -> tuple[int, int]:
-        """Return after how many samples the stream's first answer is complete, and how many lie between two."""
+        """Return how many samples the stream's first answer takes, and how many more each further one."""
         for steps in (2**power for power in range(1, _LONGEST)):
             try:
                 ends = np.arange(steps)
@@ -80,7 +80,8 @@ class Opened:
                 ends = ends[:0]
             if len(ends) > 1:
                 return int(ends[0]) + 1, int(ends[1] - ends[0])
-        raise ValueError(f"the features of {self.path!r} need more than {2**_LONGEST} samples for two answers")
+        most = f"more than {2**_LONGEST} samples"
+        raise ValueError(f"the features of {self.path!r} need {most} for two answers, expected less")
 
     def answers(self, data: Data) -> Array | list[Array]:
         """Return probabilities, values or outputs: (n, C), or a list of (T_i, C) with one row a step."""

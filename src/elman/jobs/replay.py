@@ -133,8 +133,8 @@ def load(path: str, options: Mapping[str, Any], rate: float | None, only: str | 
     ending = Path(path).suffix.lower()
     edf = ending in _EDF
     if not edf and ending not in reading.ENDINGS:
-        known = ", ".join((*reading.ENDINGS, *_EDF))
-        raise ValueError(f"{path!r} ends in {shown(ending)}, expected one of {known}")
+        endings = ", ".join((*reading.ENDINGS, *_EDF))
+        raise ValueError(f"{path!r} ends in {shown(ending)}, expected one of {endings}")
     sequences, ids, names, own, unit = _edf(path, options, rate) if edf else _table(path, options)
     if only is not None:
         known = [str(i) for i in range(len(sequences))] if ids is None else list(ids)

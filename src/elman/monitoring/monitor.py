@@ -27,7 +27,7 @@ class Answer(NamedTuple):
 
 
 class Event(NamedTuple):
-    """Worth noting: a "gap", "clock", "missing", "silent", "refused", "alarm" or "all clear", in words too."""
+    """Worth noting, in words too: "gap", "clock", "missing", "silent", "refused", "alarm" or "all clear"."""
 
     time: float
     sample: int
