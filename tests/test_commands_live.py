@@ -24,6 +24,8 @@ from elman.jobs import models
 from elman.jobs import monitor as jobs
 from elman.monitoring.description import Description
 from elman.monitoring.record import Record
+from test_cli import elman as elman_without
+from test_cli import one_line
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals")
 
@@ -220,10 +222,9 @@ class Scripted:
         self.chunks = iter(chunks)
 
     def pull(self, timeout):
-        chunk = next(self.chunks, None)
-        if chunk is None:
-            raise KeyboardInterrupt
-        return chunk
+        for chunk in self.chunks:
+            return chunk
+        raise KeyboardInterrupt
 
 
 @pytest.fixture(scope="module")
@@ -268,6 +269,23 @@ def test_a_pipeline_is_streamed_and_says_which_rate_it_needs(folder, pipeline, m
         expected = pipeline.predict_proba([samples[: int(row["sample"]), 1]])[0]
         np.testing.assert_allclose([float(row["p_healthy"]), float(row["p_ictal"])], expected, atol=1e-6)
         assert row["label"] == pipeline.classes_[expected.argmax()]
+
+
+def test_a_stream_that_falls_silent_is_noted_once_each_time(folder, monkeypatch):
+    monkeypatch.setattr(jobs, "_SILENT", 0.0)
+    run = jobs._Run(models.load(str(folder / "m.elman")), jobs.Watching("amp", channels=("1", "2")))
+    chunk = SimpleNamespace(samples=np.zeros((1, 3)), stamps=np.zeros(1), timed=True)
+    notes = []
+    run.note = notes.append
+    view = SimpleNamespace(note=notes.append, tick=lambda: time.sleep(0.02))  # more than three periods
+    jobs._watch(run, Scripted([None, None, None, chunk, None, None, None]), view, lambda: 1.0)
+    assert notes[1:] == ["nothing has come for 0.015 s; the stream is still there"] * 2
+
+
+def test_without_pylsl_a_command_says_what_it_wants(folder):
+    done = elman_without("monitor", "-m", str(folder / "m.elman"), "--lsl", "x", without=("pylsl",))
+    assert done.returncode == 2
+    assert one_line(done.stderr) == 'elman: Lab Streaming Layer needs pylsl: pip install "elman[eeg]"\n'
 
 
 def test_a_window_answers_to_the_last_seconds_alone(folder, pipeline):

@@ -84,6 +84,24 @@ def test_a_table_stays_a_table(tmp_path):
     assert (opened.features, opened.table, opened.takes_missing) == (1, True, False)
 
 
+def test_the_commands_take_a_pipeline(tmp_path, monkeypatch):
+    pytest.importorskip("typer")
+    from command_files import command
+
+    monkeypatch.chdir(tmp_path)
+    model = frames()
+    elman.save(model, "m.elman")
+    np.savez("x.npz", X=X[0][None])
+    expected = model.predict_proba([X[0]])[0]
+    found = command("predict", "m.elman", "x.npz", "--json").document["predictions"][0]["steps"]
+    np.testing.assert_allclose([step["probabilities"] for step in found], expected, atol=1e-12)
+    lines = "\n".join(",".join(map(repr, step)) for step in X[0].tolist()).encode()
+    streamed = command("predict", "m.elman", "-", "--stream", stdin=lines).out.splitlines()
+    numbers = [[float(cell) for cell in line.split(",")[1:]] for line in streamed]
+    np.testing.assert_allclose(numbers, expected, atol=1e-6)
+    assert command("check", "m.elman", "x.npz").code == 0
+
+
 def test_networks_and_estimators_are_saved_too(tmp_path):
     net = elman.Network([elman.SimpleRNN(2)], input_size=1, seed=0)
     elman.save(net, tmp_path / "net.elman")

@@ -7,7 +7,6 @@ import io
 import json
 import re
 from collections.abc import Iterable, Iterator
-from typing import Any
 
 import numpy as np
 
@@ -20,11 +19,11 @@ _SEPARATOR = re.compile(r" *[,;\t] *| +")
 
 
 def answers(model: models.Opened, lines: Iterable[bytes], as_json: bool) -> Iterator[str]:
-    """Yield one answer a step, without its end of line; an empty line starts a new sequence, unanswered.
+    """Yield the answers, each as a line without its end; an empty line starts a new sequence, unanswered.
 
     ValueError names the line that is wrong, counted from 1.
     """
-    stream: Any = model.it.stream()
+    stream = model.stream()
     tell = _as_json if as_json else _as_csv
     for count, line in enumerate(lines, 1):
         try:
@@ -34,7 +33,8 @@ def answers(model: models.Opened, lines: Iterable[bytes], as_json: bool) -> Iter
         if not text:
             stream.reset()
             continue
-        yield tell(model, stream.step(_step(model, text, count)))
+        for values in stream.step(_step(model, text, count)):  # features may need more steps for one
+            yield tell(model, values)
 
 
 def _step(model: models.Opened, text: str, count: int) -> Array:

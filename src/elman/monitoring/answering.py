@@ -15,8 +15,8 @@ class Answering:
     """A model's stream, fed in chunks (k, F).
 
     ``opened`` returns a new stream as `elman.stream` does: ``step(samples)`` with (k, F) gives the answers
-    that are complete by now, (m, C). The first is complete after ``first`` samples, and then one every ``every``:
-    features of windows answer more rarely than samples come. `feed` gives the answers (m, C) and at which of
+    that are complete by now, (m, C). The first is complete after ``first`` samples, each further one after
+    ``every`` more: features of windows answer more rarely than samples come. `feed` gives the answers (m, C) and at which of
     the k samples each was complete (m,); RuntimeError where there are more or fewer than that.
 
     >>> from elman import Dense, Network, SimpleRNN, stream
