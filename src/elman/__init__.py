@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from elman.estimators import RNNRegressor as RNNRegressor
     from elman.estimators import RNNTagger as RNNTagger
     from elman.history import History as History
+    from elman.keeping import save as save
     from elman.layers import GRU as GRU
     from elman.layers import LSTM as LSTM
     from elman.layers import Dense as Dense
@@ -59,6 +60,7 @@ _HOME = {
     "RNNRegressor": "estimators",
     "RNNTagger": "estimators",
     "History": "history",
+    "save": "keeping",
     "Dense": "layers",
     "GRU": "layers",
     "LSTM": "layers",
@@ -114,6 +116,7 @@ __all__ = [
     "fit_many",
     "load",
     "read_sequences",
+    "save",
     "stream",
 ]
 

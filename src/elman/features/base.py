@@ -64,12 +64,13 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
 
     _table: bool
     _missing = False  # whether NaN may come
+    _learned: tuple[str, ...] = ()  # attributes (F,) in float64 that fit learns
     _one_a_sequence = False  # rows of features, (n, F'), instead of sequences of them
 
     # what each kind decides for itself
 
     def _check(self) -> None:
-        """Raise for parameters that cannot be."""
+        """Raise for parameters that cannot be, as far as that can be said without data."""
 
     def _least(self) -> int:
         """Return the fewest steps that a sequence may have."""

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from elman import loading
+from elman import loading, streams
 from elman.jobs.data import Data, plural
 from elman.layers import Dense
 from elman.network import Network
@@ -19,7 +19,7 @@ _TASKS = {"RNNClassifier": "classify", "RNNTagger": "tag", "RNNRegressor": "regr
 
 @dataclass(frozen=True)
 class Opened:
-    """A saved model: ``it`` is the estimator or the network.
+    """A saved model: ``it`` is the estimator, the network, or a pipeline of features and an estimator.
 
     ``task`` is "classify", "tag", "regress", or "network" for a bare network; ``classes`` are the labels of
     the first two, otherwise None.
@@ -34,19 +34,45 @@ class Opened:
 
     @property
     def kind(self) -> str:
-        """The name of its class."""
-        return type(self.it).__name__
+        """The name of its class, or of its estimator's."""
+        return type(self.last).__name__
+
+    @property
+    def before(self) -> list[Any]:
+        """The features before its estimator."""
+        return _before(self.it)
+
+    @property
+    def last(self) -> Any:
+        """The estimator or the network."""
+        return self.it[-1] if _is_pipeline(self.it) else self.it
 
     @property
     def network(self) -> Network:
         """The network itself."""
-        net: Network = self.it if self.task == "network" else self.it.network_
+        net: Network = self.it if self.task == "network" else self.last.network_
         return net
 
     @property
     def table(self) -> bool:
         """Whether it was fitted on 2-D input, where each row is a univariate sequence of one length."""
-        return bool(getattr(self.it, "_table", False))
+        return bool(getattr(_first(self.it), "_table", False))
+
+    @property
+    def missing(self) -> bool:
+        """Whether its input may have NaN where a number is missing."""
+        return bool(self.before) and bool(self.before[0]._missing)
+
+    def stream(self) -> Any:
+        """Return a stream of answers, none or several for each step that comes."""
+        return streams.stream(self.it)
+
+    def ends(self, steps: int) -> Array:
+        """Return which steps of a sequence of so many have an answer."""
+        ends = np.arange(steps)
+        for features in self.before:
+            ends = ends[features.ends(len(ends))]
+        return ends
 
     def answers(self, data: Data) -> Array | list[Array]:
         """Return probabilities, values or outputs: (n, C), or a list of (T_i, C) with one row a step."""
@@ -64,7 +90,11 @@ class Opened:
         """Return sequences as its network reads them, in float64."""
         if self.task == "network":
             return X
-        return [self.it._scaler.apply(x, np.dtype(np.float64)) for x in X]
+        rows: Any = np.stack([x[:, 0] for x in X]) if self.table else X
+        for features in self.before:
+            rows = features.transform(rows)
+        X = list(rows) if self.before else X
+        return [self.last._scaler.apply(x, np.dtype(np.float64)) for x in X]
 
     def check(self, data: Data) -> None:
         """Raise ValueError where the sequences are not of the form that the model takes."""
@@ -74,7 +104,7 @@ class Opened:
                 f"expected {self.features}, as {self.path!r} was trained with"
             )
         if self.table:
-            steps = self.it.n_features_in_
+            steps = _first(self.it).n_features_in_
             for name, x in zip(data.names, data.X, strict=True):
                 if len(x) != steps:
                     raise ValueError(
@@ -86,11 +116,26 @@ class Opened:
 def load(path: str) -> Opened:
     """Return the model in a file; ValueError for one that is damaged or not elman's."""
     it = loading.load(path)
-    kind = type(it).__name__
-    net = it if isinstance(it, Network) else it.network_
-    task = _TASKS.get(kind, "network")
-    classes = it.classes_.tolist() if task in ("classify", "tag") else None
-    return Opened(path, it, task, net.per_step, net.input_size, classes)
+    last = it[-1] if _is_pipeline(it) else it
+    net = it if isinstance(it, Network) else last.network_
+    task = _TASKS.get(type(last).__name__, "network")
+    classes = last.classes_.tolist() if task in ("classify", "tag") else None
+    before = _before(it)
+    features = before[0]._channels if before else net.input_size
+    return Opened(path, it, task, net.per_step, features, classes)
+
+
+def _is_pipeline(it: Any) -> bool:
+    return hasattr(it, "steps") and not isinstance(it, Network)
+
+
+def _before(it: Any) -> list[Any]:
+    return [part for _, part in it.steps[:-1] if part != "passthrough"] if _is_pipeline(it) else []
+
+
+def _first(it: Any) -> Any:
+    """Return what reads the sequences."""
+    return (_before(it) or [it[-1]])[0] if _is_pipeline(it) else it
 
 
 def with_classes(model: Opened) -> list[Any] | None:
