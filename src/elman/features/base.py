@@ -91,6 +91,10 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         """Return the names of the F' columns."""
         raise NotImplementedError
 
+    def _columns(self) -> int:
+        """Return F', once fitted."""
+        return len(self._names([""] * self._channels))
+
     def ends(self, steps: int) -> Offsets:
         """Return which sample completes each step of the result, for a sequence of so many samples.
 

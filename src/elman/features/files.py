@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from elman.arguments import describe, flag, integer
 from elman.estimators import files
 from elman.estimators.base import SequenceEstimator
 from elman.features.base import SequenceTransformer
+from elman.features.windows import Windowed
 from elman.sequences import Array
 
 KINDS: dict[str, type[SequenceTransformer]] = {
@@ -20,6 +22,7 @@ KINDS: dict[str, type[SequenceTransformer]] = {
     for name in features.__all__
     if isinstance(kind := getattr(features, name), type) and issubclass(kind, SequenceTransformer)
 }
+_LONGEST = 2**24  # samples in a window of a file: no number in it takes memory before it is checked
 
 
 def pack(pipeline: Pipeline) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -56,7 +59,7 @@ def _pack(name: str, part: Any, prefix: str, arrays: dict[str, Array]) -> dict[s
     return {
         "name": name,
         "kind": kind.__name__,
-        "parameters": {key: files._plain(key, value) for key, value in given.items()},
+        "parameters": {key: files.plain(key, value) for key, value in given.items()},
         "table": part._table,
         "features": part.n_features_in_,
         "feature_names": None if names is None else [str(each) for each in names],
@@ -67,15 +70,20 @@ def unpack(spec: dict[str, Any], arrays: dict[str, Array], name: str) -> Pipelin
     """Return the pipeline that `pack` wrote; ValueError where spec and arrays do not belong together."""
     try:
         inner = spec["model"]
-        steps = [_unpack(step, f"step.{i}.", arrays) for i, step in enumerate(spec["steps"])]
         if not isinstance(inner, dict) or inner.get("kind") not in estimators.KINDS:
             raise ValueError("its last step is no estimator")
-        names = [*(step for step, _ in steps), spec["name"]]
+        steps = [_unpack(step, f"step.{i}.", arrays) for i, step in enumerate(spec["steps"])]
+        steps.append((spec["name"], estimators.unpack(inner, arrays, name)))
+        names = [each for each, _ in steps]
         if not all(isinstance(each, str) for each in names) or len(set(names)) < len(names):
             raise ValueError("its steps have no names, or one twice")
+        parts = [(each, part) for each, part in steps if part != "passthrough"]
+        for (each, part), (_, following) in pairwise(parts):
+            if following._table or part._columns() != following.n_features_in_:
+                raise ValueError(f"the step {each!r} makes other features than the next one reads")
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError) as error:
         raise ValueError(f"{name} holds no pipeline that can be read: {error}") from None
-    return Pipeline([*steps, (spec["name"], estimators.unpack(inner, arrays, name))])
+    return Pipeline(steps)
 
 
 def _unpack(step: dict[str, Any], prefix: str, arrays: dict[str, Array]) -> tuple[str, Any]:
@@ -83,9 +91,11 @@ def _unpack(step: dict[str, Any], prefix: str, arrays: dict[str, Array]) -> tupl
         return step["name"], "passthrough"
     if step["kind"] not in KINDS:
         raise ValueError(f"its features are {describe(step['kind'])}, expected one of {', '.join(KINDS)}")
-    given = {key: files._given_back(key, value) for key, value in step["parameters"].items()}
+    given = {key: files.given_back(key, value) for key, value in step["parameters"].items()}
     part = KINDS[step["kind"]](**given)
     part._check()
+    if isinstance(part, Windowed) and (part._cut()[0] or 0) > _LONGEST:
+        raise ValueError(f"its window is {part._cut()[0]}, expected at most {_LONGEST} samples")
     part._table = flag("table", step["table"])
     part.n_features_in_ = integer("features", step["features"], 1)
     if step["feature_names"] is not None:

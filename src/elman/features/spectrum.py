@@ -132,6 +132,9 @@ class LogSpectrum(Windowed):
 
         return log_spectrum
 
+    def _columns(self) -> int:
+        return len(self.frequencies()) * self._channels
+
     def _names(self, channels: list[str]) -> list[str]:
         return [f"{channel}_{hz:g}Hz" for channel in channels for hz in self.frequencies().tolist()]
 

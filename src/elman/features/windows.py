@@ -117,9 +117,7 @@ class Windowed(SequenceTransformer):
                 f"{type(self).__name__} has window None, expected a number of samples: the features of a "
                 f"whole sequence cannot stream"
             )
-        features = self._channels
-        columns = len(self._names([""] * features))
-        return WindowStream(features, columns, window, hop, self._function(window))
+        return WindowStream(self._channels, self._columns(), window, hop, self._function(window))
 
 
 class WindowStream(FeatureStream):

@@ -55,7 +55,7 @@ def check(
         X = [rng.standard_normal((steps, net.input_size)) for steps in _LENGTHS]
         source = "random sequences"
     else:
-        data = files.load(path, columns, missing=opened.missing)
+        data = files.load(path, columns, missing=opened.takes_missing)
         opened.check(data)
         short = sorted(range(len(data.X)), key=lambda i: len(data.X[i]))[:_SEQUENCES]
         X = [x[:_STEPS] for x in opened.scaled([data.X[i] for i in sorted(short)])]

@@ -64,7 +64,7 @@ def evaluate(
     classes = models.with_classes(opened)
     if classes is None and picture is not None:
         raise ValueError(f"--picture is given, but {model!r} answers with numbers, which are not confused")
-    data = files.load(path, columns, opened.per_step, opened.missing)
+    data = files.load(path, columns, opened.per_step, opened.takes_missing)
     labels = _labels(data, opened, numbers=classes is None)
     answers = opened.answers(data)
     flat = np.concatenate(answers) if isinstance(answers, list) else answers

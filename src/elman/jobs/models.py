@@ -13,6 +13,7 @@ from elman.jobs.data import Data, plural
 from elman.layers import Dense
 from elman.network import Network
 from elman.sequences import Array
+from elman.streams import Stream
 
 _TASKS = {"RNNClassifier": "classify", "RNNTagger": "tag", "RNNRegressor": "regress"}
 
@@ -22,7 +23,7 @@ class Opened:
     """A saved model: ``it`` is the estimator, the network, or a pipeline of features and an estimator.
 
     ``task`` is "classify", "tag", "regress", or "network" for a bare network; ``classes`` are the labels of
-    the first two, otherwise None.
+    the first two, otherwise None; ``features`` are those of the sequences that it reads.
     """
 
     path: str
@@ -40,12 +41,17 @@ class Opened:
     @property
     def before(self) -> list[Any]:
         """The features before its estimator."""
-        return _before(self.it)
+        return _parts(self.it)[:-1]
 
     @property
     def last(self) -> Any:
         """The estimator or the network."""
-        return self.it[-1] if _is_pipeline(self.it) else self.it
+        return _parts(self.it)[-1]
+
+    @property
+    def rate(self) -> float | None:
+        """The sampling rate in Hz that its features are made for; None where they do not say."""
+        return next((float(features.fs) for features in self.before if hasattr(features, "fs")), None)
 
     @property
     def network(self) -> Network:
@@ -56,15 +62,15 @@ class Opened:
     @property
     def table(self) -> bool:
         """Whether it was fitted on 2-D input, where each row is a univariate sequence of one length."""
-        return bool(getattr(_first(self.it), "_table", False))
+        return bool(getattr(_parts(self.it)[0], "_table", False))
 
     @property
-    def missing(self) -> bool:
-        """Whether its input may have NaN where a number is missing."""
-        return bool(self.before) and bool(self.before[0]._missing)
+    def takes_missing(self) -> bool:
+        """Whether its first step fills in what is missing (NaN)."""
+        return bool(getattr(_parts(self.it)[0], "_missing", False))
 
-    def stream(self) -> Any:
-        """Return a stream of answers, none or several for each step that comes."""
+    def stream(self) -> Stream:
+        """Return a new stream of answers, none or several for each step that comes."""
         return streams.stream(self.it)
 
     def ends(self, steps: int) -> Array:
@@ -104,7 +110,7 @@ class Opened:
                 f"expected {self.features}, as {self.path!r} was trained with"
             )
         if self.table:
-            steps = _first(self.it).n_features_in_
+            steps = _parts(self.it)[0].n_features_in_
             for name, x in zip(data.names, data.X, strict=True):
                 if len(x) != steps:
                     raise ValueError(
@@ -116,26 +122,17 @@ class Opened:
 def load(path: str) -> Opened:
     """Return the model in a file; ValueError for one that is damaged or not elman's."""
     it = loading.load(path)
-    last = it[-1] if _is_pipeline(it) else it
-    net = it if isinstance(it, Network) else last.network_
+    first, last = _parts(it)[0], _parts(it)[-1]
+    net = last if isinstance(last, Network) else last.network_
     task = _TASKS.get(type(last).__name__, "network")
     classes = last.classes_.tolist() if task in ("classify", "tag") else None
-    before = _before(it)
-    features = before[0]._channels if before else net.input_size
+    features = net.input_size if first is last else first._channels
     return Opened(path, it, task, net.per_step, features, classes)
 
 
-def _is_pipeline(it: Any) -> bool:
-    return hasattr(it, "steps") and not isinstance(it, Network)
-
-
-def _before(it: Any) -> list[Any]:
-    return [part for _, part in it.steps[:-1] if part != "passthrough"] if _is_pipeline(it) else []
-
-
-def _first(it: Any) -> Any:
-    """Return what reads the sequences."""
-    return (_before(it) or [it[-1]])[0] if _is_pipeline(it) else it
+def _parts(it: Any) -> list[Any]:
+    """Return the features, where a model has some, and its estimator or network."""
+    return [part for _, part in it.steps if part != "passthrough"] if hasattr(it, "steps") else [it]
 
 
 def with_classes(model: Opened) -> list[Any] | None:

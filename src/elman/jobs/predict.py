@@ -82,7 +82,7 @@ def predict(path: str, model: str, *, options: Mapping[str, Any], out: str | Non
     """Return a model's answers to a file; labels in the file do not matter. ``out`` is where they will go."""
     paths.keep_apart({"FILE": path, "MODEL": model}, {"--output": out})
     opened = models.load(model)
-    data = files.load(path, options, missing=opened.missing)
+    data = files.load(path, options, missing=opened.takes_missing)
     answers = opened.answers(data)
     steps = [(opened.ends(len(x)) + 1).tolist() for x in data.X] if opened.per_step else None
     return Predicted(opened, path, data.names, answers, steps)

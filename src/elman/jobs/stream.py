@@ -51,7 +51,7 @@ def _step(model: models.Opened, text: str, count: int) -> Array:
         came = f"{len(values)} number{'' if len(values) == 1 else 's'}"
         raise ValueError(f"line {count} has {came}, expected {_wanted(model)}")
     x = np.array(values)
-    right = np.isfinite(x) | (np.isnan(x) & model.missing)
+    right = np.isfinite(x) | (np.isnan(x) & model.takes_missing)
     if not right.all():
         raise ValueError(
             f"line {count} has {parts[int(np.argmin(right))]}, expected {_wanted(model)}, all finite"
