@@ -853,3 +853,32 @@ def gauss_newton(
             G += weight * J.T @ loss_curvature(loss, outputs[a], answers[a]) @ J
     done = minibatch(layers, weights, X, Y, loss, sample_weight=sample_weight, reduction="sum")
     return G, done.gradient
+
+
+def wendling(A, B, G, p, step):
+    """The ten equations of Wendling et al. (2002) for one column, from rest, by Heun's method; p (N,)."""
+    a, b, g, e0, v0, r, C = 100.0, 50.0, 500.0, 2.5, 6.0, 0.56, 135.0
+
+    def S(v):
+        return 2 * e0 / (1 + np.exp(r * (v0 - v)))
+
+    def slope(y, now):
+        y0, y1, y2, y3, y4 = y[:5]
+        forces = np.array(
+            [
+                A * a * S(y1 - y2 - y3),
+                A * a * (now + 0.8 * C * S(C * y0)),
+                B * b * 0.25 * C * S(0.25 * C * y0),
+                G * g * 0.8 * C * S(0.3 * C * y0 - 0.1 * C * y4),
+                B * b * S(0.25 * C * y0),
+            ]
+        )
+        k = np.array([a, a, b, g, b])
+        return np.concatenate([y[5:], forces - 2 * k * y[5:] - k**2 * y[:5]])
+
+    y, potential = np.zeros(10), []
+    for now in p:
+        first = slope(y, now)
+        y = y + step / 2 * (first + slope(y + step * first, now))
+        potential.append(y[1] - y[2] - y[3])
+    return np.array(potential)
