@@ -882,3 +882,56 @@ def wendling(A, B, G, p, step):
         y = y + step / 2 * (first + slope(y + step * first, now))
         potential.append(y[1] - y[2] - y[3])
     return np.array(potential)
+
+
+# ----------------------------------------------------------------------------------------------- features
+
+
+def windows(x: Array, width: int, hop: int) -> list[Array]:
+    """The windows (width, F) of a sequence (T, F): each begins hop samples after the one before."""
+    return [x[start : start + width] for start in range(0, len(x) - width + 1, hop)]
+
+
+def frames(x: Array, width: int, hop: int) -> Array:
+    return np.array([window.reshape(-1) for window in windows(x, width, hop)])
+
+
+def density(x: Array, fs: float) -> tuple[Array, Array]:
+    """Frequencies (K,) in Hz and the power spectral density (K, F) of one window, by the definition."""
+    n = len(x)
+    i = np.arange(n)
+    hann = 0.5 - 0.5 * np.cos(2.0 * np.pi * i / n)
+    tapered = hann[:, None] * (x - x.mean(axis=0))
+    k = np.arange(n // 2 + 1)
+    spectrum = np.exp(-2j * np.pi * np.outer(k, i) / n) @ tapered
+    twice = np.where((k == 0) | (2 * k == n), 1.0, 2.0)  # for the negative frequencies
+    return k * fs / n, twice[:, None] * np.abs(spectrum) ** 2 / (fs * np.sum(hann**2))
+
+
+def log_spectrum(x: Array, fs: float, window: int, hop: int, max_hz: float, floor: float) -> Array:
+    rows = []
+    for each in windows(x, window, hop):
+        hz, power = density(each, fs)
+        kept = (hz > 0.0) & (hz <= max_hz)
+        rows.append(np.log(power[kept] + floor).T.reshape(-1))
+    return np.array(rows)
+
+
+def band_power(x: Array, fs: float, bands: list[tuple[float, float]], window: int, hop: int) -> Array:
+    """Power, not its logarithm: the columns are the bands of channel 0, then those of channel 1, ..."""
+    rows = []
+    for each in windows(x, window, hop):
+        hz, power = density(each, fs)
+        inside = [power[(hz >= low) & (hz < high)].sum(axis=0) * fs / window for low, high in bands]
+        rows.append(np.array(inside).T.reshape(-1))
+    return np.array(rows)
+
+
+def fill_missing(x: Array, before: Array) -> Array:
+    """Values (T, F) and flags (T, F) side by side."""
+    last, rows = before, []
+    for sample in x:
+        missing = np.isnan(sample)
+        last = np.where(missing, last, sample)
+        rows.append(np.concatenate([last, missing]))
+    return np.array(rows)
