@@ -935,3 +935,25 @@ def fill_missing(x: Array, before: Array) -> Array:
         last = np.where(missing, last, sample)
         rows.append(np.concatenate([last, missing]))
     return np.array(rows)
+
+
+def lyapunov(x: Array, fs: float, dimension: int, delay: int, horizon: int, separation: int | None) -> Array:
+    """Of one channel (window,): the largest exponent, then mean, std, min and max of the local ones."""
+    states = [x[i : i + (dimension - 1) * delay + 1 : delay] for i in range(len(x) - (dimension - 1) * delay)]
+    n = len(states) - horizon
+    if separation is None:
+        power = np.abs(np.fft.rfft(x - x.mean())) ** 2
+        separation = min(int(np.ceil(1 / np.average(np.arange(len(power)) / len(x), weights=power))), n // 4)
+    curves, local = [[] for _ in range(horizon + 1)], []
+    for i in range(n):
+        far = [j for j in range(n) if abs(i - j) > separation]
+        j = far[int(np.argmin([np.linalg.norm(states[i] - states[j]) for j in far]))]
+        apart = [np.linalg.norm(states[i + k] - states[j + k]) for k in range(horizon + 1)]
+        for curve, distance in zip(curves, apart, strict=True):
+            if distance > 0:
+                curve.append(np.log(distance))
+        if apart[0] > 0 and apart[-1] > 0:
+            local.append(fs / horizon * np.log(apart[-1] / apart[0]))
+    k = np.arange(horizon + 1) / fs
+    largest = np.polyfit(k, [np.mean(curve) for curve in curves], 1)[0]
+    return np.array([largest, np.mean(local), np.std(local), np.min(local), np.max(local)])

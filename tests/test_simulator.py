@@ -9,7 +9,7 @@ from elman.datasets.simulated_eeg import ACTIVITIES, _recorded
 from reference import wendling
 
 FS = 173.61
-PAPER = {  # Wendling et al. (2002, fig. 5): B and G at A = 5
+PAPER = {  # Wendling et al. (2002): B and G at A = 5
     "background": (50.0, 15.0),
     "sporadic spikes": (40.0, 15.0),
     "sustained spikes": (25.0, 15.0),

@@ -21,8 +21,8 @@ C1, C2, C3, C4 = C, 0.8 * C, 0.25 * C, 0.25 * C
 C5, C6, C7 = 0.3 * C, 0.1 * C, 0.8 * C
 E0, V0, R = 2.5, 6.0, 0.56  # half the highest rate of firing in 1/s, the potential there in mV, slope in 1/mV
 
-# p(t) is Gaussian white noise (2002, p. 1502). Its standard deviation has a meaning only with the time that a
-# value is held, which is 1/512 s in the authors' own program (ModelDB 97983: 512 Hz, Euler, one draw a step).
+# p(t) is Gaussian white noise (2002). Its standard deviation has a meaning only with the time that a value
+# is held, which is 1/512 s in the authors' own program (ModelDB 97983: 512 Hz, Euler, one draw a step).
 INPUT_MEAN, INPUT_SD, INPUT_RATE = 90.0, 30.0, 512.0  # pulses/s, pulses/s, Hz
 
 

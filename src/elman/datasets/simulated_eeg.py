@@ -34,7 +34,7 @@ class Activity:
     G: tuple[float, float]
 
 
-# The six types of Wendling et al. (2002, fig. 5), whose (B, G) are (50, 15), (40, 15), (25, 15), (10, 15),
+# The six types of Wendling et al. (2002), whose (B, G) are (50, 15), (40, 15), (25, 15), (10, 15),
 # (5, 25) and (15, 0); each range holds its pair and keeps to the type. Random numbers go by place in here.
 ACTIVITIES = {
     "background": Activity((47.0, 55.0), (13.0, 17.0)),
@@ -100,7 +100,7 @@ def simulate_eeg(
 
     References
     ----------
-    Wendling et al. (2002), European Journal of Neuroscience 15(9), 1499-1508: p. 1502, table 1, fig. 5.
+    Wendling et al. (2002), European Journal of Neuroscience 15(9), 1499-1508: table 1 and the six types.
 
     >>> X, y, description = simulate_eeg(2, kinds=("interictal", "ictal"), seconds=2.0)
     >>> X
