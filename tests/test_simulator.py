@@ -256,6 +256,7 @@ def test_what_comes_back():
     assert X.values.dtype == np.float64
     assert y.tolist() == ["ictal", "ictal", "healthy", "healthy"]
     assert description.fs == 256.0
+    assert description.units == ("mV",)
     assert description.ids == ("ictal-000", "ictal-001", "healthy-000", "healthy-001")
     assert "Wendling" in description.source
 
@@ -276,6 +277,7 @@ def test_a_seizure():
     assert x[discharge].std() > 4.0
     assert x[t > 37.0].std() < 0.6
     assert "from 15 to 35 s" in str(description)
+    assert description.annotations == ((15.0, 20.0, "ictal"),)
 
 
 def test_a_seizure_follows_from_its_seed():

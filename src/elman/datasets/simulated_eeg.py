@@ -10,7 +10,7 @@ import numpy as np
 
 from elman.arguments import choice, describe, integer, number
 from elman.datasets import neural_mass
-from elman.datasets.dataset import Dataset, Description
+from elman.datasets.dataset import Annotation, Dataset, Description
 from elman.datasets.neural_mass import Floats
 from elman.sequences import Sequences
 
@@ -120,7 +120,7 @@ def simulate_eeg(
         values[first : first + len(some)] = _segments(some, steps, fs, substeps, seed)
     ids = tuple(f"{name}-{i:03d}" for name in names for i in range(n))
     text = f"{n} simulated segments of {steps / fs:.1f} s of each kind: {', '.join(names)}."
-    description = Description(text, fs, ("EEG",), ids, SOURCE)
+    description = Description(text, fs, ("EEG",), ids, SOURCE, ("mV",))
     X = Sequences(values.reshape(-1, 1), np.arange(len(segments) + 1) * steps)
     return Dataset(X, np.repeat(names, n), description)
 
@@ -196,7 +196,8 @@ def simulate_seizure(
     seen = np.arange(steps) / fs
     y = np.where((seen >= onset) & (seen < end), "ictal", "interictal")
     text = f"A simulated recording of {steps / fs:.1f} s; a seizure from {onset:g} to {end:g} s."
-    return Dataset(X, [y], Description(text, fs, ("EEG",), ("seizure-000",), SOURCE))
+    events = (Annotation(onset, duration, "ictal"),)
+    return Dataset(X, [y], Description(text, fs, ("EEG",), ("seizure-000",), SOURCE, ("mV",), events))
 
 
 def _segments(some: list[tuple[str, int]], steps: int, fs: float, substeps: int, seed: int) -> Floats:
