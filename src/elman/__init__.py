@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from elman.estimators import RNNRegressor as RNNRegressor
     from elman.estimators import RNNTagger as RNNTagger
     from elman.history import History as History
+    from elman.keeping import save as save
     from elman.layers import GRU as GRU
     from elman.layers import LSTM as LSTM
     from elman.layers import Dense as Dense
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
     from elman.layers import MeanPool as MeanPool
     from elman.layers import SimpleRNN as SimpleRNN
     from elman.loading import load as load
-    from elman.loading import save as save
     from elman.many import fit_many as fit_many
     from elman.network import Network as Network
     from elman.online import Learner as Learner
@@ -61,6 +61,7 @@ _HOME = {
     "RNNRegressor": "estimators",
     "RNNTagger": "estimators",
     "History": "history",
+    "save": "keeping",
     "Dense": "layers",
     "GRU": "layers",
     "LSTM": "layers",
@@ -70,7 +71,6 @@ _HOME = {
     "Network": "network",
     "fit_many": "many",
     "load": "loading",
-    "save": "loading",
     "Learner": "online",
     "Adam": "optimisers",
     "AdamW": "optimisers",
@@ -117,6 +117,7 @@ __all__ = [
     "fit_many",
     "load",
     "read_sequences",
+    "save",
     "stream",
 ]
 

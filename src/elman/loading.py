@@ -1,4 +1,4 @@
-"""Saving and loading: what was saved in a file is given back, with the bits that it had."""
+"""Loading: gives back what was saved in a file, a network, an estimator, a pipeline or a learner."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 from typing import Any
 
 from elman import online, saving
-from elman.arguments import describe
 from elman.checkpoint import network_spec
 from elman.network import Network
 from elman.sequences import Array
@@ -15,29 +14,8 @@ from elman.sequences import Array
 _ESTIMATORS = ("RNNClassifier", "RNNRegressor", "RNNTagger")
 
 
-def save(model: Any, path: str | os.PathLike[str]) -> None:
-    """Write a network, a fitted estimator or learner, or a fitted pipeline of features and an estimator.
-
-    One safetensors file that `load` reads; no pickle. The first three have a method of their own, which is
-    the same. Errors: TypeError for anything else, and for a step of a pipeline that is neither of
-    `elman.features` nor, as the last one, an estimator of elman's; OSError naming the path.
-
-    >>> save([1, 2], "model.elman")
-    Traceback (most recent call last):
-    ...
-    TypeError: model is [1, 2] (a list), expected a network, an estimator or a pipeline of elman's
-    """
-    if type(model).__module__.partition(".")[0] == "elman" and hasattr(model, "save"):
-        model.save(path)
-    elif hasattr(model, "steps"):
-        importlib.import_module("elman.pipelines").write(model, path)
-    else:
-        wanted = "a network, an estimator or a pipeline of elman's"
-        raise TypeError(f"model is {describe(model)}, expected {wanted}")
-
-
 def load(path: str | os.PathLike[str]) -> Any:
-    """Return what was saved in a file, a network, an estimator, a pipeline or a learner, with the same bits.
+    """Return what was saved in a file, a network, an estimator, a pipeline or a learner, to the same bits.
 
     A checkpoint of ``fit`` gives the network, or the estimator, as it was after that epoch.
 
@@ -56,7 +34,7 @@ def load(path: str | os.PathLike[str]) -> Any:
         # at call: scikit-learn, on which they stand, takes half a second to import
         return importlib.import_module("elman.estimators").unpack(spec, arrays, name)
     if kind == "pipeline":
-        return importlib.import_module("elman.pipelines").read(spec, arrays, name)
+        return importlib.import_module("elman.features.files").unpack(spec, arrays, name)
     if kind == "learner":
         return online.unpack(_network(network_spec(spec, name), arrays, name), spec, arrays, name)
     if kind != "network":

@@ -79,10 +79,7 @@ def _unpack(
     estimator.network_ = network
     estimator._table, estimator.n_features_in_, estimator.n_iter_ = table, features, epochs
     if own["feature_names"] is not None:
-        names = np.array(own["feature_names"], dtype=object)
-        if names.shape != (features,) or not all(isinstance(n, str) for n in names):
-            raise ValueError("feature_names is not one name a feature")
-        estimator.feature_names_in_ = names
+        estimator.feature_names_in_ = feature_names(own["feature_names"], features)
     estimator._scaler = unpack_scaler(arrays, "scaler", width)
     estimator.loss_curve_ = _numbers(arrays["loss_curve"])
     estimator.loss_ = estimator.loss_curve_[-1] if estimator.loss_curve_ else math.nan
@@ -91,6 +88,14 @@ def _unpack(
         estimator.best_validation_score_ = max(estimator.validation_scores_, default=math.nan)
     estimator._unpack_answers(own, arrays)
     return estimator
+
+
+def feature_names(names: Any, count: int) -> Array:
+    """Return the names of columns, as scikit-learn holds them, if there are so many."""
+    found = np.array(names, dtype=object)
+    if found.shape != (count,) or not all(isinstance(n, str) for n in found):
+        raise ValueError("feature_names is not one name a feature")
+    return found
 
 
 def pack_scaler(arrays: dict[str, Array], name: str, scaler: Scaler) -> None:

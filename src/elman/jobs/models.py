@@ -21,7 +21,7 @@ _TASKS = {"RNNClassifier": "classify", "RNNTagger": "tag", "RNNRegressor": "regr
 
 @dataclass(frozen=True)
 class Opened:
-    """A saved model: ``it`` is the estimator, a pipeline of features and one, or the network.
+    """A saved model: ``it`` is the estimator, the network, or a pipeline of features and an estimator.
 
     ``task`` is "classify", "tag", "regress", or "network" for a bare network; ``classes`` are the labels of
     the first two, otherwise None; ``features`` are those of the sequences that it reads.
@@ -36,48 +36,58 @@ class Opened:
 
     @property
     def kind(self) -> str:
-        """The name of its class."""
-        return type(self.it).__name__
+        """The name of its class, or of its estimator's."""
+        return type(self.last).__name__
 
     @property
-    def network(self) -> Network:
-        """The network itself."""
-        net: Network = self.it if self.task == "network" else self.steps[-1].network_
-        return net
+    def before(self) -> list[Any]:
+        """The features before its estimator."""
+        return _parts(self.it)[:-1]
 
     @property
-    def steps(self) -> list[Any]:
-        """Features, where it has some, and the estimator or network."""
-        return [step for _, step in self.it.steps] if hasattr(self.it, "steps") else [self.it]
+    def last(self) -> Any:
+        """The estimator or the network."""
+        return _parts(self.it)[-1]
 
     @property
     def rate(self) -> float | None:
         """The sampling rate in Hz that its features are made for; None where they do not say."""
-        return next((float(step.fs) for step in self.steps if hasattr(step, "fs")), None)
+        return next((float(features.fs) for features in self.before if hasattr(features, "fs")), None)
 
     @property
-    def takes_missing(self) -> bool:
-        """Whether its first step fills in what is missing."""
-        return bool(getattr(self.steps[0], "_missing", False))
+    def network(self) -> Network:
+        """The network itself."""
+        net: Network = self.it if self.task == "network" else self.last.network_
+        return net
 
     @property
     def table(self) -> bool:
         """Whether it was fitted on 2-D input, where each row is a univariate sequence of one length."""
-        return bool(getattr(self.steps[0], "_table", False))
+        return bool(getattr(_parts(self.it)[0], "_table", False))
+
+    @property
+    def takes_missing(self) -> bool:
+        """Whether its first step fills in what is missing (NaN)."""
+        return bool(getattr(_parts(self.it)[0], "_missing", False))
 
     def stream(self) -> Stream:
-        """Return a new stream of its answers, one sample at a time."""
+        """Return a new stream of answers, none or several for each step that comes."""
         return streams.stream(self.it)
+
+    def ends(self, steps: int) -> Array:
+        """Return which steps of a sequence of so many have an answer."""
+        ends = np.arange(steps)
+        for features in self.before:
+            ends = ends[features.ends(len(ends))]
+        return ends
 
     def cadence(self) -> tuple[int, int]:
         """Return how many samples the stream's first answer takes, and how many more each further one."""
-        for steps in (2**power for power in range(1, _LONGEST)):
+        for power in range(1, _LONGEST):
             try:
-                ends = np.arange(steps)
-                for features in self.steps[:-1]:
-                    ends = ends[features.ends(len(ends))]
+                ends = self.ends(2**power)
             except ValueError:  # shorter than one window
-                ends = ends[:0]
+                continue
             if len(ends) > 1:
                 return int(ends[0]) + 1, int(ends[1] - ends[0])
         most = f"more than {2**_LONGEST} samples"
@@ -99,10 +109,11 @@ class Opened:
         """Return sequences as its network reads them, in float64."""
         if self.task == "network":
             return X
-        made: list[Array] = X
-        for step in self.steps[:-1]:
-            made = step.transform(made)
-        return [self.steps[-1]._scaler.apply(x, np.dtype(np.float64)) for x in made]
+        rows: Any = np.stack([x[:, 0] for x in X]) if self.table else X
+        for features in self.before:
+            rows = features.transform(rows)
+        X = list(rows) if self.before else X
+        return [self.last._scaler.apply(x, np.dtype(np.float64)) for x in X]
 
     def check(self, data: Data) -> None:
         """Raise ValueError where the sequences are not of the form that the model takes."""
@@ -112,7 +123,7 @@ class Opened:
                 f"expected {self.features}, as {self.path!r} was trained with"
             )
         if self.table:
-            steps = self.it.n_features_in_
+            steps = _parts(self.it)[0].n_features_in_
             for name, x in zip(data.names, data.X, strict=True):
                 if len(x) != steps:
                     raise ValueError(
@@ -124,12 +135,17 @@ class Opened:
 def load(path: str) -> Opened:
     """Return the model in a file; ValueError for one that is damaged or not elman's."""
     it = loading.load(path)
-    first, last = (it.steps[0][1], it.steps[-1][1]) if hasattr(it, "steps") else (it, it)
+    first, last = _parts(it)[0], _parts(it)[-1]
     net = last if isinstance(last, Network) else last.network_
     task = _TASKS.get(type(last).__name__, "network")
     classes = last.classes_.tolist() if task in ("classify", "tag") else None
     features = net.input_size if first is last else first._channels
     return Opened(path, it, task, net.per_step, features, classes)
+
+
+def _parts(it: Any) -> list[Any]:
+    """Return the features, where a model has some, and its estimator or network."""
+    return [part for _, part in it.steps if part != "passthrough"] if hasattr(it, "steps") else [it]
 
 
 def with_classes(model: Opened) -> list[Any] | None:

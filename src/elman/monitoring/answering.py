@@ -16,8 +16,8 @@ class Answering:
 
     ``opened`` returns a new stream as `elman.stream` does: ``step(samples)`` with (k, F) gives the answers
     that are complete by now, (m, C). The first is complete after ``first`` samples, each further one after
-    ``every`` more: features of windows answer more rarely than samples come. `feed` gives the answers (m, C) and at which of
-    the k samples each was complete (m,); RuntimeError where there are more or fewer than that.
+    ``every`` more: features of windows answer more rarely than samples come. `feed` gives the answers (m, C)
+    and at which of the k samples each was complete (m,); RuntimeError where there are more or fewer.
 
     >>> from elman import Dense, Network, SimpleRNN, stream
     >>> net = Network([SimpleRNN(3), Dense(2, "softmax")], input_size=1, seed=0)
