@@ -72,7 +72,9 @@ class Stream:
     """Samples in, answers out: `elman.stream` makes it."""
 
     def __init__(self, stages: list[Any]) -> None:  # features' streams, then perhaps a network
-        self._stages = stages
+        # Features that a network reads are checked there.
+        read = [*(isinstance(stage, _Answers) for stage in stages[1:]), isinstance(stages[-1], _Answers)]
+        self._stages = [(stage, not by_network) for stage, by_network in zip(stages, read, strict=True)]
         self._features, self._missing = stages[0].features, stages[0].missing
 
     def step(self, samples: Any) -> Array:
@@ -85,18 +87,20 @@ class Stream:
         done = 0
         try:
             with np.errstate(over="ignore", invalid="ignore"):
-                for stage in self._stages:
+                for stage, check in self._stages:
                     rows = stage.advance(rows)
+                    if check:
+                        stage.refuse(rows)
                     done += 1
         except BaseException:
-            for stage in self._stages[:done]:
+            for stage, _ in self._stages[:done]:
                 stage.undo()
             raise
         return rows
 
     def reset(self) -> None:
         """Start anew."""
-        for stage in self._stages:
+        for stage, _ in self._stages:
             stage.reset()
 
 
