@@ -44,6 +44,10 @@ class FeatureStream:
         """Take samples (k, F) that were checked; what overflows becomes infinite."""
         raise NotImplementedError
 
+    def nothing(self, dtype: Any) -> Array:
+        """Return no features, (0, F')."""
+        return np.empty((0, self.columns), dtype)
+
     def refuse(self, rows: Array) -> None:
         """Raise ValueError where features of the last ``advance`` are not finite, and take it back."""
         if len(rows) and not np.isfinite(rows).all():

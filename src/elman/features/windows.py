@@ -145,7 +145,7 @@ class WindowStream(FeatureStream):
         self._end += len(x)
         count = max(0, (self._end - self._next - self._window) // self._hop + 1)
         if not count:
-            return np.empty((0, self.columns), x.dtype)
+            return self.nothing(x.dtype)
         return self._windows(count).astype(x.dtype, copy=False)
 
     def undo(self) -> None:
