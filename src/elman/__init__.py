@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from elman.layers import GRU as GRU
     from elman.layers import LSTM as LSTM
     from elman.layers import Dense as Dense
+    from elman.layers import Embedding as Embedding
     from elman.layers import MaxPool as MaxPool
     from elman.layers import MeanPool as MeanPool
     from elman.layers import SimpleRNN as SimpleRNN
@@ -58,6 +59,7 @@ _HOME = {
     "RNNTagger": "estimators",
     "History": "history",
     "Dense": "layers",
+    "Embedding": "layers",
     "GRU": "layers",
     "LSTM": "layers",
     "MaxPool": "layers",
@@ -92,6 +94,7 @@ __all__ = [
     "CosineDecay",
     "Dense",
     "DivergenceError",
+    "Embedding",
     "Gradients",
     "History",
     "Learner",

@@ -39,6 +39,9 @@ class Data:
         The first step with NaN, infinity or a value too large for the network's dtype; -1 none.
         """
 
+    def first_outside(self, n: int) -> int:
+        """The first step with an integer outside 0 .. n - 1; -1 none."""
+
 class Targets:
     """Answers: classes, or rows of numbers."""
 
@@ -51,12 +54,12 @@ class Tape32:
 
     def states(self, outs: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]]) -> None: ...
 
-    def backward(self, d_outputs: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], d_parameters: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')], d_inputs: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], d_initial: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]], n_threads: int) -> None: ...
+    def backward(self, d_outputs: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], d_parameters: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')], d_inputs: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')] | None, d_initial: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]], n_threads: int) -> None: ...
 
 class Network32:
     """Layers over one flat buffer of parameters."""
 
-    def __init__(self, input_size: int, layers: Sequence[tuple[int, int, int, bool, bool, float, bool, bool, float, float]]) -> None: ...
+    def __init__(self, input_size: int, layers: Sequence[tuple[int, int, int, bool, bool, float, bool, bool, float, float, int]]) -> None: ...
 
     @property
     def table(self) -> list[tuple[str, int, tuple[int, ...]]]: ...
@@ -105,12 +108,12 @@ class Tape64:
 
     def states(self, outs: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')]]) -> None: ...
 
-    def backward(self, d_outputs: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu', writable=False)], d_parameters: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')], d_inputs: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')], d_initial: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')]], n_threads: int) -> None: ...
+    def backward(self, d_outputs: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu', writable=False)], d_parameters: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')], d_inputs: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')] | None, d_initial: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')]], n_threads: int) -> None: ...
 
 class Network64:
     """Layers over one flat buffer of parameters."""
 
-    def __init__(self, input_size: int, layers: Sequence[tuple[int, int, int, bool, bool, float, bool, bool, float, float]]) -> None: ...
+    def __init__(self, input_size: int, layers: Sequence[tuple[int, int, int, bool, bool, float, bool, bool, float, float, int]]) -> None: ...
 
     @property
     def table(self) -> list[tuple[str, int, tuple[int, ...]]]: ...
@@ -200,6 +203,9 @@ class Online32:
         The output after one more step: -1; or, nothing being changed, the place of a number that is not finite.
         """
 
+    def step_symbol(self, x: int, out: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')]) -> None:
+        """The same for a network over integers."""
+
     def learn(self, index: int, values: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)], rate: float, count: int) -> int:
         """
         From the last step's answer, a class or (index -1) values: 0 updated, 1 none given, 2 not finite.
@@ -232,6 +238,9 @@ class Online64:
         """
         The output after one more step: -1; or, nothing being changed, the place of a number that is not finite.
         """
+
+    def step_symbol(self, x: int, out: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')]) -> None:
+        """The same for a network over integers."""
 
     def learn(self, index: int, values: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], rate: float, count: int) -> int:
         """
