@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from elman.estimators import RNNClassifier as RNNClassifier
     from elman.estimators import RNNRegressor as RNNRegressor
     from elman.estimators import RNNTagger as RNNTagger
+    from elman.generation import generate as generate
     from elman.history import History as History
     from elman.layers import GRU as GRU
     from elman.layers import LSTM as LSTM
@@ -57,6 +58,7 @@ _HOME = {
     "RNNClassifier": "estimators",
     "RNNRegressor": "estimators",
     "RNNTagger": "estimators",
+    "generate": "generation",
     "History": "history",
     "Dense": "layers",
     "Embedding": "layers",
@@ -112,6 +114,7 @@ __all__ = [
     "Tape",
     "check_gradient",
     "fit_many",
+    "generate",
     "load",
     "read_sequences",
 ]
