@@ -108,7 +108,7 @@ template <class Real> void one(std::vector<Layer> layers, Loss loss, Index trunc
 
   Buffer<Real> gradient(P);
   double value = 0;
-  expect(loss_and_gradient(net, data, given, objective, {}, &dropout, gradient.data(), value, interrupt, threads) == Outcome::updated && std::isfinite(value), "loss_and_gradient");
+  expect(loss_and_gradient(net, data, given, objective, {}, &dropout, Index(1) << 40, gradient.data(), value, interrupt, threads) == Outcome::updated && std::isfinite(value), "loss_and_gradient");
 
   std::vector<Real> outputs(static_cast<std::size_t>(answers * C));
   Wanted<Real> wanted;
@@ -148,7 +148,7 @@ template <class Real> void one(std::vector<Layer> layers, Loss loss, Index trunc
   const double rate = 0.01;
   std::vector<Real> m(static_cast<std::size_t>(P), Real(0)), v = m, snapshot = m;
   const Optimiser<Real> adam{{OptimiserKind::adam, 0.9, 0.999, 1e-8, 0, false}, m.data(), v.data(), {{0, P}}, 1.0};
-  const Schedule<Real> schedule{order.data(), epochs, 5, &rate, 1, truncation, carried, {}, true, dropout, progress, sums.data(), snapshot.data(), 10.0};
+  const Schedule<Real> schedule{order.data(), epochs, 5, &rate, 1, truncation, Index(1) << 40, carried, {}, true, dropout, progress, sums.data(), snapshot.data(), 10.0};
   expect(train(net, data, given, objective, adam, schedule, interrupt, threads) == Status::finished, "train");
   for (const double s : sums) expect(std::isfinite(s), "finite sums");
 }
