@@ -546,3 +546,42 @@ def test_pools_over_a_table(dtype):
     value, gradient = net.loss_and_gradient(X, as_y(layers, answers))
     assert_near(value, wanted.loss, dtype)
     assert_near(gradient, flat(wanted.gradient), dtype)
+
+
+def test_commands_read_integers(tmp_path, monkeypatch, capsys):
+    """Files hold plain numbers; a network that begins with an Embedding takes the whole ones."""
+    from elman.jobs import check, models, predict, stream
+
+    net = Network([Embedding(N), GRU, Dense(2, "softmax")], seed=0)
+    net.save(tmp_path / "net")
+    (tmp_path / "good.csv").write_text("id,x\n0,1\n0,6\n1,3\n")
+    (tmp_path / "bad.csv").write_text("id,x\n0,1.5\n")
+    found = predict.predict(str(tmp_path / "good.csv"), str(tmp_path / "net"), options={})
+    assert_same_bits(np.array(found.answers, np.float32), net.predict([[1, 6], [3]]))
+    with pytest.raises(ValueError, match="numbers that are not whole"):
+        predict.predict(str(tmp_path / "bad.csv"), str(tmp_path / "net"), options={})
+    opened = models.load(str(tmp_path / "net"))
+    assert len(list(stream.answers(opened, [b"1\n", b"6\n"], False))) == 2
+    with pytest.raises(ValueError, match=r"line 1 has 1.5, expected an integer"):
+        list(stream.answers(opened, [b"1.5\n"], False))
+    assert check.check(str(tmp_path / "net"), columns={}).ok
+
+
+MEMORY = [["three_steps", None], ["mean", 4], ["last", None], ["dense_between", 4]]
+
+
+@pytest.mark.parametrize(("shape", "units"), MEMORY)
+def test_checkpoints_through_time_keep_the_bits(shape, units, cell, dtype):
+    layers = stacked(shape, cell, units)
+    net, _, _, generator = made(layers, dtype)
+    lengths = [700, 1, 2000, 350]
+    X, y = (
+        integers(generator, lengths),
+        random_answers(generator, layers, C, lengths, "cross_entropy", missing=0.2),
+    )
+    loss, gradient = net.loss_and_gradient(X, as_y(layers, y), seed=1)
+    whole, least = net.model.native.need(4, 2000, sum(lengths), 0, False)
+    assert least < 0.9 * whole
+    found, same = net.loss_and_gradient(X, as_y(layers, y), memory=least, seed=1)
+    assert_near(found, loss, "float64")
+    assert_same_bits(same, gradient)
