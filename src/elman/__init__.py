@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from elman import callbacks as callbacks
     from elman import datasets as datasets
     from elman import evaluation as evaluation
+    from elman import features as features
     from elman import plotting as plotting
     from elman import sensitivity as sensitivity
     from elman.checks import check_gradient as check_gradient
@@ -23,10 +24,13 @@ if TYPE_CHECKING:
     from elman.estimators import RNNClassifier as RNNClassifier
     from elman.estimators import RNNRegressor as RNNRegressor
     from elman.estimators import RNNTagger as RNNTagger
+    from elman.generation import generate as generate
     from elman.history import History as History
+    from elman.keeping import save as save
     from elman.layers import GRU as GRU
     from elman.layers import LSTM as LSTM
     from elman.layers import Dense as Dense
+    from elman.layers import Embedding as Embedding
     from elman.layers import MaxPool as MaxPool
     from elman.layers import MeanPool as MeanPool
     from elman.layers import SimpleRNN as SimpleRNN
@@ -46,6 +50,7 @@ if TYPE_CHECKING:
     from elman.recording import Gradients as Gradients
     from elman.recording import Tape as Tape
     from elman.sequences import Sequences as Sequences
+    from elman.streams import stream as stream
 
     __version__: str
 
@@ -57,8 +62,11 @@ _HOME = {
     "RNNClassifier": "estimators",
     "RNNRegressor": "estimators",
     "RNNTagger": "estimators",
+    "generate": "generation",
     "History": "history",
+    "save": "keeping",
     "Dense": "layers",
+    "Embedding": "layers",
     "GRU": "layers",
     "LSTM": "layers",
     "MaxPool": "layers",
@@ -80,8 +88,9 @@ _HOME = {
     "Gradients": "recording",
     "Tape": "recording",
     "Sequences": "sequences",
+    "stream": "streams",
 }
-_MODULES = ("callbacks", "datasets", "evaluation", "plotting", "sensitivity")
+_MODULES = ("callbacks", "datasets", "evaluation", "features", "plotting", "sensitivity")
 
 __all__ = [
     "GRU",
@@ -93,6 +102,7 @@ __all__ = [
     "CosineDecay",
     "Dense",
     "DivergenceError",
+    "Embedding",
     "Gradients",
     "History",
     "Learner",
@@ -110,8 +120,11 @@ __all__ = [
     "Tape",
     "check_gradient",
     "fit_many",
+    "generate",
     "load",
     "read_sequences",
+    "save",
+    "stream",
 ]
 
 
