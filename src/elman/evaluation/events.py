@@ -117,9 +117,9 @@ def event_scores(
 
     Of both, events less than ``merge`` s apart are one, and those of more than ``longest`` s are cut into
     pieces of that length, each an event. An event of the truth is detected if any alarm overlaps the time
-    from ``before`` s before it to ``after`` s after it. An alarm that overlaps no such time is false. Delays are
-    of events that are not cut, to the end of the step whose answer raised the alarm (or of the first step in
-    that time, where it was on already).
+    from ``before`` s before it to ``after`` s after it. An alarm that overlaps no such time is false. Delays
+    are of events that are not cut, to the end of the step whose answer raised the alarm (or of the first step
+    in that time, where it was on already).
 
     Parameters
     ----------

@@ -37,7 +37,7 @@ def folds(
     groups : (n,) or None
         Strings or integers, such as ``description.ids``; None: each row stands for itself.
     n_splits : int
-        At least 2, at most the number of groups (rows) of each label.
+        At least 2, at most the number of groups (rows) that have each label.
     seed : int
 
     Raises
@@ -55,12 +55,12 @@ def folds(
     n_splits = integer("n_splits", n_splits, 2)
     seed = integer("seed", seed, maximum=2**32 - 1)
     names = np.arange(len(labels)) if groups is None else _column("groups", groups, len(labels))
-    kinds, first, of = np.unique(names, return_index=True, return_inverse=True)
+    _, first, of = np.unique(names, return_index=True, return_inverse=True)
     # groups in order of appearance, so that segments and their chunks are shuffled alike
     order = np.argsort(np.argsort(first))
     of, own = order[of], labels[np.sort(first)]
     pure = bool((own[of] == labels).all())
-    _check_enough(own if pure else None, len(kinds), n_splits, "rows" if groups is None else "groups")
+    _check_enough(labels, of, n_splits, "rows" if groups is None else "groups")
     options = {"n_splits": n_splits, "shuffle": True, "random_state": seed}
     if pure:
         split = StratifiedKFold(**options).split(own, own)
@@ -193,14 +193,11 @@ def _rows(name: str, rows: Any, n: int) -> Indices:
     return array.astype(np.int64)
 
 
-def _check_enough(labels: Array | None, count: int, n_splits: int, what: str) -> None:
-    if count < n_splits:
-        raise ValueError(f"n_splits is {n_splits}, expected at most {count}, the number of {what}")
-    if labels is not None:
-        kinds, counts = np.unique(labels, return_counts=True)
-        if counts.min() < n_splits:
-            least = int(counts.argmin())
+def _check_enough(labels: Array, of: Indices, n_splits: int, what: str) -> None:
+    for label in np.unique(labels):
+        count = len(np.unique(of[labels == label]))
+        if count < n_splits:
             raise ValueError(
-                f"n_splits is {n_splits}, expected at most {counts[least]}, the number of {what} of label "
-                f"{kinds[least].item()!r}"
+                f"n_splits is {n_splits}, expected at most {count}, the number of {what} with label "
+                f"{label.item()!r}"
             )
