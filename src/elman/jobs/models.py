@@ -15,6 +15,7 @@ from elman.network import Network
 from elman.sequences import Array
 from elman.streams import Stream
 
+_LONGEST = 24  # a power of two: samples in a window of features, at most
 _TASKS = {"RNNClassifier": "classify", "RNNTagger": "tag", "RNNRegressor": "regress"}
 
 
@@ -84,6 +85,18 @@ class Opened:
     def integers(self) -> bool:
         """Whether it is a network that begins with an Embedding."""
         return self.task == "network" and self.network.model.symbols > 0
+
+    def cadence(self) -> tuple[int, int]:
+        """Return how many samples the stream's first answer takes, and how many more each further one."""
+        for power in range(1, _LONGEST):
+            try:
+                ends = self.ends(2**power)
+            except ValueError:  # shorter than one window
+                continue
+            if len(ends) > 1:
+                return int(ends[0]) + 1, int(ends[1] - ends[0])
+        most = f"more than {2**_LONGEST} samples"
+        raise ValueError(f"the features of {self.path!r} need {most} for two answers, expected less")
 
     def answers(self, data: Data) -> Array | list[Array]:
         """Return probabilities, values or outputs: (n, C), or a list of (T_i, C) with one row a step."""
