@@ -33,9 +33,10 @@ template <class Real> Need Pass<Real>::need(bool dropping, bool fused) {
   dropping_ = dropping;
   const auto bytes = [&](std::size_t i, Index B, Index N) {
     const Sizes n = sizes(i, B, N, Use::gradient, fused, false);
-    return static_cast<Index>(sizeof(Real)) * (n.value + n.cotangent + n.kept + n.handed + n.own + n.d_own + n.masked + n.carry + n.mask_in + n.mask_h + n.total);
+    const Index integers = spec_.operations[i].lookup ? static_cast<Index>(sizeof(int)) * n.own : 0;
+    return integers + static_cast<Index>(sizeof(Real)) * (n.value + n.cotangent + n.kept + n.handed + n.own + n.d_own + n.masked + n.carry + n.mask_in + n.mask_h + n.total);
   };
-  Need need{spec_.input_size * static_cast<Index>(sizeof(Real)), 0, 0, 0, spec_.whole_rows};
+  Need need{spec_.input_size * static_cast<Index>(sizeof(Real)) + (spec_.symbols ? static_cast<Index>(sizeof(int)) : 0), 0, 0, 0, spec_.whole_rows};
   for (std::size_t i = 0; i < spec_.operations.size(); ++i) {
     need.step += bytes(i, 0, 1);
     need.row += bytes(i, 1, 0);

@@ -94,7 +94,8 @@ class Stream:
                         stage.refuse(rows)
                     done += 1
                     if not len(rows):  # nor is there anything for the stages behind
-                        return self._nothing(rows.dtype)
+                        rows = self._nothing(rows.dtype)
+                        break
         except BaseException:
             for stage, _ in self._stages[:done]:
                 stage.undo()
@@ -119,12 +120,11 @@ class _Answers:
         self._native = network.stream()
         self._dtype = network.dtype
         self.features, self.columns = network.input_size, network.output_size
-        self._none = self._finish(np.empty((0, self.columns), self._dtype))
+        self._none: Array = self._finish(np.empty((0, self.columns), self._dtype))
 
     def nothing(self, dtype: Any) -> Array:  # noqa: ARG002
         """Return no answer, (0, C)."""
-        none: Array = self._none.copy()
-        return none
+        return self._none.copy()
 
     def advance(self, rows: Array) -> Array:
         """Take steps (m, F) that were checked; where it raises, the state is unchanged."""
