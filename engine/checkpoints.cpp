@@ -103,9 +103,10 @@ template <class Real> void Pass<Real>::keep_first(Index b0, Index b1) {
 }
 
 template <class Real> void Trainer<Real>::cut(Index t0, Index most) {
-  chunk.outline(batch, t0, most);
   begins_.clear();
-  if (need_.whole_rows || need_.whole(chunk.B, chunk.T, chunk.N) <= memory_) return chunk.cut(batch, t0, most);
+  if (need_.whole_rows || need_.whole(batch.size(), batch.longest, batch.steps) <= memory_) return chunk.cut(batch, t0, most);
+  chunk.outline(batch, t0, most);
+  if (need_.whole(chunk.B, chunk.T, chunk.N) <= memory_) return chunk.cut(batch, t0, most);
   // Stretches are of whole blocks, as Pass::prepare counts them.
   const Index least = need_.rows(chunk.B, chunk.N);
   Index alive = chunk.B, block = gradient_block, rows = least;
