@@ -1,4 +1,4 @@
-// Exercises the whole engine without Python, for the sanitizers: every cell, activation, pool and loss, ragged rows, truncation, carried states, threads, streams, tapes.
+// Exercises the whole engine without Python, for the sanitizers: every cell, activation, pool and loss, ragged rows, truncation, checkpoints, carried states, threads, streams, tapes.
 // Says how many combinations ran; any failed check ends the program with exit code 1.
 #include <cmath>
 #include <cstdio>
@@ -108,7 +108,8 @@ template <class Real> void one(std::vector<Layer> layers, Loss loss, Index trunc
 
   Buffer<Real> gradient(P);
   double value = 0;
-  expect(loss_and_gradient(net, data, given, objective, {}, &dropout, Index(1) << 40, gradient.data(), value, interrupt, threads) == Outcome::updated && std::isfinite(value), "loss_and_gradient");
+  constexpr Index all_steps = Index(1) << 40;
+  expect(loss_and_gradient(net, data, given, objective, {}, &dropout, all_steps, gradient.data(), value, interrupt, threads) == Outcome::updated && std::isfinite(value), "loss_and_gradient");
 
   std::vector<Real> outputs(static_cast<std::size_t>(answers * C));
   Wanted<Real> wanted;
@@ -148,7 +149,7 @@ template <class Real> void one(std::vector<Layer> layers, Loss loss, Index trunc
   const double rate = 0.01;
   std::vector<Real> m(static_cast<std::size_t>(P), Real(0)), v = m, snapshot = m;
   const Optimiser<Real> adam{{OptimiserKind::adam, 0.9, 0.999, 1e-8, 0, false}, m.data(), v.data(), {{0, P}}, 1.0};
-  const Schedule<Real> schedule{order.data(), epochs, 5, &rate, 1, truncation, Index(1) << 40, carried, {}, true, dropout, progress, sums.data(), snapshot.data(), 10.0};
+  const Schedule<Real> schedule{order.data(), epochs, 5, &rate, 1, truncation, rows == 13 ? 1 : all_steps, carried, {}, true, dropout, progress, sums.data(), snapshot.data(), 10.0};
   expect(train(net, data, given, objective, adam, schedule, interrupt, threads) == Status::finished, "train");
   for (const double s : sums) expect(std::isfinite(s), "finite sums");
 }
@@ -199,6 +200,31 @@ template <class Real> void symbols() {
   expect(out[0] == 3 && out[1] == 0 && out[2] == 0, "and is never read as one");
 }
 
+// From checkpoints: rows long enough for several stretches, on several threads, with the bits of all steps at once.
+template <class Real> void checkpoints() {
+  const Problem<Real> problem(23, 3, 90);
+  const Data data = problem.data();
+  const Dropout dropout{7, 0};
+  std::vector<Real> values(static_cast<std::size_t>(data.N * 20), Real(0.5));
+  for (const Kind kind : {Kind::simple_rnn, Kind::gru, Kind::lstm})
+    for (const Index H : {3, 20})
+      for (const Kind above : {Kind::dense, Kind::mean_pool, Kind::max_pool}) {
+        Network<Real> net(3, {{kind, H, kind == Kind::simple_rnn ? Activation::tanh : Activation::identity, true, true, 1.0, true, false, 0.2, 0.3}, {above, 20, Activation::identity, true, false}});
+        fill(net);
+        for (Index i = 0; i < net.spec.parameter_count; ++i) net.parameters[i] /= 2;
+        const Answers<Real> given{nullptr, values.data(), net.spec.per_step ? data.N : data.n, net.spec.output_size, false, nullptr};
+        std::vector<Real> gradient[2];
+        double value[2] = {0, 0};
+        Interrupt interrupt;
+        for (const int i : {0, 1}) {
+          gradient[i].resize(static_cast<std::size_t>(net.spec.parameter_count));
+          const Outcome outcome = loss_and_gradient(net, data, given, {Loss::squared_error, true, 0.01, nullptr}, {}, &dropout, i ? 1 : Index(1) << 40, gradient[i].data(), value[i], interrupt, 3);
+          expect(outcome == Outcome::updated && std::isfinite(value[i]), "checkpoints");
+        }
+        expect(gradient[0] == gradient[1] && value[0] == value[1], "checkpoints change no bit");
+      }
+}
+
 // A minibatch large enough for all threads, twice at once.
 void at_once() {
   const auto work = [] { one<float>({{Kind::simple_rnn, 96, Activation::tanh, true, false}, {Kind::dense, 4, Activation::softmax, true, false}}, Loss::cross_entropy, 0, 4, 150); };
@@ -230,6 +256,8 @@ int main(int argc, char**) {
   everything<double>();
   symbols<float>();
   symbols<double>();
+  checkpoints<float>();
+  checkpoints<double>();
   const int done = checks;
   at_once();
   std::printf("%s: %d checks passed\n", isa().c_str(), done + checks);

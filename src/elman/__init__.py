@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from elman import callbacks as callbacks
     from elman import datasets as datasets
+    from elman import evaluation as evaluation
+    from elman import features as features
     from elman import plotting as plotting
     from elman import sensitivity as sensitivity
     from elman.checks import check_gradient as check_gradient
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from elman.estimators import RNNTagger as RNNTagger
     from elman.generation import generate as generate
     from elman.history import History as History
+    from elman.keeping import save as save
     from elman.layers import GRU as GRU
     from elman.layers import LSTM as LSTM
     from elman.layers import Dense as Dense
@@ -47,6 +50,7 @@ if TYPE_CHECKING:
     from elman.recording import Gradients as Gradients
     from elman.recording import Tape as Tape
     from elman.sequences import Sequences as Sequences
+    from elman.streams import stream as stream
 
     __version__: str
 
@@ -60,6 +64,7 @@ _HOME = {
     "RNNTagger": "estimators",
     "generate": "generation",
     "History": "history",
+    "save": "keeping",
     "Dense": "layers",
     "Embedding": "layers",
     "GRU": "layers",
@@ -83,8 +88,9 @@ _HOME = {
     "Gradients": "recording",
     "Tape": "recording",
     "Sequences": "sequences",
+    "stream": "streams",
 }
-_MODULES = ("callbacks", "datasets", "plotting", "sensitivity")
+_MODULES = ("callbacks", "datasets", "evaluation", "features", "plotting", "sensitivity")
 
 __all__ = [
     "GRU",
@@ -117,6 +123,8 @@ __all__ = [
     "generate",
     "load",
     "read_sequences",
+    "save",
+    "stream",
 ]
 
 
