@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import zlib
 
 import pytest
@@ -12,6 +13,12 @@ import support
 LARGE = {"test_laws", "test_bits", "test_truncation", "test_layer_options", "test_embedding"}
 
 collect_ignore_glob = ["golden/*"]  # scripts that need PyTorch: pytest would import them for their examples
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Let Ctrl-C be heard: a shell has programs that it starts in the background ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
