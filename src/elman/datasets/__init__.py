@@ -1,5 +1,8 @@
 """Data sets: readers of recordings that others keep, and simulators that need no download."""
 
-from elman.datasets.dataset import Dataset, Description
+from elman.datasets.bonn import load_bonn
+from elman.datasets.dataset import Annotation, Dataset, Description
+from elman.datasets.edf import load_edf
+from elman.datasets.uci import load_uci_seizure
 
-__all__ = ["Dataset", "Description"]
+__all__ = ["Annotation", "Dataset", "Description", "load_bonn", "load_edf", "load_uci_seizure"]
