@@ -9,6 +9,7 @@
 
 from elman.features.frames import Frames
 from elman.features.missing import FillMissing
+from elman.features.reservoirs import Reservoirs
 from elman.features.spectrum import EEG_BANDS, BandPower, LogSpectrum
 
-__all__ = ["EEG_BANDS", "BandPower", "FillMissing", "Frames", "LogSpectrum"]
+__all__ = ["EEG_BANDS", "BandPower", "FillMissing", "Frames", "LogSpectrum", "Reservoirs"]
