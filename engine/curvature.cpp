@@ -180,9 +180,9 @@ template <class Real> template <class Take> bool Walk<Real>::tangents(Take take)
       readout_.run(pass, batch_, chunk_, sums);
       const Index rows = spec_.per_step ? chunk_.N : chunk_.B;
       reserve(rows);
-      // Columns are cut for threads where rows are few.
-      const Index slices = chunk_.B >= threads ? 1 : std::clamp<Index>(P_ / (4 * lanes), 1, (threads + chunk_.B - 1) / chunk_.B);
-      const Index width = (P_ + slices * lanes - 1) / (slices * lanes) * lanes;
+      // Columns are cut for threads where rows are few, into slices of whole lanes; the width, rounded up, may leave fewer of them than threads.
+      const Index wanted = chunk_.B >= threads ? 1 : std::clamp<Index>(P_ / (4 * lanes), 1, (threads + chunk_.B - 1) / chunk_.B);
+      const Index width = (P_ + wanted * lanes - 1) / (wanted * lanes) * lanes, slices = (P_ + width - 1) / width;
       std::atomic<Index> next{0};
       std::atomic<bool> whole{true};
       parallel(static_cast<int>(std::min<Index>(threads, chunk_.B * slices)), [&](int) {

@@ -100,7 +100,8 @@ Pass<Real>::Pass(const Spec& spec)
     const bool recurrent = op.type == Type::recurrent;
     stride_.push_back(state_stride<Real>(op));
     ld_.push_back(padded<Real>(recurrent ? (op.shape().states - 1) * stride_.back() + op.out : op.out));
-    ldk_.push_back(recurrent && op.shape().kept ? padded<Real>(op.shape().kept * op.out) : 0);
+    // Up to the end of the last column's last vector: what is read there belongs to no row that another thread writes.
+    ldk_.push_back(recurrent && op.shape().kept ? padded<Real>((op.shape().kept - 1) * op.out + stride_.back()) : 0);
   }
 }
 

@@ -232,8 +232,8 @@ def change(lines, at, old, new):
     ("spoil", "sentence"),
     [
         (lambda s: change(s, 7, r",-?\d+,", ",abc,"), "data.csv' line 7, column 'X1': 'abc' is not a number"),
-        (lambda s: change(s, 7, r",-?\d+,", ",,"), "line 7, column 'X1': the value is missing or infinite"),
-        (lambda s: change(s, 7, r",-?\d+,", ",inf,"), "line 7, column 'X1': the value is missing or inf"),
+        (lambda s: change(s, 7, r",-?\d+,", ",,"), "line 7, column 'X1': the value is missing, expected a"),
+        (lambda s: change(s, 7, r",-?\d+,", ",inf,"), "line 7, column 'X1': the value inf is no sample"),
         (lambda s: change(s, 9, r",\d$", ",6"), "line 9, column 'y': the label is '6', expected 1, 2, 3, 4"),
         (lambda s: change(s, 9, r",\d$", ","), "line 9, column 'y': the label is missing"),
         (lambda s: change(s, 9, r",\d$", ",up"), "line 9, column 'y': the label is 'up'"),

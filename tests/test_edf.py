@@ -201,6 +201,7 @@ SAMPLES = 256 + 3 * (16 + 80 + 8 + 8 + 8 + 8 + 8 + 80)
         (SAMPLES, b"25x     ", "signal 1, 'EEG 0': the number of samples in a data record is '25x'"),
         (SAMPLES, b"99999999", "it is truncated or damaged"),
         (256 + 3 * 104, b"1000    ", "channel 'EEG 0': its physical range is '1000' to '1000', expected"),
+        (256 + 3 * 112, b"9e99    ", "channel 'EEG 0': its physical range is '-1000' to '9e99', expected"),
         (256 + 3 * 104, b"1,5     ", "channel 'EEG 0': its physical range is '1,5' to '1000', expected two"),
         (256 + 3 * 120, b"32767   ", "channel 'EEG 0': its digital range is '32767' to '32767', expec"),
     ],

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from elman import callbacks as callbacks
     from elman import datasets as datasets
+    from elman import evaluation as evaluation
     from elman import features as features
     from elman import plotting as plotting
     from elman import sensitivity as sensitivity
@@ -83,7 +84,7 @@ _HOME = {
     "Sequences": "sequences",
     "stream": "streams",
 }
-_MODULES = ("callbacks", "datasets", "features", "plotting", "sensitivity")
+_MODULES = ("callbacks", "datasets", "evaluation", "features", "plotting", "sensitivity")
 
 __all__ = [
     "GRU",

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from elman.arguments import describe, integer
 
@@ -66,6 +67,23 @@ class Hysteresis:
             if self._count == self.on_steps:
                 self.active, self._count = True, 0
         return self.active
+
+    def run(self, p: ArrayLike) -> NDArray[np.bool_]:
+        """Return whether the alarm is on after each of p (T,), from rest; the alarm itself stays as it is.
+
+        >>> Hysteresis(0.8, on_steps=2).run([0.9, 0.9, 0.9, 0.1]).tolist()
+        [False, True, True, False]
+        """
+        values = np.asarray(p)
+        if values.ndim != 1 or values.dtype.kind not in "fiub":
+            raise ValueError(
+                f"p has shape {values.shape} and dtype {values.dtype}, expected (T,) numbers, one a step"
+            )
+        wrong = np.flatnonzero(~np.isfinite(values))
+        if len(wrong):
+            raise ValueError(f"p[{wrong[0]}] is {values[wrong[0]]}, expected a finite number")
+        fresh = Hysteresis(self.on, self.off, on_steps=self.on_steps, off_steps=self.off_steps)
+        return np.array([fresh.step(value) for value in values.astype(np.float64).tolist()], np.bool_)
 
     def reset(self) -> None:
         """End the alarm and forget the steps before, as after a gap."""

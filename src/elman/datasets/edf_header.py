@@ -26,6 +26,7 @@ _FIELDS = (
     ("samples", 8),
     ("reserved", 32),
 )
+_LARGEST = 10**30  # of physical values, which are float32 in the end
 _INTEGER = re.compile(r"[+-]?[0-9]{1,8}")
 _DECIMAL = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]{1,2})?")
 
@@ -134,7 +135,7 @@ def _decimal(text: str) -> Fraction | None:
 def _problem(field: dict[str, str]) -> str:
     """Return why samples cannot be turned into physical values, or ""."""
     low, high = _decimal(field["physical_min"]), _decimal(field["physical_max"])
-    if low is None or high is None or low == high:
+    if low is None or high is None or low == high or max(abs(low), abs(high)) > _LARGEST:
         what, least, most = "physical", field["physical_min"], field["physical_max"]
     else:
         what, least, most = "digital", field["digital_min"], field["digital_max"]

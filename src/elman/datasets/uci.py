@@ -92,10 +92,12 @@ def _rows(table: Table) -> tuple[Codes, np.ndarray[tuple[int], np.dtype[np.str_]
     columns, ids, labels = table.columns, table.ids, table.labels
     if ids is None or labels is None:  # as without a header line
         raise ValueError(f"{columns.source} has no header line, expected the columns id, X1 to X178, y")
-    bad = np.argwhere(~np.isfinite(table.values))
+    bad = np.argwhere(~(np.abs(table.values) <= 2**15))
     if len(bad):
         row, column = bad[0].tolist()
-        table.fail(row, columns.values[column], "the value is missing or infinite, expected a number")
+        value = table.values[row, column]
+        came = "is missing" if np.isnan(value) else f"{value:g} is no sample"
+        table.fail(row, columns.values[column], f"the value {came}, expected a number from -32768 to 32768")
     allowed = np.isin(labels.values.astype(str), ["1", "2", "3", "4", "5"])
     wrong = np.flatnonzero((labels.codes < 0) | ~allowed[labels.codes])
     if len(wrong):
