@@ -855,6 +855,35 @@ def gauss_newton(
     return G, done.gradient
 
 
+def wendling(A, B, G, p, step):
+    """The ten equations of Wendling et al. (2002) for one column, from rest, by Heun's method; p (N,)."""
+    a, b, g, e0, v0, r, C = 100.0, 50.0, 500.0, 2.5, 6.0, 0.56, 135.0
+
+    def S(v):
+        return 2 * e0 / (1 + np.exp(r * (v0 - v)))
+
+    def slope(y, now):
+        y0, y1, y2, y3, y4 = y[:5]
+        forces = np.array(
+            [
+                A * a * S(y1 - y2 - y3),
+                A * a * (now + 0.8 * C * S(C * y0)),
+                B * b * 0.25 * C * S(0.25 * C * y0),
+                G * g * 0.8 * C * S(0.3 * C * y0 - 0.1 * C * y4),
+                B * b * S(0.25 * C * y0),
+            ]
+        )
+        k = np.array([a, a, b, g, b])
+        return np.concatenate([y[5:], forces - 2 * k * y[5:] - k**2 * y[:5]])
+
+    y, potential = np.zeros(10), []
+    for now in p:
+        first = slope(y, now)
+        y = y + step / 2 * (first + slope(y + step * first, now))
+        potential.append(y[1] - y[2] - y[3])
+    return np.array(potential)
+
+
 # ----------------------------------------------------------------------------------------------- features
 
 
@@ -906,3 +935,25 @@ def fill_missing(x: Array, before: Array) -> Array:
         last = np.where(missing, last, sample)
         rows.append(np.concatenate([last, missing]))
     return np.array(rows)
+
+
+def lyapunov(x: Array, fs: float, dimension: int, delay: int, horizon: int, separation: int | None) -> Array:
+    """Of one channel (window,): the largest exponent, then mean, std, min and max of the local ones."""
+    states = [x[i : i + (dimension - 1) * delay + 1 : delay] for i in range(len(x) - (dimension - 1) * delay)]
+    n = len(states) - horizon
+    if separation is None:
+        power = np.abs(np.fft.rfft(x - x.mean())) ** 2
+        separation = min(int(np.ceil(1 / np.average(np.arange(len(power)) / len(x), weights=power))), n // 4)
+    curves, local = [[] for _ in range(horizon + 1)], []
+    for i in range(n):
+        far = [j for j in range(n) if abs(i - j) > separation]
+        j = far[int(np.argmin([np.linalg.norm(states[i] - states[j]) for j in far]))]
+        apart = [np.linalg.norm(states[i + k] - states[j + k]) for k in range(horizon + 1)]
+        for curve, distance in zip(curves, apart, strict=True):
+            if distance > 0:
+                curve.append(np.log(distance))
+        if apart[0] > 0 and apart[-1] > 0:
+            local.append(fs / horizon * np.log(apart[-1] / apart[0]))
+    k = np.arange(horizon + 1) / fs
+    largest = np.polyfit(k, [np.mean(curve) for curve in curves], 1)[0]
+    return np.array([largest, np.mean(local), np.std(local), np.min(local), np.max(local)])

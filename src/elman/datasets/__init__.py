@@ -3,6 +3,16 @@
 from elman.datasets.bonn import load_bonn
 from elman.datasets.dataset import Annotation, Dataset, Description
 from elman.datasets.edf import load_edf
+from elman.datasets.simulated_eeg import simulate_eeg, simulate_seizure
 from elman.datasets.uci import load_uci_seizure
 
-__all__ = ["Annotation", "Dataset", "Description", "load_bonn", "load_edf", "load_uci_seizure"]
+__all__ = [
+    "Annotation",
+    "Dataset",
+    "Description",
+    "load_bonn",
+    "load_edf",
+    "load_uci_seizure",
+    "simulate_eeg",
+    "simulate_seizure",
+]
