@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from elman.estimators import RNNRegressor as RNNRegressor
     from elman.estimators import RNNTagger as RNNTagger
     from elman.history import History as History
+    from elman.keeping import save as save
     from elman.layers import GRU as GRU
     from elman.layers import LSTM as LSTM
     from elman.layers import Dense as Dense
@@ -60,6 +61,7 @@ _HOME = {
     "RNNRegressor": "estimators",
     "RNNTagger": "estimators",
     "History": "history",
+    "save": "keeping",
     "Dense": "layers",
     "GRU": "layers",
     "LSTM": "layers",
@@ -115,6 +117,7 @@ __all__ = [
     "fit_many",
     "load",
     "read_sequences",
+    "save",
     "stream",
 ]
 

@@ -130,10 +130,12 @@ class _Answers:
     def _scale(self, rows: Array) -> Array:
         if self._scaler is None:
             return rows.astype(self._dtype, order="C", copy=False)
-        return self._scaler.apply_few(rows, self._dtype)
+        scaled: Array = self._scaler.apply_few(rows, self._dtype)
+        return scaled
 
     def _finish(self, outputs: Array) -> Array:
-        return outputs if self._estimator is None else self._estimator._finish(outputs)
+        answers: Array = outputs if self._estimator is None else self._estimator._finish(outputs)
+        return answers
 
     def reset(self) -> None:
         """Start anew."""

@@ -103,22 +103,27 @@ class LogSpectrum(Windowed):
         window = integer("window", self.window, 2)
         return window, window // 2 if self.hop is None else integer("hop", self.hop, 1)
 
+    def _check(self) -> None:
+        super()._check()
+        window, fs = self._cut()[0] or 0, number("fs", self.fs, positive=True)
+        number("floor", self.floor, positive=True)
+        if self.max_hz is not None and not (
+            fs / window <= number("max_hz", self.max_hz, positive=True) <= fs / 2
+        ):
+            raise ValueError(
+                f"max_hz is {self.max_hz}, expected from {fs / window:g} (fs / window) to {fs / 2:g} (fs / 2)"
+            )
+
     def frequencies(self) -> Float64:
         """Return the K frequencies, Hz."""
-        fs, window = number("fs", self.fs, positive=True), self._cut()[0] or 0
-        every = np.arange(1, window // 2 + 1) * fs / window
-        if self.max_hz is None:
-            return every
-        highest = number("max_hz", self.max_hz, positive=True)
-        if not every[0] <= highest <= fs / 2:
-            raise ValueError(
-                f"max_hz is {self.max_hz}, expected from {every[0]:g} (fs / window) to {fs / 2:g} (fs / 2)"
-            )
-        return every[every <= highest]
+        self._check()
+        window = self._cut()[0] or 0
+        every = np.arange(1, window // 2 + 1) * float(self.fs) / window
+        return every if self.max_hz is None else every[every <= self.max_hz]
 
     def _function(self, window: int) -> Function:
         power = density(float(self.fs), window, 1, len(self.frequencies()) + 1)
-        floor = number("floor", self.floor, positive=True)
+        floor = float(self.floor)
 
         def log_spectrum(windows: Float64) -> Float64:
             values = power(windows)
@@ -126,6 +131,9 @@ class LogSpectrum(Windowed):
             return np.log(values, out=values).reshape(len(windows), -1)
 
         return log_spectrum
+
+    def _columns(self) -> int:
+        return len(self.frequencies()) * self._channels
 
     def _names(self, channels: list[str]) -> list[str]:
         return [f"{channel}_{hz:g}Hz" for channel in channels for hz in self.frequencies().tolist()]
