@@ -1,4 +1,4 @@
-"""Reservoirs: what untrained recurrent networks make of a sequence, told by statistics of their units over time."""
+"""Reservoirs: statistics over time of untrained recurrent networks that read a sequence."""
 
 from __future__ import annotations
 
@@ -25,17 +25,18 @@ _CHANGE_FLOOR = 1e-6
 
 
 class Reservoirs(SequenceTransformer):
-    """Statistics over time of many small recurrent networks with random, untrained weights (echo state networks).
+    """Statistics over time of many small recurrent networks with random weights (echo state networks).
 
-    h_t = (1 - a) h_{t-1} + a tanh(s x_t W + h_{t-1} U + c), for each network with its own a, W, U and c: the
-    entries of W uniform in [-1, 1], U normal and scaled to the spectral radius, c uniform in [-b, b], the leak a
-    log-uniform in the range given. Of each unit, over the T steps of a sequence: the mean, ln(variance + 1e-8),
-    the share of steps with h_t > 0, and ln(mean |h_t - h_{t-1}| + 1e-6), from h_0 = 0. Leaks from short to long
-    give units fast and slow; what they say of a sequence goes to any linear classifier (the readout).
+    h_t = (1 - a) h_{t-1} + a tanh(x_t W + h_{t-1} U + c), for each network with its own a, W, U and c: the
+    entries of W uniform in [-s, s], U normal and scaled to the spectral radius, c uniform in [-b, b], the
+    leak a log-uniform in the range given. Of each unit, over the T steps of a sequence: the mean,
+    ln(variance + 1e-8), the share of steps with h_t > 0, and ln(mean |h_t - h_{t-1}| + 1e-6), from h_0 = 0.
+    Leaks from short to long give units fast and slow; what they say of a sequence goes to a readout, any
+    classifier or regressor. Nothing but F is learnt from data.
 
-    Shapes: (T, F) -> one row a sequence, so that the result is 2-D, (n, 4 H networks), for any of scikit-learn's
-    classifiers; with a ``window``, (T, F) -> (T // window, 4 H networks): the statistics of each window of so
-    many steps, while the states go on from window to window.
+    Shapes: (T, F) -> one row a sequence, so that the result is 2-D, (n, 4 H networks), for any of
+    scikit-learn's classifiers; with a ``window``, (T, F) -> (T // window, 4 H networks): the statistics of
+    each window of so many steps, while the states go on from window to window.
 
     Parameters
     ----------
@@ -48,14 +49,15 @@ class Reservoirs(SequenceTransformer):
     leak : (float, float)
         The range of a, above 0 and at most 1: 1 / a is about the number of steps that a unit remembers.
     input_scaling : float, above 0
-        s: brings the input to the order of 1, so that tanh bends without being full; 0.01 for EEG in microvolts.
+        s: brings the input to the order of 1, so that tanh bends without being full; 0.01 for EEG in
+        microvolts.
     bias_scaling : float, at least 0
         b.
     difference : bool
         The networks read x_t - x_{t-1} (0 at the first step).
     standardize : bool
-        Each feature of each sequence (of its differences, with ``difference``) has mean 0 and standard deviation
-        1 before it is read: its shape counts, not its size. Such features do not stream.
+        Each feature of each sequence (of its differences, with ``difference``) has mean 0 and standard
+        deviation 1 before it is read: its shape counts, not its size. Such features do not stream.
     window : int, at least 1, or None
         Steps a window; None takes each sequence as one.
     random_state : int, RandomState, Generator or None
@@ -72,9 +74,9 @@ class Reservoirs(SequenceTransformer):
     ValueError, TypeError
         Naming the argument, or the sequence that is shorter than a window or too large for float32.
 
-    Source: H. Jaeger et al. 2007, Neural Networks 20(3), 335-352, equation 2 (leaky units); the share of positive
-    steps after the "proportion of positive values" of A. Dempster et al. 2020, Data Mining and Knowledge
-    Discovery 34, 1454-1495, section 3.2.
+    Source: H. Jaeger et al. 2007, Neural Networks 20(3), 335-352, equation 2 (leaky units); the share of
+    positive steps after the "proportion of positive values" of A. Dempster et al. 2020, Data Mining and
+    Knowledge Discovery 34, 1454-1495.
 
     >>> import numpy as np
     >>> Reservoirs(networks=2, units=3, random_state=0).fit_transform([np.ones(50), np.ones(70)]).shape
@@ -87,8 +89,8 @@ class Reservoirs(SequenceTransformer):
 
     def __init__(
         self, networks: Any = 16, units: Any = 8, *, spectral_radius: Any = 0.9, leak: Any = (0.05, 1.0),
-        input_scaling: Any = 1.0, bias_scaling: Any = 0.5, difference: bool = False, standardize: bool = False,
-        window: Any = None, random_state: Any = None, n_jobs: Any = None,
+        input_scaling: Any = 1.0, bias_scaling: Any = 0.5, difference: bool = False,
+        standardize: bool = False, window: Any = None, random_state: Any = None, n_jobs: Any = None,
     ) -> None:  # fmt: skip
         self.networks = networks
         self.units = units
@@ -260,6 +262,7 @@ class ReservoirStream(FeatureStream):
         self._held = np.empty((0, self.features))  # samples of the window that is not complete
         self._before: Array | None = None  # the sample before them, (1, 1, F)
         self._states: list[Array | None] = [None] * len(self._networks)
+        self._mark: tuple[Array, Array | None, list[Array | None]]
         self._mark = self._held, self._before, self._states
 
     def advance(self, x: Array) -> Array:
@@ -279,7 +282,8 @@ class ReservoirStream(FeatureStream):
         ]
         self._held, self._before = samples[end:], samples[None, end - 1 : end]
         self._states = [last for _, last in made]
-        return np.concatenate([rows for rows, _ in made], axis=2)[0].astype(x.dtype, copy=False)
+        rows: Array = np.concatenate([rows for rows, _ in made], axis=2)[0].astype(x.dtype, copy=False)
+        return rows
 
     def undo(self) -> None:
         """Take the last ``advance`` back."""
