@@ -66,7 +66,7 @@ def load(data: Path | None, quick: bool) -> tuple[list[Floats], Any, float, str]
 
 
 def run(data: Path | None = None, quick: bool = False) -> EegResult:
-    """Cross-validate the recipes, then stream one seizure; ``quick`` has few, short segments and five folds."""
+    """Cross-validate the recipes, then stream one seizure; ``quick``: few short segments, five folds."""
     from elman.demos import eeg_recipes
     from elman.evaluation import folds
 
@@ -191,8 +191,8 @@ DEMO = Demo(
     article="000",
     intro=(
         "Segments of one channel, told apart by Elman(32) on log spectra below 45 Hz, its mean over time. "
-        "Beside it in the same folds a plain logistic regression on the power in ten bands. Without --data the "
-        "EEG is simulated (Wendling et al. 2002); --data FOLDER takes the files of the University of Bonn."
+        "Beside it in the same folds a plain logistic regression on the power in ten bands. Without --data "
+        "the EEG is simulated (Wendling et al. 2002); --data FOLDER takes the University of Bonn's files."
     ),
     run=run,
     describe=describe,
