@@ -39,6 +39,7 @@ template <class Real> class Weights {
   // Packs what pays for B rows a thread; the transposes only for a backward pass (and of the first kernel where input gradients are wanted).
   void prepare(const Spec& spec, const Real* parameters, Index rows, bool backward, bool inputs, int threads);
 
+  const Real* parameters() const { return parameters_; }
   const Real* bias(const Operation& op) const { return op.bias < 0 ? nullptr : parameters_ + op.bias; }
   const Real* recurrent_bias(const Operation& op) const { return op.recurrent_bias < 0 ? nullptr : parameters_ + op.recurrent_bias; }
   std::vector<Matrix<Real>> kernel, recurrent, kernel_transposed, recurrent_transposed;   // one an operation
@@ -59,8 +60,29 @@ template <class Real> Index state_stride(const Operation& op) {
   return (op.out + lanes - 1) / lanes * lanes;
 }
 
-// What one step of one row left in one operation: its input, its states before and after it (its output), what its cell kept.
-template <class Real> struct Footprint { const Real *in, *before, *after, *kept; };
+// Bytes that a pass with its gradient holds over B rows of at most T steps, N in all: at once, or as few as checkpoints allow, with stretches of
+// `rows` rows of steps. Both grow with each of B, T and N.
+struct Need {
+  Index step, row;               // bytes of a row of a step, of a row of the minibatch
+  Index start, later;            // of what is kept of such a row before a stretch; of what it needs more
+  bool whole_rows;               // can rows not be cut in time?
+
+  Index whole(Index B, Index T, Index N) const;
+  Index rows(Index B, Index N) const;
+  Index least(Index B, Index T, Index N) const;
+};
+
+// What one step of one row left in one operation: its input, its states before and after it (its output), what its cell kept. Of a lookup, index is the integer and in its factor.
+template <class Real> struct Footprint { const Real *in, *before, *after, *kept; const int* index = nullptr; };
+
+// What a forward pass is for: states and outputs; a loss of them; its gradient.
+enum class Use { states, loss, gradient };
+
+// Some of the operations of a network, first .. end.
+struct Span { std::size_t first, end; };
+
+// Numbers in the buffers that a pass has for one operation.
+struct Sizes { Index value, cotangent, kept, handed, dz, initial, own, d_own, masked, carry, mask_in, mask_h, total; };
 
 template <class Real> class Pass {
  public:
@@ -68,21 +90,34 @@ template <class Real> class Pass {
 
   // Room for the states (and, when dropping, the masks) of a batch's rows; once a batch, before begin_rows.
   void reserve_rows(const Batch& batch, bool dropping);
-  // Buffers for the steps of `chunk`; `backward`: cotangents too. `fused`: the last activation is left to the loss, and its sums are written straight to the cotangent buffer.
+  // Buffers for the steps of `chunk`. `fused`: the last activation is left to the loss, and its sums are written straight to the cotangent buffer.
   // `tape`: with the cotangents of the inputs, and so that there can be several backward passes.
-  void prepare(const Data& data, const Batch& batch, const Chunk& chunk, bool backward, bool fused, bool tape);
+  void prepare(const Data& data, const Batch& batch, const Chunk& chunk, Use use, bool fused, bool tape);
 
   // The phases, each for the rows b0 .. b1 of the batch; false: interrupted.
   // The inputs of the chunk, time-major.
   void gather(const Data& data, Index b0, Index b1);
   // The states before the first step, [n, state size] by sequence, or empty: zeros; and the masks, if there is dropout. Once a batch.
   void begin_rows(const std::vector<const Real*>& initial, const Dropout* dropout, Index b0, Index b1);
-  bool forward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt);
+  bool forward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt) { return forward(weights, b0, b1, interrupt, all()); }
+  bool forward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt, Span operations);
   void end_rows(Index b0, Index b1);                                              // keeps the last states for the next chunk
   void store_rows(const std::vector<Real*>& out) const { store_rows(carry_, out); }   // those states by sequence, [n, state size] a recurrent layer; or empty
-  bool backward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt);
+  bool backward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt) { return backward(weights, b0, b1, interrupt, all()); }
+  bool backward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt, Span operations);
   // The part `part` of `parts` of every weight gradient, added to gradient [P].
-  bool weight_gradients(Real* gradient, int part, int parts, Interrupt* interrupt);
+  bool weight_gradients(Real* gradient, int part, int parts, Interrupt* interrupt) { return weight_gradients(gradient, part, parts, interrupt, all()); }
+  bool weight_gradients(Real* gradient, int part, int parts, Interrupt* interrupt, Span operations);
+
+  // Checkpoints (checkpoints.cpp): a chunk is gone through in stretches of steps, and again from the last to the first, each from what was kept before it.
+  Need need(bool dropping, bool fused);                      // what passes hold; before there is a batch
+  void reserve_starts(const std::vector<Index>& rows);       // of each stretch
+  void keep_start(std::size_t stretch, Index b0, Index b1);  // going forward, before it
+  void repeat(std::size_t stretch);                          // what follows is its second time
+  void repeat_none();                                        // no longer so
+  void above_steps(const Chunk& chunk);                      // what follows is of the operations without a time axis, for all rows of the chunk
+  void take_later(Index b0, Index b1);                       // before going back: dz of the step after the stretch
+  void keep_first(Index b0, Index b1);                       // after it: dz of its first step, for the stretch before
 
   // Rows of what an operation gives: per step at row offset[t] + b of the chunk, per sequence at row b.
   Real* outputs(std::size_t op) { return value_[op].data() + (spec_.operations[op].type == Operation::Type::recurrent ? chunk_->B * ld_[op] : 0); }
@@ -99,7 +134,8 @@ template <class Real> class Pass {
     const Index row = chunk_->offset[s] + b;
     const Input in = input_of(op);
     const Real* before = recurrent ? value_[op].data() + (t ? chunk_->B + chunk_->offset[s - 1] + b : b) * ld_[op] : nullptr;
-    return {in.data + (spec_.operations[op].steps_in ? row : b) * in.ld, before, outputs(op) + (steps ? row : b) * ld_[op], ldk_[op] ? kept_[op].data() + row * ldk_[op] : nullptr};
+    return {in.data + (spec_.operations[op].steps_in ? row : b) * in.ld, before, outputs(op) + (steps ? row : b) * ld_[op], ldk_[op] ? kept_[op].data() + row * ldk_[op] : nullptr,
+            in.index ? in.index + row : nullptr};
   }
   Index ld(std::size_t op) const { return ld_[op]; }
   Index input_ld() const { return input_ld_; }
@@ -118,12 +154,13 @@ template <class Real> class Pass {
   }
 
  private:
-  struct Input { const Real* data; Index ld; };
+  struct Input { const Real* data; Index ld; const int* index; };   // of integers: data [., 1] is what each is multiplied by
   Input source_of(const Operation& op);       // what the operation below gives
   Input input_of(std::size_t op);             // what this one reads: the same, or its own copy, reversed or masked
   bool own_input(std::size_t op) const { return spec_.operations[op].reverse || masked_input(op); }
   bool masked_input(std::size_t op) const { return dropping_ && spec_.operations[op].dropout > 0; }
   bool masked_states(std::size_t op) const { return dropping_ && spec_.operations[op].recurrent_dropout > 0; }
+  Index own_ld(std::size_t op) const;
   void copy_input(std::size_t op, Index b0, Index b1);
   void give_back_input(std::size_t op, Real* below, Index ld, Index b0, Index b1);
   void join_forward(std::size_t op, Index b0, Index b1);
@@ -135,6 +172,10 @@ template <class Real> class Pass {
   Real* sums_cotangents(std::size_t op) { return spec_.operations[op].type == Operation::Type::recurrent && ldk_[op] ? (tape_ ? dz_ : kept_)[op].data() : cotangent_[op].data(); }
   Index sums_ld(std::size_t op) const { return ldk_[op] ? ldk_[op] : ld_[op]; }
   template <class F> void over_blocks(bool steps, Index most, Index b0, Index b1, F f) const;   // f(first row, rows), at most `most` rows at once
+  Span all() const { return {0, spec_.operations.size()}; }
+  Sizes sizes(std::size_t op, Index B, Index N, Use use, bool fused, bool tape) const;   // for B rows of a minibatch and N of steps
+  bool keeps_start(std::size_t op) const;
+  const Real* start_of(std::size_t op) const;                                            // [B] the states before the first step
   void pool_forward(std::size_t op, Index b0, Index b1);
   void pool_backward(std::size_t op, Index b0, Index b1);
 
@@ -146,11 +187,18 @@ template <class Real> class Pass {
   Index input_ld_ = 0;
   std::vector<Index> ld_, stride_, ldk_;      // rows of values, states within a row, rows of what a cell keeps (0: nothing)
   Buffer<Real> x_, input_cotangent_;
+  Buffer<int> index_;                         // [sum T] of integers
   const Real* input_ = nullptr;
   std::vector<Buffer<Real>> value_, cotangent_, carry_, total_, kept_, dz_, handed_, initial_;
+  std::vector<Buffer<int>> own_index_;
   std::vector<Buffer<Real>> own_, d_own_, mask_in_, mask_h_, masked_;   // own inputs and their cotangents; the masks of the rows; states times them
   std::vector<Segment> segments_;
+  std::vector<Segment> sorted_;        // of a lookup's gradient, which is one thread's
   std::vector<Index> block_start_;     // blocks of segments, then their end
+  std::vector<Buffer<Real>> starts_, later_;   // what is kept before each stretch; dz of the step after the one at hand
+  std::vector<Index> start_row_;               // of each stretch in `starts_`
+  std::size_t stretch_ = 0;                    // the one that is gone through again,
+  bool repeated_ = false;                      // if one is
 };
 
 // Rows at least, in a block of a weight gradient's sum.

@@ -24,7 +24,7 @@ template <class Real> struct Wanted {
 template <class Real> bool run_forward(const Network<Real>& network, const Data& data, Wanted<Real>& wanted, Interrupt& interrupt, int n_threads);
 
 template <class Real>
-Outcome loss_and_gradient(Network<Real>& network, const Data& data, const Answers<Real>& answers, const Objective& objective, const std::vector<const Real*>& initial, const Dropout* dropout, Real* gradient, double& value,
+Outcome loss_and_gradient(Network<Real>& network, const Data& data, const Answers<Real>& answers, const Objective& objective, const std::vector<const Real*>& initial, const Dropout* dropout, Index memory, Real* gradient, double& value,
                           Interrupt& interrupt, int n_threads);
 
 template <class Real> class Tape {
@@ -35,7 +35,7 @@ template <class Real> class Tape {
   bool record(const Data& data, const std::vector<const Real*>& initial, const Dropout* dropout, Interrupt& interrupt, int n_threads);
   void outputs(Real* out);
   void states(const std::vector<Real*>& out);
-  // d_initial: [n, state size] a recurrent layer
+  // d_inputs: null where the inputs are integers; d_initial: [n, state size] a recurrent layer
   bool backward(const Real* d_outputs, Real* d_parameters, Real* d_inputs, const std::vector<Real*>& d_initial, Interrupt& interrupt, int n_threads);
 
   const Spec spec;

@@ -9,7 +9,7 @@ import pytest
 
 import support
 
-LARGE = {"test_laws", "test_bits", "test_truncation", "test_layer_options"}
+LARGE = {"test_laws", "test_bits", "test_truncation", "test_layer_options", "test_embedding"}
 
 collect_ignore_glob = ["golden/*"]  # scripts that need PyTorch: pytest would import them for their examples
 

@@ -17,7 +17,7 @@ PACKAGE = ROOT / "src" / "elman"
 ORDER = [
     ["errors", "arguments", "initializers", "layers", "losses", "optimisers", "sequences", "targets"],
     ["_engine"],
-    ["history", "constraints", "model", "starts"],
+    ["history", "constraints", "model", "memory", "starts"],
     ["disk", "saving", "checkpoint"],
     ["second_order"],
     ["planning", "training", "recording", "online", "checks", "summary"],
