@@ -288,10 +288,18 @@ def demo(
     interactive: Annotated[
         bool, typer.Option("--interactive", help="letters only: asks for letters and answers them.")
     ] = False,
+    data: Annotated[
+        Path | None, typer.Option(help="eeg only: the Bonn files, in place of what is simulated.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A small size where there is one, as in all.")
+    ] = False,
 ) -> None:
-    """Run the systems of the five articles and a real data set."""
+    """Run the systems of the five articles, a real data set and EEG."""
     if name != "all":
-        demos.get(name)  # an unknown name is said before a folder is made
+        demos.get(name, data)  # an unknown name is said before a folder is made
+    elif data is not None:
+        raise ValueError("--data belongs to one demo, not to all")
     if interactive and name != "letters":
         raise ValueError(f"--interactive belongs to the demo letters, not to {name}")
     folder = demos.prepare(plot_dir)
@@ -301,7 +309,7 @@ def demo(
         result, _ = letters.DEMO.play(say, folder)
         letters.chat(result.net, input, say)
         return
-    demos.play(demos.NAMES if name == "all" else (name,), say, folder)
+    demos.play(demos.NAMES if name == "all" else (name,), say, folder, data=data, quick=quick)
 
 
 @app.command()
