@@ -10,7 +10,7 @@ import pytest
 
 import support
 
-LARGE = {"test_laws", "test_bits", "test_truncation", "test_layer_options", "test_embedding"}
+LARGE = {"test_laws", "test_bits", "test_truncation", "test_layer_options", "test_embedding", "test_memory", "test_reference"}
 
 collect_ignore_glob = ["golden/*"]  # scripts that need PyTorch: pytest would import them for their examples
 
@@ -22,8 +22,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of the largest families `make test` runs a third, chosen by name; ELMAN_LAWS=1 (`make prove`) all."""
-    share = int(os.environ.get("ELMAN_LAWS", "3"))
+    """Of the largest families `make test` runs an eighth, chosen by name; ELMAN_LAWS=1 (`make prove`) all."""
+    share = int(os.environ.get("ELMAN_LAWS", "8"))
     if share == 1 or any("::" in argument for argument in config.args):
         return
     kept, left = [], []

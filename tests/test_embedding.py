@@ -567,6 +567,20 @@ def test_commands_read_integers(tmp_path, monkeypatch, capsys):
     assert check.check(str(tmp_path / "net"), columns={}).ok
 
 
+def test_a_stream_takes_integers_in_any_cut():
+    net = Network([Embedding(N), GRU, Dense(2, "softmax")], seed=0)
+    live = elman.stream(net)
+    found = np.concatenate([live.step(x) for x in (1, [6, 3], [], np.array([[2]], np.uint8))])
+    assert_same_bits(found[-1], net.predict([[1, 6, 3, 2]])[0])
+    before = live.step([4])
+    live.reset()
+    live.step([1, 6, 3, 2])
+    for wrong, error in (([1, N], ValueError), ([-1], ValueError), ([[1, 2]], ValueError), ([0.5], TypeError)):
+        with pytest.raises(error, match="samples"):
+            live.step(wrong)
+    assert_same_bits(live.step([4]), before)
+
+
 MEMORY = [["three_steps", None], ["mean", 4], ["last", None], ["dense_between", 4]]
 
 
