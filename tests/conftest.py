@@ -10,7 +10,8 @@ import pytest
 
 import support
 
-LARGE = {"test_laws", "test_bits", "test_truncation", "test_layer_options", "test_embedding", "test_memory", "test_reference"}
+LARGE = {"test_laws", "test_bits", "test_truncation", "test_layer_options", "test_embedding"}
+LARGE |= {"test_memory", "test_reference"}
 
 collect_ignore_glob = ["golden/*"]  # scripts that need PyTorch: pytest would import them for their examples
 

@@ -49,7 +49,8 @@ def read_symbols(samples: Any, n: int) -> Array:
     """
     x = np.asarray(samples)
     if x.size and x.dtype.kind not in "iu":
-        raise TypeError(f"samples has dtype {x.dtype}, expected integers (the network begins with an Embedding)")
+        expected = "integers (the network begins with an Embedding)"
+        raise TypeError(f"samples has dtype {x.dtype}, expected {expected}")
     if x.ndim > 2 or (x.ndim == 2 and x.shape[1] != 1):
         raise ValueError(f"samples has shape {x.shape}, expected (k,), one integer a step")
     x = x.reshape(-1, 1)
