@@ -1,5 +1,6 @@
 """Data sets: readers of recordings that others keep, and simulators that need no download."""
 
 from elman.datasets.dataset import Dataset, Description
+from elman.datasets.vitals import load_vitals
 
-__all__ = ["Dataset", "Description"]
+__all__ = ["Dataset", "Description", "load_vitals"]
