@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from elman import callbacks as callbacks
     from elman import datasets as datasets
+    from elman import features as features
     from elman import plotting as plotting
     from elman import sensitivity as sensitivity
     from elman.checks import check_gradient as check_gradient
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from elman.recording import Gradients as Gradients
     from elman.recording import Tape as Tape
     from elman.sequences import Sequences as Sequences
+    from elman.streams import stream as stream
 
     __version__: str
 
@@ -79,8 +81,9 @@ _HOME = {
     "Gradients": "recording",
     "Tape": "recording",
     "Sequences": "sequences",
+    "stream": "streams",
 }
-_MODULES = ("callbacks", "datasets", "plotting", "sensitivity")
+_MODULES = ("callbacks", "datasets", "features", "plotting", "sensitivity")
 
 __all__ = [
     "GRU",
@@ -111,6 +114,7 @@ __all__ = [
     "fit_many",
     "load",
     "read_sequences",
+    "stream",
 ]
 
 

@@ -1,0 +1,220 @@
+"""What the features share: sequences read in every form, given back in the same, and the way to a stream."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from elman import _engine
+from elman.arguments import describe
+from elman.estimators import forms
+from elman.samples import read_samples
+from elman.sequences import Array, Batch, Offsets
+
+Float64 = NDArray[np.float64]
+
+
+class FeatureStream:
+    """Features of samples as they come, (k, F) -> (m, F').
+
+    The base of what `SequenceTransformer.stream` gives: a subclass has ``advance``, ``undo`` and ``reset``.
+    """
+
+    missing = False  # whether NaN may come
+
+    def __init__(self, features: int, columns: int) -> None:
+        self.features, self.columns = features, columns
+
+    def step(self, samples: Any) -> Array:
+        """Return the features that are complete by now, (m, F'), of samples (F,) or (k, F) in time order.
+
+        ValueError for NaN or a wrong size, TypeError for what is no array of numbers; the state is unchanged.
+        """
+        return self.advance(read_samples(samples, self.features, self.missing))
+
+    def advance(self, x: Array) -> Array:
+        """Take samples (k, F) that were checked; where it raises, the state is unchanged."""
+        raise NotImplementedError
+
+    def undo(self) -> None:
+        """Take the last ``advance`` back."""
+        raise NotImplementedError
+
+    def reset(self) -> None:
+        """Start anew."""
+        raise NotImplementedError
+
+
+class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[misc, call-arg]
+    """The base of the features: not for direct use.
+
+    A subclass says what it makes of checked sequences (``_apply``, ``_lengths``), how its columns are called
+    (``_names``), learns (``_learn``) where there is something to learn, and has a ``stream``. What works on
+    windows of samples has `Windowed` as its base and writes one function.
+    """
+
+    n_features_in_: int
+    feature_names_in_: Array
+
+    _table: bool
+    _missing = False  # whether NaN may come
+    _one_a_sequence = False  # rows of features, (n, F'), instead of sequences of them
+
+    # what each kind decides for itself
+
+    def _check(self) -> None:
+        """Raise for parameters that cannot be."""
+
+    def _least(self) -> int:
+        """Return the fewest steps that a sequence may have."""
+        return 1
+
+    def _learn(self, batch: Batch) -> None:
+        """Learn from sequences."""
+
+    def _lengths(self, lengths: Offsets) -> Offsets:
+        """Return the number of steps that sequences of such lengths will have."""
+        return lengths
+
+    def _apply(self, batch: Batch) -> Float64:
+        """Return the features of all sequences, one after the other, (N', F')."""
+        raise NotImplementedError
+
+    def _names(self, channels: list[str]) -> list[str]:
+        """Return the names of the F' columns."""
+        raise NotImplementedError
+
+    def ends(self, steps: int) -> Offsets:
+        """Return which sample completes each step of the result, for a sequence of so many samples.
+
+        So ``y_i[features.ends(len(y_i))]`` is one label a step of the result, where ``y_i`` has one a sample.
+        """
+        raise NotImplementedError
+
+    def stream(self) -> FeatureStream:
+        """Return a stream: ``step(samples)``, (F,) or (k, F), gives the features complete by now, (m, F')."""
+        raise NotImplementedError
+
+    # scikit-learn's interface
+
+    def fit(self, X: Any, y: Any = None) -> SequenceTransformer:  # noqa: ARG002
+        """Learn the number of features, and what else there is to learn, from sequences X; y is ignored."""
+        self._check()
+        before = self.__dict__.copy()
+        try:
+            self._learn(self._read(X, True))
+        except BaseException:
+            self.__dict__.clear()
+            self.__dict__.update(before)
+            raise
+        return self
+
+    def transform(self, X: Any) -> Any:
+        """Return the features of sequences X in the form in which they came; 2-D input gives (n, T', F')."""
+        check_is_fitted(self, "n_features_in_")
+        self._check()
+        batch = self._read(X, False)
+        with np.errstate(over="ignore", invalid="ignore"):
+            values = self._apply(batch)
+            if batch.values.dtype == np.float32:
+                values = values.astype(np.float32)
+        if self._one_a_sequence:
+            made = Batch(values, np.arange(batch.n + 1), 0, True)
+        else:
+            offsets = np.concatenate([[0], np.cumsum(self._lengths(batch.lengths()))]).astype(np.int64)
+            steps = int(offsets[1]) if batch.steps else 0
+            made = Batch(values, offsets, steps, batch.listed)
+        if not np.isfinite(values).all():
+            wrong = int(np.argmin(np.isfinite(values).all(axis=1)))
+            row = int(np.searchsorted(made.offsets, wrong, side="right")) - 1
+            raise ValueError(
+                f"X[{row}] has numbers too large for its features to be finite in {values.dtype}"
+            )
+        return values if self._one_a_sequence else forms.give_back(values, made, X)
+
+    def get_feature_names_out(self, input_features: Any = None) -> Array:
+        """Return the names of the columns of the result, (F',); the input's are x0, x1, ... if not given.
+
+        Fitted on 2-D input, whose columns are steps, there is one feature, x0.
+        """
+        check_is_fitted(self, "n_features_in_")
+        given = None if input_features is None else [str(name) for name in input_features]
+        if given is not None and len(given) != self.n_features_in_:
+            raise ValueError(
+                f"input_features should have length equal to number of features ({self.n_features_in_}), "
+                f"got {len(given)}"
+            )
+        channels = given
+        if channels is None or self._table:
+            channels = [f"x{i}" for i in range(self._channels)]
+        return np.array(self._names(channels), dtype=object)
+
+    def set_output(self, *, transform: str | None = None) -> SequenceTransformer:
+        """Take "default" and None alone: sequences of features have no data frame."""
+        if transform not in (None, "default"):
+            raise ValueError(
+                f"transform is {describe(transform)}, expected 'default': sequences fit no data frame"
+            )
+        return self
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.three_d_array = True
+        tags.input_tags.allow_nan = self._missing
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"]
+        return tags
+
+    @property
+    def _channels(self) -> int:
+        """F of one sample."""
+        return 1 if self._table else self.n_features_in_
+
+    def _read(self, X: Any, fresh: bool) -> Batch:
+        """Return X in the inner form, of the form (table or not) that was fitted."""
+        table = forms.is_table(X)
+        if not fresh and table != self._table:
+            if not table:
+                raise ValueError("X is a collection of sequences, expected 2-D input as in fit")
+            if not isinstance(X, (list, tuple)):
+                raise ValueError(
+                    "X is 2-D, expected sequences as in fit: an array (n, T, F) or a list of (T, F); "
+                    "one sequence is [X]"
+                )
+            table, X = False, [np.asarray(row) for row in X]  # lists of numbers, fitted as sequences
+        if table:
+            finite: Any = "allow-nan" if self._missing else True
+            kinds = [np.float64, np.float32]
+            least = self._least() if fresh else 1
+            X = validate_data(
+                self, X, dtype=kinds, reset=fresh, ensure_all_finite=finite, ensure_min_features=least
+            )
+            batch = forms.table_batch(X)
+        else:
+            batch = forms.sequence_batch(X, None if fresh else self.n_features_in_)
+            self._refuse(batch)
+            if fresh:
+                self.n_features_in_ = batch.values.shape[1]
+                self.__dict__.pop("feature_names_in_", None)
+        if fresh:
+            self._table = table
+        return batch
+
+    def _refuse(self, batch: Batch) -> None:
+        """Raise ValueError naming the first sequence that is too short or not finite."""
+        lengths, least = batch.lengths(), self._least()
+        if lengths.min() < least:
+            i = int(np.argmax(lengths < least))
+            raise ValueError(f"X[{i}] has {lengths[i]} steps, expected at least {least} (one window)")
+        if not self._missing:
+            _engine.data(batch, batch.values.dtype)
+        elif batch.values.dtype.kind == "f" and np.isinf(batch.values).any():
+            step, feature = np.argwhere(np.isinf(batch.values))[0].tolist()
+            row = int(np.searchsorted(batch.offsets, step, side="right")) - 1
+            raise ValueError(
+                f"X[{row}] has {batch.values[step, feature]} at step {step - int(batch.offsets[row])}, "
+                f"feature {feature}; expected finite numbers, or NaN where one is missing"
+            )

@@ -1,0 +1,48 @@
+"""Frames: consecutive samples side by side."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from elman.arguments import integer
+from elman.features.base import Float64
+from elman.features.windows import Function, Windowed
+
+
+class Frames(Windowed):
+    """Frames of ``width`` consecutive samples, one every ``hop``: fewer and wider steps for a network.
+
+    Row j of the result is x[j hop], ..., x[j hop + width - 1], one sample after the other.
+
+    Shapes: (T, F) -> (T', width F), T' = 1 + (T - width) // hop; samples at the end that fill no frame are
+    left out. A sequence shorter than a frame is a ValueError that names it.
+
+    Parameters
+    ----------
+    width : int, at least 1
+        Samples a frame.
+    hop : int, at least 1, or None
+        Samples from the beginning of a frame to that of the next; None takes ``width``, frames side by side.
+
+    >>> import numpy as np
+    >>> Frames(3, hop=2).fit_transform([np.arange(6.0)])[0].tolist()
+    [[0.0, 1.0, 2.0], [2.0, 3.0, 4.0]]
+    """
+
+    def __init__(self, width: Any, hop: Any = None) -> None:
+        self.width = width
+        self.hop = hop
+
+    def _cut(self) -> tuple[int | None, int]:
+        width = integer("width", self.width, 1)
+        return width, width if self.hop is None else integer("hop", self.hop, 1)
+
+    def _function(self, window: int) -> Function:  # noqa: ARG002
+        def frames(windows: Float64) -> Float64:
+            return windows.swapaxes(1, 2).reshape(len(windows), -1)
+
+        return frames
+
+    def _names(self, channels: list[str]) -> list[str]:
+        width = self._cut()[0] or 0
+        return [f"{channel}_{i}" for i in range(width) for channel in channels]

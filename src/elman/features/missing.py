@@ -1,0 +1,129 @@
+"""FillMissing: the last value carried forward where one is missing, with flags that say so."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from elman.arguments import flag, integer, number
+from elman.features.base import FeatureStream, Float64, SequenceTransformer
+from elman.sequences import Array, Batch, Offsets
+
+
+class FillMissing(SequenceTransformer):
+    """The last value known stands where a number is missing (NaN), and further features say where that is.
+
+    y_t = x_t where it is known, otherwise y_{t-1}; before the first value of a sequence, ``before``. Flag f
+    of a step is 1 where feature f is missing, 0 where it is known.
+
+    Shapes: (T, F) -> (T, 2 F), values and then flags; (T, F) without ``flags``. A network that reads it
+    standardises the flags as it does every feature.
+
+    Parameters
+    ----------
+    before : "mean" or float
+        What stands before the first value of a sequence: the feature's mean over all known values of the
+        training data (0 where it has none), or one number for all features.
+    flags : bool
+        Adds the F flags.
+
+    Attributes
+    ----------
+    before_ : array (F,)
+        What stands before the first value of a sequence.
+
+    Raises
+    ------
+    ValueError, TypeError
+        Naming the argument, or the sequence that has an infinite number.
+
+    >>> import numpy as np
+    >>> FillMissing(before=0.0).fit_transform([np.array([np.nan, 5.0, np.nan])])[0].tolist()
+    [[0.0, 1.0], [5.0, 0.0], [5.0, 1.0]]
+    """
+
+    before_: Float64
+    _missing = True
+
+    def __init__(self, *, before: Any = "mean", flags: bool = True) -> None:
+        self.before = before
+        self.flags = flags
+
+    def _check(self) -> None:
+        flag("flags", self.flags)
+        if isinstance(self.before, str):
+            if self.before != "mean":
+                raise ValueError(f"before is {self.before!r}, expected 'mean' or a finite number")
+        else:
+            number("before", self.before, minimum=-float("inf"))
+            if not np.isfinite(self.before):
+                raise ValueError(f"before is {self.before}, expected 'mean' or a finite number")
+
+    def _learn(self, batch: Batch) -> None:
+        features = batch.values.shape[1]
+        if not isinstance(self.before, str):
+            self.before_ = np.full(features, float(self.before))
+            return
+        known = ~np.isnan(batch.values)
+        sums = np.where(known, batch.values, 0.0).sum(axis=0, dtype=np.float64)
+        self.before_ = sums / np.maximum(known.sum(axis=0), 1)
+
+    def _apply(self, batch: Batch) -> Float64:
+        first = np.repeat(batch.offsets[:-1], batch.lengths())[:, None]
+        x = batch.values.astype(np.float64, copy=False)
+        missing = np.isnan(x)
+        last = np.where(missing, -1, np.arange(len(x))[:, None])
+        np.maximum.accumulate(last, axis=0, out=last)
+        known = np.take_along_axis(x, last, axis=0)  # -1, nothing known anywhere before, is not taken
+        return self._with_flags(np.where(last >= first, known, self.before_), missing)
+
+    def _with_flags(self, filled: Float64, missing: Array) -> Float64:
+        return np.hstack([filled, missing.astype(np.float64)]) if self.flags else filled
+
+    def _names(self, channels: list[str]) -> list[str]:
+        return channels + [f"{channel}_missing" for channel in channels] if self.flags else channels
+
+    def ends(self, steps: int) -> Offsets:
+        """Return 0, ..., steps - 1: every sample completes a step."""
+        return np.arange(integer("steps", steps, 1))
+
+    def stream(self) -> FillStream:
+        """Return a stream: ``step(samples)``, (F,) or (k, F) with NaN where one is missing, gives (k, F')."""
+        check_is_fitted(self, "before_")
+        self._check()
+        return FillStream(self.before_.copy(), bool(self.flags))
+
+
+class FillStream(FeatureStream):
+    """Missing values filled as they come: `FillMissing.stream` makes it."""
+
+    missing = True
+
+    def __init__(self, before: Float64, flags: bool) -> None:
+        super().__init__(len(before), (2 if flags else 1) * len(before))
+        self._before, self._flags = before, flags
+        self.reset()
+
+    def reset(self) -> None:
+        """Start anew."""
+        self._last = self._mark = self._before
+
+    def advance(self, x: Array) -> Array:
+        """Take samples (k, F) that were checked."""
+        self._mark = self._last
+        if not len(x):
+            return np.empty((0, self.columns), x.dtype)
+        missing = np.isnan(x)
+        values = np.vstack([self._last, x])  # the value before them first
+        source = np.where(missing, 0, np.arange(1, len(values))[:, None])
+        np.maximum.accumulate(source, axis=0, out=source)
+        filled = np.take_along_axis(values, source, axis=0)
+        self._last = filled[-1].copy()
+        made = np.hstack([filled, missing]) if self._flags else filled
+        return made.astype(x.dtype, copy=False)
+
+    def undo(self) -> None:
+        """Take the last ``advance`` back."""
+        self._last = self._mark

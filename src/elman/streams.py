@@ -1,0 +1,124 @@
+"""Streams: samples in, answers out as soon as they are complete, through features and network."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+
+from elman.arguments import describe
+from elman.network import Network
+from elman.samples import read_samples
+from elman.sequences import Array
+
+
+def stream(model: Any) -> Stream:
+    """Return a stream through an estimator, a network, features, or a pipeline of features and one of those.
+
+    Shapes: ``step(samples)`` takes (F,) or a chunk (k, F) of raw samples in time order and gives (m, C), the
+    answers complete by now; m may be 0. However the samples are cut, the answers are those of the batch:
+    class probabilities, values or outputs. A model with one answer a sequence answers, with each step of the
+    features, what it would predict for the samples so far.
+
+    Errors: TypeError that names a step of a pipeline which cannot stream; ValueError for a network that reads
+    from both ends.
+
+    >>> import numpy as np, elman
+    >>> net = elman.Network([elman.SimpleRNN(4)], input_size=2, seed=0)
+    >>> elman.stream(net).step(np.zeros((3, 2))).shape
+    (3, 4)
+    """
+    stages = _stages(model, "model")
+    return Stream(stages)
+
+
+def _stages(model: Any, name: str) -> list[Any]:
+    if isinstance(model, Network):
+        return [_Answers(model)]
+    # at call: scikit-learn takes half a second to import
+    from sklearn.pipeline import Pipeline
+
+    from elman.estimators.base import SequenceEstimator
+    from elman.features.base import SequenceTransformer
+
+    if isinstance(model, SequenceEstimator):
+        return [_Answers(model)]
+    if isinstance(model, SequenceTransformer):
+        return [model.stream()]
+    if not isinstance(model, Pipeline):
+        raise TypeError(
+            f"{name} is {describe(model)}, expected an estimator or a network of elman's, its features, or a "
+            f"scikit-learn Pipeline of them"
+        )
+    stages = []
+    for step, part in model.steps:
+        if part is not None and part != "passthrough":
+            stages += _stages(part, f"the step {step!r}")
+    if not stages:
+        raise TypeError(f"{name} has no step, expected features or an estimator")
+    for stage in stages[:-1]:
+        if isinstance(stage, _Answers):
+            raise TypeError(f"{name} has a network before its last step, expected features there")
+    return stages
+
+
+class Stream:
+    """Samples in, answers out: `elman.stream` makes it."""
+
+    def __init__(self, stages: list[Any]) -> None:  # features' streams, then perhaps a network
+        self._stages = stages
+        self._features, self._missing = stages[0].features, stages[0].missing
+
+    def step(self, samples: Any) -> Array:
+        """Return the answers complete by now, (m, C), of samples (F,) or (k, F) in time order.
+
+        Errors: ValueError for NaN (where nothing fills it) or a wrong size, TypeError for what is no array of
+        numbers; the state is unchanged then.
+        """
+        rows = read_samples(samples, self._features, self._missing)
+        for i, stage in enumerate(self._stages):
+            try:
+                rows = stage.advance(rows)
+            except BaseException:
+                for before in self._stages[:i]:
+                    before.undo()
+                raise
+        return rows
+
+    def reset(self) -> None:
+        """Start anew."""
+        for stage in self._stages:
+            stage.reset()
+
+
+class _Answers:
+    """The last stage: a network, with its estimator's scale and answers around it."""
+
+    missing = False
+
+    def __init__(self, model: Any) -> None:
+        network = model if isinstance(model, Network) else model.network_
+        self._estimator = None if model is network else copy.copy(model)  # a refit gives it another scale
+        self._native = network.stream()
+        self._dtype = network.dtype
+        self.features, self.columns = network.input_size, network.output_size
+
+    def advance(self, rows: Array) -> Array:
+        """Take steps (m, F) that were checked; where it raises, the state is unchanged."""
+        with np.errstate(over="ignore"):
+            if self._estimator is None:
+                scaled = rows.astype(self._dtype, order="C", copy=False)
+            else:
+                scaled = self._estimator._scaler.apply(rows, self._dtype)
+        if not np.isfinite(scaled).all():
+            raise ValueError(f"samples are too large for the network's input to be finite in {self._dtype}")
+        out = np.empty((len(rows), self.columns), self._dtype)
+        step = self._native.step
+        for x, y in zip(scaled, out, strict=True):
+            step(x, y)
+        return out if self._estimator is None else self._estimator._finish(out)
+
+    def reset(self) -> None:
+        """Start anew."""
+        self._native.reset()
