@@ -4,6 +4,7 @@
 PYTHON   ?= python3
 JOBS     ?= auto
 FRACTION ?= 1
+ISAS     ?=
 ARGS     ?=
 
 VENV   := .venv
@@ -46,16 +47,21 @@ types: install $(call group,lint)  ## mypy, strict
 format: $(call group,lint)  ## let ruff sort the imports and mend what it can
 	$(BIN)/ruff check --fix .
 
-# Each preset builds the engine and one small program over it, without Python. Address space layout
-# randomisation is off for the run: the thread sanitizer of older compilers stumbles over it.
+# Each preset builds the engine and one small program over it, without Python, both at once. Address space layout
+# randomisation is off for the run: the thread sanitizer of older compilers stumbles over it. ISAS names the instruction
+# sets, all by default.
 sanitize: $(call group,build)  ## the engine's smoke program under the address, undefined-behaviour and thread sanitizers
-	@set -e; export PATH="$(CURDIR)/$(BIN):$$PATH"; \
+	@export PATH="$(CURDIR)/$(BIN):$$PATH"; mkdir -p build; \
 	fixed=; if setarch "$$(uname -m)" -R true 2>/dev/null; then fixed="setarch $$(uname -m) -R"; fi; \
-	for preset in asan tsan; do \
-	    echo "sanitize: $$preset"; \
-	    cmake --preset $$preset --log-level=WARNING > /dev/null; \
-	    cmake --build build/$$preset --target engine_smoke > build/$$preset/log.txt || { cat build/$$preset/log.txt; exit 1; }; \
-	    for isa in $$(build/$$preset/engine_smoke --isas); do ELMAN_ISA=$$isa $$fixed build/$$preset/engine_smoke; done; \
+	one() { set -e; \
+	    cmake --preset $$1 -DELMAN_ISAS="$(ISAS)" --log-level=WARNING; \
+	    cmake --build build/$$1 --target engine_smoke; \
+	    for isa in $$(build/$$1/engine_smoke --isas); do ELMAN_ISA=$$isa $$fixed build/$$1/engine_smoke; done; }; \
+	(one asan) > build/asan.log 2>&1 & asan=$$!; \
+	(one tsan) > build/tsan.log 2>&1 & tsan=$$!; \
+	for run in asan:$$asan tsan:$$tsan; do \
+	    if wait $${run#*:}; then echo "$${run%:*}:"; grep 'checks passed' build/$${run%:*}.log; \
+	    else tail -n 100 build/$${run%:*}.log; echo "$${run%:*} failed: build/$${run%:*}.log"; exit 1; fi; \
 	done
 
 bench: install $(call group,bench)  ## measure against PyTorch, JAX, NumPy and ONNX Runtime (about ten minutes)

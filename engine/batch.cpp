@@ -31,11 +31,17 @@ void Batch::sort(const Data& data) {
   longest = n ? length[0] : 0;
 }
 
-void Chunk::cut(const Batch& batch, Index first, Index most) {
+void Chunk::outline(const Batch& batch, Index first, Index most) {
   t0 = first;
   T = std::min(most, batch.longest - first);
   B = batch.size();
   while (B > 0 && batch.length[static_cast<std::size_t>(B - 1)] <= t0) --B;
+  N = 0;
+  for (Index b = 0; b < B; ++b) N += length(batch, b);
+}
+
+void Chunk::cut(const Batch& batch, Index first, Index most, bool goes_on) {
+  outline(batch, first, most);
   active.resize(static_cast<std::size_t>(T + 1));
   offset.resize(static_cast<std::size_t>(T + 1));
   Index alive = B;
@@ -46,7 +52,8 @@ void Chunk::cut(const Batch& batch, Index first, Index most) {
     offset[static_cast<std::size_t>(t)] = N;
     N += alive;
   }
-  active[static_cast<std::size_t>(T)] = 0;
+  while (alive > 0 && (!goes_on || batch.length[static_cast<std::size_t>(alive - 1)] <= t0 + T)) --alive;
+  active[static_cast<std::size_t>(T)] = alive;
   offset[static_cast<std::size_t>(T)] = N;
 }
 

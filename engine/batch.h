@@ -29,7 +29,10 @@ struct Chunk {
   std::vector<Index> active, offset;   // [T + 1]
 
   Steps steps() const { return {T, B, active.data(), offset.data()}; }
-  void cut(const Batch& batch, Index t0, Index most);
+  void outline(const Batch& batch, Index t0, Index most);   // all but where the steps lie
+  // `goes_on`: the cotangents of later steps will be handed to its end.
+  void cut(const Batch& batch, Index t0, Index most, bool goes_on = false);
+  Index later() const { return active[static_cast<std::size_t>(T)]; }   // rows that go on so
   // steps of row b in here
   Index length(const Batch& batch, Index b) const { return batch.length[static_cast<std::size_t>(b)] - t0 < T ? batch.length[static_cast<std::size_t>(b)] - t0 : T; }
   bool ends(const Batch& batch, Index b) const { return batch.length[static_cast<std::size_t>(b)] <= t0 + T; }

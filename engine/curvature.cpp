@@ -173,16 +173,16 @@ template <class Real> template <class Take> bool Walk<Real>::tangents(Take take)
     const Index most = std::max<Index>(1, (spec_.per_step ? block_ / C_ : 1024) / count);
     for (Index t0 = 0; t0 < batch_.longest; t0 += most) {
       chunk_.cut(batch_, t0, most);
-      pass.prepare(data_, batch_, chunk_, true, readout_.sums, false);
+      pass.prepare(data_, batch_, chunk_, Use::gradient, readout_.sums, false);
       pass.gather(data_, 0, chunk_.B);
       if (!pass.forward(weights_, 0, chunk_.B, &interrupt_)) return false;
       pass.end_rows(0, chunk_.B);
       readout_.run(pass, batch_, chunk_, sums);
       const Index rows = spec_.per_step ? chunk_.N : chunk_.B;
       reserve(rows);
-      // Columns are cut for threads where rows are few.
-      const Index slices = chunk_.B >= threads ? 1 : std::clamp<Index>(P_ / (4 * lanes), 1, (threads + chunk_.B - 1) / chunk_.B);
-      const Index width = (P_ + slices * lanes - 1) / (slices * lanes) * lanes;
+      // Columns are cut for threads where rows are few, into slices of whole lanes; the width, rounded up, may leave fewer of them than threads.
+      const Index wanted = chunk_.B >= threads ? 1 : std::clamp<Index>(P_ / (4 * lanes), 1, (threads + chunk_.B - 1) / chunk_.B);
+      const Index width = (P_ + wanted * lanes - 1) / (wanted * lanes) * lanes, slices = (P_ + width - 1) / width;
       std::atomic<Index> next{0};
       std::atomic<bool> whole{true};
       parallel(static_cast<int>(std::min<Index>(threads, chunk_.B * slices)), [&](int) {
@@ -250,7 +250,7 @@ template <class Real> template <class Take> bool Walk<Real>::reverse(Take take) 
       chunk.cut(batch, 0, batch.longest);
       pass.reserve_rows(batch, false);
       pass.begin_rows({}, nullptr, 0, 1);
-      pass.prepare(data_, batch, chunk, true, readout_.sums, true);
+      pass.prepare(data_, batch, chunk, Use::gradient, readout_.sums, true);
       pass.gather(data_, 0, 1);
       if (!pass.forward(weights_, 0, 1, &interrupt_)) return false;
       Readout<Real> readout{spec_, data_, readout_.answers, readout_.loss, readout_.weights, readout_.sums, {}, {}, {}};

@@ -9,15 +9,14 @@
 
 namespace elman {
 
+// Which of these are built is the build's choice: all that its kind of processor may have, unless ELMAN_ISAS names some.
 #define ELMAN_DECLARE(name) \
   namespace name { extern const KernelTable<float> table32; extern const KernelTable<double> table64; }
-#if defined(ELMAN_X86)
+#define ELMAN_CHOICE(usable, name) all.push_back({usable, &name::table32, &name::table64});
 ELMAN_DECLARE(x86_64_v2)
 ELMAN_DECLARE(x86_64_v3)
 ELMAN_DECLARE(x86_64_v4)
-#else
 ELMAN_DECLARE(generic)
-#endif
 
 namespace {
 
@@ -27,33 +26,42 @@ struct Choice {
   const KernelTable<double>* table64;
 };
 
-#if defined(ELMAN_X86)
-#if defined(_MSC_VER)
+#if defined(_MSC_VER) && defined(_M_X64)
 bool has(int leaf, int index, int bit) {
   int r[4];
   __cpuidex(r, leaf, 0);
   return (r[index] >> bit) & 1;
 }
 bool saves(unsigned long long state) { return has(1, 2, 27) && (_xgetbv(0) & state) == state; }
-bool has_v2() { return has(1, 2, 20); }
-bool has_v3() { return has_v2() && saves(0x6) && has(1, 2, 12) && has(7, 1, 5) && has(7, 1, 3) && has(7, 1, 8); }
-bool has_v4() { return has_v3() && saves(0xe6) && has(7, 1, 16) && has(7, 1, 17) && has(7, 1, 28) && has(7, 1, 30) && has(7, 1, 31); }
-#else
-bool has_v2() { return __builtin_cpu_supports("sse4.2"); }
-bool has_v3() { return has_v2() && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2"); }
-bool has_v4() {
+[[maybe_unused]] bool has_v2() { return has(1, 2, 20); }
+[[maybe_unused]] bool has_v3() { return has_v2() && saves(0x6) && has(1, 2, 12) && has(7, 1, 5) && has(7, 1, 3) && has(7, 1, 8); }
+[[maybe_unused]] bool has_v4() { return has_v3() && saves(0xe6) && has(7, 1, 16) && has(7, 1, 17) && has(7, 1, 28) && has(7, 1, 30) && has(7, 1, 31); }
+#elif defined(__x86_64__)
+[[maybe_unused]] bool has_v2() { return __builtin_cpu_supports("sse4.2"); }
+[[maybe_unused]] bool has_v3() { return has_v2() && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2"); }
+[[maybe_unused]] bool has_v4() {
   return has_v3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
          __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512vl");
 }
 #endif
+
+// The best first.
 std::vector<Choice> choices() {
-  return {{has_v4(), &x86_64_v4::table32, &x86_64_v4::table64},
-          {has_v3(), &x86_64_v3::table32, &x86_64_v3::table64},
-          {has_v2(), &x86_64_v2::table32, &x86_64_v2::table64}};
-}
-#else
-std::vector<Choice> choices() { return {{true, &generic::table32, &generic::table64}}; }
+  std::vector<Choice> all;
+#if defined(ELMAN_HAS_x86_64_v4)
+  ELMAN_CHOICE(has_v4(), x86_64_v4)
 #endif
+#if defined(ELMAN_HAS_x86_64_v3)
+  ELMAN_CHOICE(has_v3(), x86_64_v3)
+#endif
+#if defined(ELMAN_HAS_x86_64_v2)
+  ELMAN_CHOICE(has_v2(), x86_64_v2)
+#endif
+#if defined(ELMAN_HAS_generic)
+  ELMAN_CHOICE(true, generic)
+#endif
+  return all;
+}
 
 Choice choose() {
   const char* forced = std::getenv("ELMAN_ISA");

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <limits>
 
 #include "threads.h"
 
@@ -18,6 +19,12 @@ template <class Real> Index padded(Index columns) {
   Index ld = round_up(columns, lanes);
   if (ld * static_cast<Index>(sizeof(Real)) % 1024 == 0) ld += lanes;
   return ld;
+}
+
+// Going forward the maximum was reached before: these steps are not its first.
+template <class Real> void spend(Real* maximum, const Real* before, Index n) {
+  for (Index j = 0; j < n; ++j)
+    if (maximum[j] == before[j]) maximum[j] = std::numeric_limits<Real>::quiet_NaN();
 }
 
 // Where state k of this half of a layer begins in an array [n, state size]: h of both halves, then of lstm c of both.
@@ -95,12 +102,13 @@ template <class Real>
 Pass<Real>::Pass(const Spec& spec)
     : spec_(spec), kernels_(kernels<Real>()), value_(spec.operations.size()), cotangent_(spec.operations.size()), carry_(spec.operations.size()), total_(spec.operations.size()),
       kept_(spec.operations.size()), dz_(spec.operations.size()), handed_(spec.operations.size()), initial_(spec.operations.size()), own_(spec.operations.size()), d_own_(spec.operations.size()),
-      mask_in_(spec.operations.size()), mask_h_(spec.operations.size()), masked_(spec.operations.size()) {
+      mask_in_(spec.operations.size()), mask_h_(spec.operations.size()), masked_(spec.operations.size()), starts_(spec.operations.size()), later_(spec.operations.size()) {
   for (const Operation& op : spec.operations) {
     const bool recurrent = op.type == Type::recurrent;
     stride_.push_back(state_stride<Real>(op));
     ld_.push_back(padded<Real>(recurrent ? (op.shape().states - 1) * stride_.back() + op.out : op.out));
-    ldk_.push_back(recurrent && op.shape().kept ? padded<Real>(op.shape().kept * op.out) : 0);
+    // Up to the end of the last column's last vector: what is read there belongs to no row that another thread writes.
+    ldk_.push_back(recurrent && op.shape().kept ? padded<Real>((op.shape().kept - 1) * op.out + stride_.back()) : 0);
   }
 }
 
@@ -108,37 +116,55 @@ template <class Real> void Pass<Real>::reserve_rows(const Batch& batch, bool dro
   batch_ = &batch;
   dropping_ = dropping;
   for (std::size_t i = 0; i < spec_.operations.size(); ++i) {
-    const Operation& op = spec_.operations[i];
-    if (op.type == Type::recurrent) carry_[i].reserve(batch.size() * ld_[i]);
-    if (masked_input(i)) mask_in_[i].reserve(batch.size() * padded<Real>(op.in));
-    if (masked_states(i)) mask_h_[i].reserve(batch.size() * ld_[i]);
-    if (op.type == Type::pool && op.pool != Pool::last) total_[i].reserve(batch.size() * ld_[i]);
+    const Sizes n = sizes(i, batch.size(), 0, Use::states, false, false);
+    carry_[i].reserve(n.carry);
+    mask_in_[i].reserve(n.mask_in);
+    mask_h_[i].reserve(n.mask_h);
+    total_[i].reserve(n.total);
   }
 }
 
-template <class Real> void Pass<Real>::prepare(const Data& data, const Batch& batch, const Chunk& chunk, bool backward, bool fused, bool tape) {
+template <class Real> Sizes Pass<Real>::sizes(std::size_t i, Index B, Index N, Use use, bool fused, bool tape) const {
+  const Operation& op = spec_.operations[i];
+  const bool backward = use == Use::gradient, recurrent = op.type == Type::recurrent, last = i + 1 == spec_.operations.size();
+  const Index rows = op.steps_out ? N : B, ld_in = padded<Real>(op.in);
+  Sizes n{};
+  if (!(last && fused)) n.value = (recurrent ? B + rows : rows) * ld_[i];
+  if (backward || (last && (fused || use == Use::loss))) n.cotangent = rows * ld_[i];
+  if (ldk_[i] && (backward || op.cell == Cell::gru_before)) n.kept = rows * ldk_[i];
+  if (ldk_[i] && backward) n.handed = B * ld_[i];
+  if (ldk_[i] && backward && tape) n.dz = rows * ldk_[i];
+  if (op.type == Type::pool && op.pool != Pool::last) n.total = B * ld_[i];
+  if (!recurrent) return n;
+  n.carry = B * ld_[i];
+  if (backward && tape) n.initial = B * ld_[i];
+  if (own_input(i)) n.own = rows * ld_in;
+  if (own_input(i) && backward) n.d_own = rows * ld_in;
+  if (masked_input(i)) n.mask_in = B * ld_in;
+  if (masked_states(i)) {
+    n.mask_h = B * ld_[i];
+    n.masked = (B + rows) * ld_[i];
+  }
+  return n;
+}
+
+template <class Real> void Pass<Real>::prepare(const Data& data, const Batch& batch, const Chunk& chunk, Use use, bool fused, bool tape) {
   batch_ = &batch;
   chunk_ = &chunk;
   fused_ = fused;
   tape_ = tape;
-  backward_ = backward;
-  const std::size_t n = spec_.operations.size();
-  for (std::size_t i = 0; i < n; ++i) {
-    const Operation& op = spec_.operations[i];
-    const Index rows = op.steps_out ? chunk.N : chunk.B;
-    const bool last = i + 1 == n;
-    if (!(last && fused)) value_[i].reserve((op.type == Type::recurrent ? chunk.B + rows : rows) * ld_[i]);
-    if (backward || (last && fused)) cotangent_[i].reserve(rows * ld_[i]);
-    if (ldk_[i] && (backward || op.cell == Cell::gru_before)) kept_[i].reserve(rows * ldk_[i]);
-    if (ldk_[i] && backward) {
-      handed_[i].reserve(chunk.B * ld_[i]);
-      if (tape) dz_[i].reserve(rows * ldk_[i]);
-    }
-    if (op.type != Type::recurrent) continue;
-    if (backward && tape) initial_[i].reserve(chunk.B * ld_[i]);
-    if (own_input(i)) own_[i].reserve(rows * padded<Real>(op.in));
-    if (own_input(i) && backward) d_own_[i].reserve(rows * padded<Real>(op.in));
-    if (masked_states(i)) masked_[i].reserve((chunk.B + rows) * ld_[i]);
+  backward_ = use == Use::gradient;
+  for (std::size_t i = 0; i < spec_.operations.size(); ++i) {
+    const Sizes n = sizes(i, chunk.B, chunk.N + chunk.later(), use, fused, tape);
+    value_[i].reserve(n.value);
+    cotangent_[i].reserve(n.cotangent);
+    kept_[i].reserve(n.kept);
+    handed_[i].reserve(n.handed);
+    dz_[i].reserve(n.dz);
+    initial_[i].reserve(n.initial);
+    own_[i].reserve(n.own);
+    d_own_[i].reserve(n.d_own);
+    masked_[i].reserve(n.masked);
   }
   // A single row of the right type is read where it lies; a tape must keep it.
   const bool in_place = chunk.B == 1 && !tape && data.dtype == (sizeof(Real) == 4 ? Dtype::f32 : Dtype::f64);
@@ -147,7 +173,7 @@ template <class Real> void Pass<Real>::prepare(const Data& data, const Batch& ba
     input_cotangent_.reserve(chunk.N * padded<Real>(spec_.input_size));
     input_ld_ = padded<Real>(spec_.input_size);
   }
-  if (!backward) return;
+  if (!backward_) return;
   // Whole steps make blocks of at least gradient_block rows; neighbouring steps with all rows alive join into one segment.
   segments_.clear();
   block_start_.clear();
@@ -294,15 +320,15 @@ template <class Real> template <class F> void Pass<Real>::over_blocks(bool steps
 }
 
 
-template <class Real> bool Pass<Real>::forward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt) {
+template <class Real> bool Pass<Real>::forward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt, Span operations) {
   const Chunk& c = *chunk_;
   const Steps steps = c.steps();
   b1 = std::min(b1, c.B);
   if (b1 <= b0) return true;
-  for (std::size_t i = 0; i < spec_.operations.size(); ++i) {
+  for (std::size_t i = operations.first; i < operations.end; ++i) {
     const Operation& op = spec_.operations[i];
     if (op.type == Type::pool) {
-      pool_forward(i, b0, b1);
+      if (!repeated_) pool_forward(i, b0, b1);
       continue;
     }
     if (op.type == Type::join) {
@@ -312,7 +338,7 @@ template <class Real> bool Pass<Real>::forward(const Weights<Real>& weights, Ind
     if (op.type == Type::recurrent) {
       if (own_input(i)) copy_input(i, b0, b1);
       Real* states = value_[i].data();
-      std::copy_n(carry_[i].data() + b0 * ld_[i], (b1 - b0) * ld_[i], states + b0 * ld_[i]);
+      std::copy_n(start_of(i) + b0 * ld_[i], (b1 - b0) * ld_[i], states + b0 * ld_[i]);
       const RecurrentForward<Real> args = forward_arguments(weights, i);
       const Index most = rows_at_once(op), block = steps_at_once(op, b1 - b0);
       for (Index r = b0; r < b1; r += most)
@@ -378,13 +404,14 @@ template <class Real> void Pass<Real>::pool_backward(std::size_t i, Index b0, In
     const Real* from = d + b * ld_[i];
     const auto row = [&](Index t) { return c.offset[static_cast<std::size_t>(t)] + b; };
     if (op.pool == Pool::last) {
-      std::copy_n(from, op.out, below + row(length - 1) * ldb);
+      if (b >= c.later()) std::copy_n(from, op.out, below + row(length - 1) * ldb);   // where its last step is here
     } else if (op.pool == Pool::mean) {
-      kernels_.divide(scaled.data(), from, static_cast<Real>(length), op.out);
+      kernels_.divide(scaled.data(), from, static_cast<Real>(batch_->length[static_cast<std::size_t>(b)]), op.out);
       for (Index t = 0; t < length; ++t) std::copy_n(scaled.data(), op.out, below + row(t) * ldb);
     } else {
       const Input in = input_of(i);
       std::copy_n(value_[i].data() + b * ld_[i], op.out, spent.data());
+      if (repeated_ && c.t0 > 0) spend(spent.data(), start_of(i) + b * ld_[i], op.out);
       for (Index t = 0; t < length; ++t) kernels_.max_backward(below + row(t) * ldb, in.data + row(t) * in.ld, spent.data(), from, op.out);
     }
   }
@@ -411,12 +438,12 @@ template <class Real> void Pass<Real>::store_rows(const std::vector<Buffer<Real>
   }
 }
 
-template <class Real> bool Pass<Real>::backward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt) {
+template <class Real> bool Pass<Real>::backward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt, Span operations) {
   const Chunk& c = *chunk_;
   const Steps steps = c.steps();
   b1 = std::min(b1, c.B);
   if (b1 <= b0) return true;
-  for (std::size_t i = spec_.operations.size(); i-- > 0;) {
+  for (std::size_t i = operations.end; i-- > operations.first;) {
     const Operation& op = spec_.operations[i];
     Real* d = cotangent_[i].data();
     if (op.type == Type::pool) {
@@ -461,11 +488,11 @@ template <class Real> bool Pass<Real>::backward(const Weights<Real>& weights, In
   return !(interrupt && interrupt->check());
 }
 
-template <class Real> bool Pass<Real>::weight_gradients(Real* gradient, int part, int parts, Interrupt* interrupt) {
+template <class Real> bool Pass<Real>::weight_gradients(Real* gradient, int part, int parts, Interrupt* interrupt, Span operations) {
   // Kernels are cut by their rows, in groups of eight; the parts are as even as that allows.
   constexpr Index group = 8;
   const Chunk& c = *chunk_;
-  for (std::size_t i = 0; i < spec_.operations.size(); ++i) {
+  for (std::size_t i = operations.first; i < operations.end; ++i) {
     const Operation& op = spec_.operations[i];
     if (op.type == Type::pool || op.type == Type::join) continue;
     const Input in = input_of(i);

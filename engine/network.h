@@ -59,8 +59,29 @@ template <class Real> Index state_stride(const Operation& op) {
   return (op.out + lanes - 1) / lanes * lanes;
 }
 
+// Bytes that a pass with its gradient holds over B rows of at most T steps, N in all: at once, or as few as checkpoints allow, with stretches of
+// `rows` rows of steps. Both grow with each of B, T and N.
+struct Need {
+  Index step, row;               // bytes of a row of a step, of a row of the minibatch
+  Index start, later;            // of what is kept of such a row before a stretch; of what it needs more
+  bool whole_rows;               // can rows not be cut in time?
+
+  Index whole(Index B, Index T, Index N) const;
+  Index rows(Index B, Index N) const;
+  Index least(Index B, Index T, Index N) const;
+};
+
 // What one step of one row left in one operation: its input, its states before and after it (its output), what its cell kept.
 template <class Real> struct Footprint { const Real *in, *before, *after, *kept; };
+
+// What a forward pass is for: states and outputs; a loss of them; its gradient.
+enum class Use { states, loss, gradient };
+
+// Some of the operations of a network, first .. end.
+struct Span { std::size_t first, end; };
+
+// Numbers in the buffers that a pass has for one operation.
+struct Sizes { Index value, cotangent, kept, handed, dz, initial, own, d_own, masked, carry, mask_in, mask_h, total; };
 
 template <class Real> class Pass {
  public:
@@ -68,21 +89,34 @@ template <class Real> class Pass {
 
   // Room for the states (and, when dropping, the masks) of a batch's rows; once a batch, before begin_rows.
   void reserve_rows(const Batch& batch, bool dropping);
-  // Buffers for the steps of `chunk`; `backward`: cotangents too. `fused`: the last activation is left to the loss, and its sums are written straight to the cotangent buffer.
+  // Buffers for the steps of `chunk`. `fused`: the last activation is left to the loss, and its sums are written straight to the cotangent buffer.
   // `tape`: with the cotangents of the inputs, and so that there can be several backward passes.
-  void prepare(const Data& data, const Batch& batch, const Chunk& chunk, bool backward, bool fused, bool tape);
+  void prepare(const Data& data, const Batch& batch, const Chunk& chunk, Use use, bool fused, bool tape);
 
   // The phases, each for the rows b0 .. b1 of the batch; false: interrupted.
   // The inputs of the chunk, time-major.
   void gather(const Data& data, Index b0, Index b1);
   // The states before the first step, [n, state size] by sequence, or empty: zeros; and the masks, if there is dropout. Once a batch.
   void begin_rows(const std::vector<const Real*>& initial, const Dropout* dropout, Index b0, Index b1);
-  bool forward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt);
+  bool forward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt) { return forward(weights, b0, b1, interrupt, all()); }
+  bool forward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt, Span operations);
   void end_rows(Index b0, Index b1);                                              // keeps the last states for the next chunk
   void store_rows(const std::vector<Real*>& out) const { store_rows(carry_, out); }   // those states by sequence, [n, state size] a recurrent layer; or empty
-  bool backward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt);
+  bool backward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt) { return backward(weights, b0, b1, interrupt, all()); }
+  bool backward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt, Span operations);
   // The part `part` of `parts` of every weight gradient, added to gradient [P].
-  bool weight_gradients(Real* gradient, int part, int parts, Interrupt* interrupt);
+  bool weight_gradients(Real* gradient, int part, int parts, Interrupt* interrupt) { return weight_gradients(gradient, part, parts, interrupt, all()); }
+  bool weight_gradients(Real* gradient, int part, int parts, Interrupt* interrupt, Span operations);
+
+  // Checkpoints (checkpoints.cpp): a chunk is gone through in stretches of steps, and again from the last to the first, each from what was kept before it.
+  Need need(bool dropping, bool fused);                      // what passes hold; before there is a batch
+  void reserve_starts(const std::vector<Index>& rows);       // of each stretch
+  void keep_start(std::size_t stretch, Index b0, Index b1);  // going forward, before it
+  void repeat(std::size_t stretch);                          // what follows is its second time
+  void repeat_none();                                        // no longer so
+  void above_steps(const Chunk& chunk);                      // what follows is of the operations without a time axis, for all rows of the chunk
+  void take_later(Index b0, Index b1);                       // before going back: dz of the step after the stretch
+  void keep_first(Index b0, Index b1);                       // after it: dz of its first step, for the stretch before
 
   // Rows of what an operation gives: per step at row offset[t] + b of the chunk, per sequence at row b.
   Real* outputs(std::size_t op) { return value_[op].data() + (spec_.operations[op].type == Operation::Type::recurrent ? chunk_->B * ld_[op] : 0); }
@@ -135,6 +169,10 @@ template <class Real> class Pass {
   Real* sums_cotangents(std::size_t op) { return spec_.operations[op].type == Operation::Type::recurrent && ldk_[op] ? (tape_ ? dz_ : kept_)[op].data() : cotangent_[op].data(); }
   Index sums_ld(std::size_t op) const { return ldk_[op] ? ldk_[op] : ld_[op]; }
   template <class F> void over_blocks(bool steps, Index most, Index b0, Index b1, F f) const;   // f(first row, rows), at most `most` rows at once
+  Span all() const { return {0, spec_.operations.size()}; }
+  Sizes sizes(std::size_t op, Index B, Index N, Use use, bool fused, bool tape) const;   // for B rows of a minibatch and N of steps
+  bool keeps_start(std::size_t op) const;
+  const Real* start_of(std::size_t op) const;                                            // [B] the states before the first step
   void pool_forward(std::size_t op, Index b0, Index b1);
   void pool_backward(std::size_t op, Index b0, Index b1);
 
@@ -151,6 +189,10 @@ template <class Real> class Pass {
   std::vector<Buffer<Real>> own_, d_own_, mask_in_, mask_h_, masked_;   // own inputs and their cotangents; the masks of the rows; states times them
   std::vector<Segment> segments_;
   std::vector<Index> block_start_;     // blocks of segments, then their end
+  std::vector<Buffer<Real>> starts_, later_;   // what is kept before each stretch; dz of the step after the one at hand
+  std::vector<Index> start_row_;               // of each stretch in `starts_`
+  std::size_t stretch_ = 0;                    // the one that is gone through again,
+  bool repeated_ = false;                      // if one is
 };
 
 // Rows at least, in a block of a weight gradient's sum.

@@ -75,7 +75,7 @@ template <class Real> bool run_forward(const Network<Real>& network, const Data&
       const Index most = spec.whole_rows ? batch.longest : std::max<Index>(1, 1024 / count);
       for (Index t0 = 0; t0 < batch.longest; t0 += most) {
         chunk.cut(batch, t0, most);
-        pass.prepare(data, batch, chunk, wanted.answers != nullptr, loss_fused, false);
+        pass.prepare(data, batch, chunk, wanted.answers ? Use::loss : Use::states, loss_fused, false);
         pass.gather(data, 0, chunk.B);
         if (!pass.forward(weights, 0, chunk.B, look)) return whole.store(false);
         pass.end_rows(0, chunk.B);
@@ -102,12 +102,12 @@ template <class Real> bool run_forward(const Network<Real>& network, const Data&
 }
 
 template <class Real>
-Outcome loss_and_gradient(Network<Real>& network, const Data& data, const Answers<Real>& answers, const Objective& objective, const std::vector<const Real*>& initial, const Dropout* dropout, Real* gradient, double& value,
+Outcome loss_and_gradient(Network<Real>& network, const Data& data, const Answers<Real>& answers, const Objective& objective, const std::vector<const Real*>& initial, const Dropout* dropout, Index memory, Real* gradient, double& value,
                           Interrupt& interrupt, int n_threads) {
   const FlushDenormals mode;
-  Trainer<Real> trainer(network, n_threads);
+  Trainer<Real> trainer(network, objective.loss, dropout != nullptr, memory, n_threads);
   trainer.batch.assign_range(data, 0, data.n);
-  trainer.chunk.cut(trainer.batch, 0, trainer.batch.longest);
+  trainer.cut(0, trainer.batch.longest);
   trainer.pass().reserve_rows(trainer.batch, dropout != nullptr);
   trainer.pass().begin_rows(initial, dropout, 0, data.n);
   Sums sums;
@@ -129,7 +129,7 @@ template <class Real> bool Tape<Real>::record(const Data& data, const std::vecto
   weights_.prepare(spec, parameters_.data(), chunk_.B / threads, true, true, threads);
   pass_.reserve_rows(batch_, dropout != nullptr);
   pass_.begin_rows(initial, dropout, 0, n);
-  pass_.prepare(data, batch_, chunk_, true, false, true);
+  pass_.prepare(data, batch_, chunk_, Use::gradient, false, true);
   std::atomic<bool> whole{true};
   parallel(threads, [&](int part) {
     const Index b0 = bounds[static_cast<std::size_t>(part)], b1 = bounds[static_cast<std::size_t>(part) + 1];
@@ -183,7 +183,7 @@ template <class Real> bool Tape<Real>::backward(const Real* d_outputs, Real* d_p
 
 #define ELMAN_INSTANTIATE(Real)                                                                                       \
   template bool run_forward(const Network<Real>&, const Data&, Wanted<Real>&, Interrupt&, int);                       \
-  template Outcome loss_and_gradient(Network<Real>&, const Data&, const Answers<Real>&, const Objective&, const std::vector<const Real*>&, const Dropout*, Real*, double&, \
+  template Outcome loss_and_gradient(Network<Real>&, const Data&, const Answers<Real>&, const Objective&, const std::vector<const Real*>&, const Dropout*, Index, Real*, double&, \
                                       Interrupt&, int); \
   template class Tape<Real>;
 ELMAN_INSTANTIATE(float)

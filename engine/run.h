@@ -24,7 +24,7 @@ template <class Real> struct Wanted {
 template <class Real> bool run_forward(const Network<Real>& network, const Data& data, Wanted<Real>& wanted, Interrupt& interrupt, int n_threads);
 
 template <class Real>
-Outcome loss_and_gradient(Network<Real>& network, const Data& data, const Answers<Real>& answers, const Objective& objective, const std::vector<const Real*>& initial, const Dropout* dropout, Real* gradient, double& value,
+Outcome loss_and_gradient(Network<Real>& network, const Data& data, const Answers<Real>& answers, const Objective& objective, const std::vector<const Real*>& initial, const Dropout* dropout, Index memory, Real* gradient, double& value,
                           Interrupt& interrupt, int n_threads);
 
 template <class Real> class Tape {

@@ -57,6 +57,10 @@ void Rows<Real>::prepare(const Spec& spec, const Data& data, const Answers<Real>
   for (std::size_t b = 0; b < B; ++b) scale[b] = static_cast<Real>(objective.mean ? weight[b] / total : weight[b]);
 }
 
+template <class Real> void Rows<Real>::move_to(const Data& data, const Batch& batch, const Chunk& stretch) {
+  for (std::size_t b = 0; b < static_cast<std::size_t>(stretch.B); ++b) first[b] = static_cast<Index>(data.offsets[batch.row[b]]) + stretch.t0;
+}
+
 template <class Real>
 void Rows<Real>::run(Pass<Real>& pass, const Spec& spec, const Answers<Real>& answers, Loss loss, Index b0, Index b1, bool gradient) {
   const std::size_t last = spec.operations.size() - 1;
@@ -81,34 +85,16 @@ Outcome Trainer<Real>::chunk_gradient(const Data& data, const Answers<Real>& ans
   rows_.prepare(spec, data, answers, objective, batch, chunk);
   const bool learn = rows_.total > 0;
   const Index work = 3 * chunk.N * work_per_step(spec);
-  const int threads = threads_for(work, n_threads_);
+  const int threads = threads_for(work / static_cast<Index>(stretches()), n_threads_);
   if (work < 2'000'000) interrupt = nullptr;
   const int row_parts = static_cast<int>(std::min<Index>(threads, (chunk.B + 7) / 8));
   split_rows(bounds_, batch, chunk.B, row_parts, 8);
   weights_.prepare(spec, network_.parameters.data(), chunk.B / row_parts, learn, false, threads);
-  pass_.prepare(data, batch, chunk, learn, fused(spec, objective.loss), false);
-  std::atomic<bool> whole{true};
-  parallel(row_parts, [&](int part) {
-    const Index b0 = bounds_[static_cast<std::size_t>(part)], b1 = bounds_[static_cast<std::size_t>(part) + 1];
-    if (b1 <= b0) return;
-    pass_.gather(data, b0, b1);
-    if (!pass_.forward(weights_, b0, b1, interrupt)) return whole.store(false);
-    pass_.end_rows(b0, b1);
-    if (!learn) return;
-    rows_.run(pass_, spec, answers, objective.loss, b0, b1, true);
-    if (!pass_.backward(weights_, b0, b1, interrupt)) whole.store(false);
-  }, interrupt);
-  if (!whole.load()) return Outcome::stopped;
-  if (!learn) return Outcome::nothing;
+  const Task<Real> task{data, answers, objective.loss, learn, row_parts, threads, gradient, interrupt};
   Sums own;
-  rows_.add_to(own);
-  if (!std::isfinite(own.v[0])) return Outcome::diverged;
+  const Outcome outcome = begins_.empty() ? at_once(task, own) : in_stretches(task, own);
+  if (outcome != Outcome::updated) return outcome;
   value = objective.mean ? own.v[0] / rows_.total : own.v[0];
-  std::fill_n(gradient, spec.parameter_count, Real(0));
-  parallel(threads, [&](int part) {
-    if (!pass_.weight_gradients(gradient, part, threads, interrupt)) whole.store(false);
-  }, interrupt);
-  if (!whole.load()) return Outcome::stopped;
   if (objective.l2 > 0) {
     for (const Parameter& p : spec.parameters) {
       if (!p.decays) continue;
@@ -120,6 +106,25 @@ Outcome Trainer<Real>::chunk_gradient(const Data& data, const Answers<Real>& ans
   }
   for (int i = 0; i < 5; ++i) sums.v[i] += own.v[i];
   return Outcome::updated;
+}
+
+template <class Real> Outcome Trainer<Real>::at_once(const Task<Real>& task, Sums& sums) {
+  const Spec& spec = network_.spec;
+  pass_.prepare(task.data, batch, chunk, task.learn ? Use::gradient : Use::states, fused(spec, task.loss), false);
+  const bool whole = over_rows(task, [&](Index b0, Index b1) {
+    pass_.gather(task.data, b0, b1);
+    if (!pass_.forward(weights_, b0, b1, task.interrupt)) return false;
+    pass_.end_rows(b0, b1);
+    if (!task.learn) return true;
+    rows_.run(pass_, spec, task.answers, task.loss, b0, b1, true);
+    return pass_.backward(weights_, b0, b1, task.interrupt);
+  });
+  if (!whole) return Outcome::stopped;
+  if (!task.learn) return Outcome::nothing;
+  rows_.add_to(sums);
+  if (!std::isfinite(sums.v[0])) return Outcome::diverged;
+  std::fill_n(task.gradient, spec.parameter_count, Real(0));
+  return over_gradients(task, {0, spec.operations.size()}) ? Outcome::updated : Outcome::stopped;
 }
 
 template <class Real> bool Optimiser<Real>::apply(Real* parameters, Real* gradient, double rate, Index step, int n_threads) const {
@@ -153,7 +158,7 @@ Status train(Network<Real>& network, const Data& data, const Answers<Real>& answ
   const FlushDenormals mode;
   const Spec& spec = network.spec;
   const Index P = spec.parameter_count, n = data.n, per_epoch = (n + s.batch_size - 1) / s.batch_size;
-  Trainer<Real> trainer(network, n_threads);
+  Trainer<Real> trainer(network, objective.loss, s.dropout, s.memory, n_threads);
   Buffer<Real> gradient(P);
   Real* w = network.parameters.data();
   const std::vector<const Real*> initial = s.carry.empty() ? s.initial : std::vector<const Real*>(s.carry.begin(), s.carry.end());
@@ -168,7 +173,7 @@ Status train(Network<Real>& network, const Data& data, const Answers<Real>& answ
     const Index most = s.truncation ? s.truncation : batch.longest;
     Sums sums;
     for (Index t0 = 0; t0 < batch.longest; t0 += most) {
-      trainer.chunk.cut(batch, t0, most);
+      trainer.cut(t0, most);
       if (t0 == 0) {
         const Dropout dropout{s.first.key, s.first.epoch + static_cast<std::uint64_t>(epoch)};
         pass.reserve_rows(batch, s.dropout);

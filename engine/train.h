@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "network.h"
+#include "threads.h"
 
 namespace elman {
 
@@ -32,6 +33,7 @@ template <class Real> struct Rows {
   double total = 0;                // weight of the answers
 
   void prepare(const Spec& spec, const Data& data, const Answers<Real>& answers, const Objective& objective, const Batch& batch, const Chunk& chunk);
+  void move_to(const Data& data, const Batch& batch, const Chunk& stretch);   // answers per step: to those of a part of the chunk
   // Loss of rows b0 .. b1 on what the last operation gave; `gradient`: its cotangent too.
   void run(Pass<Real>& pass, const Spec& spec, const Answers<Real>& answers, Loss loss, Index b0, Index b1, bool gradient);
   void add_to(Sums& sums) const;
@@ -39,10 +41,25 @@ template <class Real> struct Rows {
 
 enum class Outcome { updated, nothing, diverged, stopped };
 
+// One chunk's gradient, and how it is shared out.
+template <class Real> struct Task {
+  const Data& data;
+  const Answers<Real>& answers;
+  Loss loss;
+  bool learn;                      // is there an answer?
+  int row_parts, threads;
+  Real* gradient;
+  Interrupt* interrupt;
+};
+
 template <class Real> class Trainer {
  public:
-  Trainer(Network<Real>& network, int n_threads) : network_(network), pass_(network.spec), n_threads_(n_threads) {}
+  // `memory`: bytes that a pass may hold before it works from checkpoints; `dropping`: is there dropout?
+  Trainer(Network<Real>& network, Loss loss, bool dropping, Index memory, int n_threads)
+      : network_(network), pass_(network.spec), need_(pass_.need(dropping, fused(network.spec, loss))), memory_(memory), n_threads_(n_threads) {}
 
+  // To the steps t0 .. t0 + most of the batch.
+  void cut(Index t0, Index most);
   // Loss and gradient [P] of one chunk, l2 included; `value`: the loss of the update. Without an answer the states alone go forward.
   Outcome chunk_gradient(const Data& data, const Answers<Real>& answers, const Objective& objective, Real* gradient, Sums& sums, double& value, Interrupt* interrupt);
 
@@ -51,11 +68,36 @@ template <class Real> class Trainer {
   Pass<Real>& pass() { return pass_; }
 
  private:
+  Outcome at_once(const Task<Real>& task, Sums& sums);
+  Outcome in_stretches(const Task<Real>& task, Sums& sums);   // checkpoints.cpp
+  std::size_t stretches() const { return begins_.empty() ? 1 : begins_.size() - 1; }
+
+  // Each false: interrupted.
+  template <class F> bool over_rows(const Task<Real>& task, F work) {
+    std::atomic<bool> whole{true};
+    parallel(task.row_parts, [&](int part) {
+      const Index b0 = bounds_[static_cast<std::size_t>(part)], b1 = bounds_[static_cast<std::size_t>(part) + 1];
+      if (b1 > b0 && !work(b0, b1)) whole.store(false);
+    }, task.interrupt);
+    return whole.load();
+  }
+  bool over_gradients(const Task<Real>& task, Span operations) {
+    std::atomic<bool> whole{true};
+    parallel(task.threads, [&](int part) {
+      if (!pass_.weight_gradients(task.gradient, part, task.threads, task.interrupt, operations)) whole.store(false);
+    }, task.interrupt);
+    return whole.load();
+  }
+
   Network<Real>& network_;
   Pass<Real> pass_;
+  Need need_;
   Weights<Real> weights_;
   Rows<Real> rows_;
   std::vector<Index> bounds_;
+  Chunk stretch_;                              // with checkpoints: the steps at hand,
+  std::vector<Index> begins_, stretch_rows_;   // where each stretch begins in the chunk, then its end, and its rows; empty: there are none
+  Index memory_;
   int n_threads_;
 };
 
@@ -78,6 +120,7 @@ template <class Real> struct Schedule {
   const double* rates;
   Index n_rates;                 // 1: constant
   Index truncation;              // 0: none
+  Index memory;                  // bytes that a pass may hold before it works from checkpoints
   std::vector<Real*> carry;      // [n, state size] a recurrent layer, or empty
   std::vector<const Real*> initial;   // the same, with which each row begins in every epoch, where nothing is carried; or empty: zeros
   bool dropout;

@@ -853,3 +853,107 @@ def gauss_newton(
             G += weight * J.T @ loss_curvature(loss, outputs[a], answers[a]) @ J
     done = minibatch(layers, weights, X, Y, loss, sample_weight=sample_weight, reduction="sum")
     return G, done.gradient
+
+
+def wendling(A, B, G, p, step):
+    """The ten equations of Wendling et al. (2002) for one column, from rest, by Heun's method; p (N,)."""
+    a, b, g, e0, v0, r, C = 100.0, 50.0, 500.0, 2.5, 6.0, 0.56, 135.0
+
+    def S(v):
+        return 2 * e0 / (1 + np.exp(r * (v0 - v)))
+
+    def slope(y, now):
+        y0, y1, y2, y3, y4 = y[:5]
+        forces = np.array(
+            [
+                A * a * S(y1 - y2 - y3),
+                A * a * (now + 0.8 * C * S(C * y0)),
+                B * b * 0.25 * C * S(0.25 * C * y0),
+                G * g * 0.8 * C * S(0.3 * C * y0 - 0.1 * C * y4),
+                B * b * S(0.25 * C * y0),
+            ]
+        )
+        k = np.array([a, a, b, g, b])
+        return np.concatenate([y[5:], forces - 2 * k * y[5:] - k**2 * y[:5]])
+
+    y, potential = np.zeros(10), []
+    for now in p:
+        first = slope(y, now)
+        y = y + step / 2 * (first + slope(y + step * first, now))
+        potential.append(y[1] - y[2] - y[3])
+    return np.array(potential)
+
+
+# ----------------------------------------------------------------------------------------------- features
+
+
+def windows(x: Array, width: int, hop: int) -> list[Array]:
+    """The windows (width, F) of a sequence (T, F): each begins hop samples after the one before."""
+    return [x[start : start + width] for start in range(0, len(x) - width + 1, hop)]
+
+
+def frames(x: Array, width: int, hop: int) -> Array:
+    return np.array([window.reshape(-1) for window in windows(x, width, hop)])
+
+
+def density(x: Array, fs: float) -> tuple[Array, Array]:
+    """Frequencies (K,) in Hz and the power spectral density (K, F) of one window, by the definition."""
+    n = len(x)
+    i = np.arange(n)
+    hann = 0.5 - 0.5 * np.cos(2.0 * np.pi * i / n)
+    tapered = hann[:, None] * (x - x.mean(axis=0))
+    k = np.arange(n // 2 + 1)
+    spectrum = np.exp(-2j * np.pi * np.outer(k, i) / n) @ tapered
+    twice = np.where((k == 0) | (2 * k == n), 1.0, 2.0)  # for the negative frequencies
+    return k * fs / n, twice[:, None] * np.abs(spectrum) ** 2 / (fs * np.sum(hann**2))
+
+
+def log_spectrum(x: Array, fs: float, window: int, hop: int, max_hz: float, floor: float) -> Array:
+    rows = []
+    for each in windows(x, window, hop):
+        hz, power = density(each, fs)
+        kept = (hz > 0.0) & (hz <= max_hz)
+        rows.append(np.log(power[kept] + floor).T.reshape(-1))
+    return np.array(rows)
+
+
+def band_power(x: Array, fs: float, bands: list[tuple[float, float]], window: int, hop: int) -> Array:
+    """Power, not its logarithm: the columns are the bands of channel 0, then those of channel 1, ..."""
+    rows = []
+    for each in windows(x, window, hop):
+        hz, power = density(each, fs)
+        inside = [power[(hz >= low) & (hz < high)].sum(axis=0) * fs / window for low, high in bands]
+        rows.append(np.array(inside).T.reshape(-1))
+    return np.array(rows)
+
+
+def fill_missing(x: Array, before: Array) -> Array:
+    """Values (T, F) and flags (T, F) side by side."""
+    last, rows = before, []
+    for sample in x:
+        missing = np.isnan(sample)
+        last = np.where(missing, last, sample)
+        rows.append(np.concatenate([last, missing]))
+    return np.array(rows)
+
+
+def lyapunov(x: Array, fs: float, dimension: int, delay: int, horizon: int, separation: int | None) -> Array:
+    """Of one channel (window,): the largest exponent, then mean, std, min and max of the local ones."""
+    states = [x[i : i + (dimension - 1) * delay + 1 : delay] for i in range(len(x) - (dimension - 1) * delay)]
+    n = len(states) - horizon
+    if separation is None:
+        power = np.abs(np.fft.rfft(x - x.mean())) ** 2
+        separation = min(int(np.ceil(1 / np.average(np.arange(len(power)) / len(x), weights=power))), n // 4)
+    curves, local = [[] for _ in range(horizon + 1)], []
+    for i in range(n):
+        far = [j for j in range(n) if abs(i - j) > separation]
+        j = far[int(np.argmin([np.linalg.norm(states[i] - states[j]) for j in far]))]
+        apart = [np.linalg.norm(states[i + k] - states[j + k]) for k in range(horizon + 1)]
+        for curve, distance in zip(curves, apart, strict=True):
+            if distance > 0:
+                curve.append(np.log(distance))
+        if apart[0] > 0 and apart[-1] > 0:
+            local.append(fs / horizon * np.log(apart[-1] / apart[0]))
+    k = np.arange(horizon + 1) / fs
+    largest = np.polyfit(k, [np.mean(curve) for curve in curves], 1)[0]
+    return np.array([largest, np.mean(local), np.std(local), np.min(local), np.max(local)])

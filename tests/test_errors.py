@@ -178,7 +178,11 @@ BAD_OPTIONS = [
     ({"checkpoint": b"run"}, TypeError, "checkpoint is b'run' (a bytes), expected a path"),
     ({"resume": True}, ValueError, "resume is True without a checkpoint, expected the path of one"),
     ({"resume": "yes"}, TypeError, "resume is 'yes' (a str), expected True or False"),
-    ({"memory": "low"}, NotImplementedError, "memory='low' is not available yet"),
+    ({"memory": "low"}, ValueError, "memory is 'low', expected 'auto' or an integer of bytes"),
+    ({"memory": 1e6}, TypeError, "memory is 1000000.0 (a float), expected 'auto' or an integer of bytes"),
+    ({"memory": True}, TypeError, "memory is True (a bool), expected 'auto' or an integer of bytes"),
+    ({"memory": 0}, ValueError, "memory is 0, expected an integer of at least 1"),
+    ({"memory": 1000}, ValueError, "memory is 1000, expected at least "),
 ]
 
 

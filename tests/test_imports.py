@@ -1,6 +1,7 @@
 """Imports go one way, one file touches the native module, one folder nanobind, the front door is light."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -16,7 +17,7 @@ PACKAGE = ROOT / "src" / "elman"
 ORDER = [
     ["errors", "arguments", "initializers", "layers", "losses", "optimisers", "sequences", "targets"],
     ["_engine"],
-    ["history", "constraints", "model", "starts"],
+    ["history", "constraints", "model", "memory", "starts"],
     ["disk", "saving", "checkpoint"],
     ["second_order"],
     ["planning", "training", "recording", "online", "checks", "summary"],
@@ -109,6 +110,12 @@ def test_one_file_imports_the_native_module():
     assert [name for name in MODULES if "_core" in imports(name)] == ["_engine"]
 
 
+def test_one_file_imports_lab_streaming_layer():
+    texts = {name: path.read_text() for name, path in MODULES.items()}
+    found = [n for n, text in texts.items() if re.search(r"^\s*(import|from) pylsl", text, re.MULTILINE)]
+    assert found == ["monitoring.lsl"]
+
+
 def test_nanobind_stays_in_the_bindings():
     sources = [p for p in (ROOT / "engine").rglob("*") if p.suffix in {".h", ".cpp", ".hpp", ".cc"}]
     assert sources
@@ -118,6 +125,7 @@ def test_nanobind_stays_in_the_bindings():
 
 def test_import_elman_is_light():
     heavy = ["sklearn", "scipy", "matplotlib", "tqdm", "safetensors", "pandas", "pyarrow", "typer", "rich"]
+    heavy += ["edfio", "pylsl"]
     script = f"import elman, sys; print([m for m in {heavy} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

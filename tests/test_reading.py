@@ -831,7 +831,7 @@ def test_a_million_numbers_are_read():
 
 def test_readers_import_nothing_that_computes():
     readers = {"reading", *(f"reading.{kind}_files" for kind in ("ts", "npz", "csv", "parquet"))}
-    shared = {f"reading.{name}" for name in ("tables", "columns", "parsing", "times")}
+    shared = {f"reading.{name}" for name in ("tables", "columns", "parsing", "paths", "times")}
     for name in readers | shared:
         allowed = shared | {"arguments", "sequences"} | (readers if name == "reading" else set())
         assert imports(name) - {""} <= allowed, name

@@ -126,6 +126,14 @@ def test_any_number_of_threads_gives_the_same_bits(rows, way, dtype):
             support.assert_same_bits(a, b)
 
 
+def test_more_threads_than_the_columns_of_one_row_have_slices_for():
+    rng = np.random.default_rng(3)
+    net = Network([SimpleRNN(17, return_sequences=True), Dense(2, "softmax")], 3, "float32", 1)
+    X, y = [rng.standard_normal((400, 3))], [rng.integers(-1, 2, 400)]
+    for a, b in zip(*(curvature(net, X, y, "cross_entropy", way=1, threads=n) for n in (1, 6)), strict=True):
+        support.assert_same_bits(a, b)
+
+
 def test_class_weights_count_as_repeated_answers():
     rng = np.random.default_rng(5)
     net = Network([SimpleRNN(4), Dense(3, "softmax")], 2, "float64", seed=0)

@@ -123,7 +123,7 @@ std::tuple<double, double, double, double, double> evaluate(const Network<Real>&
 
 template <class Real>
 double gradient(Network<Real>& net, const DataObject& data, const AnswersObject& targets, int loss, std::optional<Vector<const double>> weights, bool mean, double l2,
-                Vector<Real> out, int n_threads, std::optional<List<Real>> initial, DropoutKey key) {
+                Vector<Real> out, int n_threads, Index memory, std::optional<List<Real>> initial, DropoutKey key) {
   require(data.data.F == net.spec.input_size, "values: wrong number of features");
   require(static_cast<Index>(out.size()) == net.spec.parameter_count, "gradient: wrong size");
   const Loss kind = loss_of(loss);
@@ -134,7 +134,7 @@ double gradient(Network<Real>& net, const DataObject& data, const AnswersObject&
   const std::vector<const Real*> start = initial_of<Real>(initial, net.spec, data.data.n);
   const Dropout dropout = dropout_of(key);
   call([&](Interrupt& interrupt) {
-    const Outcome outcome = loss_and_gradient(net, data.data, answers, objective, start, key ? &dropout : nullptr, out.data(), value, interrupt, n_threads);
+    const Outcome outcome = loss_and_gradient(net, data.data, answers, objective, start, key ? &dropout : nullptr, memory, out.data(), value, interrupt, n_threads);
     if (outcome == Outcome::nothing) std::fill_n(out.data(), net.spec.parameter_count, Real(0));
     if (outcome == Outcome::diverged) {
       std::fill_n(out.data(), net.spec.parameter_count, std::numeric_limits<Real>::quiet_NaN());
@@ -160,14 +160,14 @@ void update(Network<Real>& net, Vector<const Real> given, OptimiserTuple optimis
   require(finite, "gradient: its norm is not finite");
 }
 
-template <class Real> using Settings = std::tuple<int, bool, double, double, Index, OptimiserTuple, Rows2<const std::int64_t>, Bounds<Real>>;
+template <class Real> using Settings = std::tuple<int, bool, double, double, Index, Index, OptimiserTuple, Rows2<const std::int64_t>, Bounds<Real>>;
 
 template <class Real>
 int train_schedule(Network<Real>& net, const DataObject& data, const AnswersObject& targets, std::optional<Vector<const double>> weights, std::optional<List<Real>> carry,
                    Vector<const std::int64_t> order,
                    Index first_batch, Index batch_size, Vector<const double> rates, Settings<Real> settings, Vector<std::int64_t> progress, Rows2<double> sums, Vector<Real> snapshot,
                    std::vector<Vector<Real>> moments, double seconds, int n_threads, std::optional<List<Real>> initial, DropoutKey key) {
-  const auto& [loss, mean, l2, clip_norm, truncation, rule, trainable, bounds] = settings;
+  const auto& [loss, mean, l2, clip_norm, truncation, memory, rule, trainable, bounds] = settings;
   const Spec& spec = net.spec;
   const Data& d = data.data;
   const Loss kind = loss_of(loss);
@@ -188,7 +188,7 @@ int train_schedule(Network<Real>& net, const DataObject& data, const AnswersObje
   const Optimiser<Real> optimiser = optimiser_of<Real>(rule, moments, trainable, clip_norm, bounds, spec.parameter_count);
   progress.data()[0] = first_batch;
   require(progress.data()[1] >= 0 && progress.data()[3] >= 0, "progress: counts");
-  const Schedule<Real> schedule{order.data(), epochs, batch_size, rates.data(), static_cast<Index>(rates.size()), truncation, optional_pointers<Real>(carry, spec, d.n),
+  const Schedule<Real> schedule{order.data(), epochs, batch_size, rates.data(), static_cast<Index>(rates.size()), truncation, memory, optional_pointers<Real>(carry, spec, d.n),
                                 initial_of<Real>(initial, spec, d.n), key.has_value(), dropout_of(key),
                                 progress.data(), sums.data(), snapshot.data(), seconds};
   Status status = Status::finished;
@@ -243,7 +243,11 @@ template <class Real> void bind(nb::module_& m, const char* network_name, const 
       .def("predict", &predict<Real>, nb::arg("data"), nb::arg("out").noconvert(), nb::arg("n_threads"), nb::arg("initial") = nb::none(), nb::arg("dropout") = nb::none())
       .def("states", &states<Real>, nb::arg("data"), nb::arg("outs"), nb::arg("n_threads"))
       .def("evaluate", &evaluate<Real>, nb::arg("data"), nb::arg("targets"), nb::arg("loss"), nb::arg("weights").none(), nb::arg("carry").none(), nb::arg("n_threads"), nb::arg("initial") = nb::none(), nb::arg("dropout") = nb::none())
-      .def("gradient", &gradient<Real>, nb::arg("data"), nb::arg("targets"), nb::arg("loss"), nb::arg("weights").none(), nb::arg("mean"), nb::arg("l2"), nb::arg("gradient").noconvert(), nb::arg("n_threads"), nb::arg("initial") = nb::none(), nb::arg("dropout") = nb::none())
+      .def("gradient", &gradient<Real>, nb::arg("data"), nb::arg("targets"), nb::arg("loss"), nb::arg("weights").none(), nb::arg("mean"), nb::arg("l2"), nb::arg("gradient").noconvert(), nb::arg("n_threads"), nb::arg("memory"), nb::arg("initial") = nb::none(), nb::arg("dropout") = nb::none())
+      .def("need", [](const Network<Real>& net, Index rows, Index longest, Index steps, int loss, bool dropout) {
+        const Need need = Pass<Real>(net.spec).need(dropout, fused(net.spec, loss_of(loss)));
+        return std::make_pair(need.whole(rows, longest, steps), need.least(rows, longest, steps));
+      }, nb::arg("rows"), nb::arg("longest"), nb::arg("steps"), nb::arg("loss"), nb::arg("dropout"), "Bytes that a pass with its gradient holds: at once, and from checkpoints.")
       .def("record", [](const Network<Real>& net, const DataObject& data, int n_threads, std::optional<List<Real>> initial, DropoutKey key) {
         require(data.data.F == net.spec.input_size, "values: wrong number of features");
         auto tape = std::make_unique<Tape<Real>>(net, data.data);

@@ -194,13 +194,13 @@ template <class Real, class Cell> void recurrent_backward(const RecurrentBackwar
   for (Index t = t1 - 1; t >= t0; --t) {
     const Index end = smaller(b1, s.active[t]);
     if (end <= b0) continue;
-    const Index go_on = larger(b0, smaller(b1, t + 1 < s.T ? s.active[t + 1] : 0));   // rows that have a next step
+    const Index go_on = larger(b0, smaller(b1, s.active[t + 1]));   // rows that have a next step
     const Index row_before = (t ? s.B + s.offset[t - 1] : 0) * p.ld;
     const Real* before = p.states + row_before;
     const Real* after = p.states + (s.B + s.offset[t]) * p.ld;
     const Real* d = p.d + s.offset[t] * p.ldd;
     Real* dz = p.dz + s.offset[t] * p.ldz;
-    const Real* next = t + 1 < s.T ? p.dz + s.offset[t + 1] * p.ldz : nullptr;
+    const Real* next = p.dz + s.offset[t + 1] * p.ldz;
     const Finish<Real> finish{finish_backward<Real, Cell>, &p, before, (p.mask ? p.masked : p.states) + row_before, after, p.kept + s.offset[t] * p.ldk, p.every_step ? d : nullptr, dz};
     bool done = false;
     if constexpr (!Cell::keeps)

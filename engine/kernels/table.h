@@ -23,7 +23,7 @@ enum class OptimiserKind : int { sgd = 0, rmsprop = 1, adam = 2, adamw = 3 };
 struct Steps {
   Index T;              // steps of the longest row
   Index B;              // rows
-  const Index* active;  // [T + 1] rows alive at a step, falling; active[T] = 0
+  const Index* active;  // [T + 1] rows alive at a step, falling; active[T]: those whose later steps have gone back already, their dz at offset[T]
   const Index* offset;  // [T + 1] rows before a step's first
 };
 

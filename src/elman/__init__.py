@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from elman import callbacks as callbacks
     from elman import datasets as datasets
+    from elman import evaluation as evaluation
     from elman import features as features
     from elman import plotting as plotting
     from elman import sensitivity as sensitivity
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from elman.estimators import RNNRegressor as RNNRegressor
     from elman.estimators import RNNTagger as RNNTagger
     from elman.history import History as History
+    from elman.keeping import save as save
     from elman.layers import GRU as GRU
     from elman.layers import LSTM as LSTM
     from elman.layers import Dense as Dense
@@ -59,6 +61,7 @@ _HOME = {
     "RNNRegressor": "estimators",
     "RNNTagger": "estimators",
     "History": "history",
+    "save": "keeping",
     "Dense": "layers",
     "GRU": "layers",
     "LSTM": "layers",
@@ -83,7 +86,7 @@ _HOME = {
     "Sequences": "sequences",
     "stream": "streams",
 }
-_MODULES = ("callbacks", "datasets", "features", "plotting", "sensitivity")
+_MODULES = ("callbacks", "datasets", "evaluation", "features", "plotting", "sensitivity")
 
 __all__ = [
     "GRU",
@@ -114,6 +117,7 @@ __all__ = [
     "fit_many",
     "load",
     "read_sequences",
+    "save",
     "stream",
 ]
 

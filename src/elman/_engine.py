@@ -112,9 +112,11 @@ class Native(Protocol):
         l2: float,
         gradient: Array,
         n_threads: int,
+        memory: int,
         initial: States = None,
         dropout: DropoutKey = None,
     ) -> float: ...
+    def need(self, rows: int, longest: int, steps: int, loss: int, dropout: bool) -> tuple[int, int]: ...
     def gauss_newton(
         self,
         data: Any,

@@ -16,6 +16,7 @@ import numpy as np
 from elman import _engine, losses
 from elman.arguments import describe, integer, number
 from elman.layers import MaxPool
+from elman.memory import AUTO
 from elman.model import HasModel, Model
 from elman.sequences import Array
 from elman.targets import as_answers
@@ -138,7 +139,7 @@ def _labelled(model: Model, X: Any, y: Any, loss: str | None, seed: int | None) 
     gradient = np.empty_like(model.parameters)
     n_threads = _engine.threads(None)
     dropout = model.dropout(seed)
-    native.gradient(data, targets, code, None, True, 0.0, gradient, n_threads, None, dropout)
+    native.gradient(data, targets, code, None, True, 0.0, gradient, n_threads, AUTO, None, dropout)
 
     def measure() -> float:
         sums = native.evaluate(data, targets, code, None, None, n_threads, None, dropout)

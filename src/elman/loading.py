@@ -1,4 +1,4 @@
-"""Loading: gives back what was saved in a file, a network, an estimator or a learner."""
+"""Loading: gives back what was saved in a file, a network, an estimator, a pipeline or a learner."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _ESTIMATORS = ("RNNClassifier", "RNNRegressor", "RNNTagger")
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """Return what was saved in a file, a network, an estimator or a learner: it predicts the same bits.
+    """Return what was saved in a file, a network, an estimator, a pipeline or a learner, to the same bits.
 
     A checkpoint of ``fit`` gives the network, or the estimator, as it was after that epoch.
 
@@ -33,6 +33,8 @@ def load(path: str | os.PathLike[str]) -> Any:
     if kind in _ESTIMATORS:
         # at call: scikit-learn, on which they stand, takes half a second to import
         return importlib.import_module("elman.estimators").unpack(spec, arrays, name)
+    if kind == "pipeline":
+        return importlib.import_module("elman.features.files").unpack(spec, arrays, name)
     if kind == "learner":
         return online.unpack(_network(network_spec(spec, name), arrays, name), spec, arrays, name)
     if kind != "network":

@@ -168,7 +168,7 @@ class Network:
         callbacks: Sequence[Callback] = (),
         checkpoint: Any = None,
         resume: bool = False,
-        memory: str = "auto",
+        memory: str | int = "auto",
         verbose: bool | int = True,
         n_threads: int | None = None,
     ) -> History:
@@ -216,6 +216,12 @@ class Network:
             trains nothing. A seed that was not given is the file's. A callback with methods ``state() ->
             (values, arrays)`` and ``restore(values, arrays)``, tables of JSON values and arrays by name, is
             kept in the file too.
+        memory : "auto" or int
+            Bytes that an update's gradient may hold. Where all steps at once would need more, states are kept
+            at some steps only and the stretches between are gone through again: about a third more time, the
+            same bits. "auto" does so from 1 GiB on. Counted is what grows with sequences and steps, not X.
+            Too few bytes for a minibatch of the longest sequences: ValueError with the least possible.
+            Bidirectional layers need whole sequences, and all steps at once.
         verbose : bool or int
             A progress bar; 0 is silent.
         n_threads : int or None
@@ -242,7 +248,6 @@ class Network:
         >>> net.fit(X, [0, 1], optimizer=Adam(0.05), epochs=50, verbose=False).history["accuracy"][-1]
         1.0
         """
-        _check_memory(memory)
         usage = self.model.usage
         usage.begin_write("fit")
         try:
@@ -251,7 +256,7 @@ class Network:
                 validation_data=validation_data, sample_weight=sample_weight, l2=l2, shuffle=shuffle,
                 truncation=truncation, stateful=stateful, clip_norm=clip_norm, reduction=reduction,
                 callbacks=callbacks, verbose=verbose, n_threads=n_threads,
-                checkpoint=checkpoint, resume=resume, initial_state=initial_state,
+                checkpoint=checkpoint, resume=resume, initial_state=initial_state, memory=memory,
             )  # fmt: skip
             return training.fit(self.model, self, plan)
         finally:
@@ -388,12 +393,13 @@ class Network:
         sample_weight: Any = None,
         l2: float = 0.0,
         initial_state: Any = None,
-        memory: str = "auto",
+        memory: str | int = "auto",
         seed: int | None = None,
     ) -> tuple[float, Array]:
         """Return the loss of X as one update, and its exact gradient (P,), frozen parts included.
 
-        Arguments and errors as for `fit`. ``seed``: an integer switches dropout on, with masks that follow
+        Arguments and errors as for `fit`; the gradient of very long sequences is exact too, from checkpoints
+        where ``memory`` asks for them. ``seed``: an integer switches dropout on, with masks that follow
         from it; None leaves it off.
 
         >>> from elman import Network, SimpleRNN
@@ -402,14 +408,14 @@ class Network:
         >>> loss, gradient.shape
         (0.0, (8,))
         """
-        _check_memory(memory)
         mean = choice("reduction", reduction, ("mean", "sum")) == "mean"
         usage = self.model.usage
         usage.begin_read()
         try:
             return training.loss_and_gradient(
-                self.model, X, y, loss, mean, sample_weight, number("l2", l2), initial_state, _seed(seed)
-            )
+                self.model, X, y, loss, mean, sample_weight, number("l2", l2), initial_state, memory,
+                _seed(seed),
+            )  # fmt: skip
         finally:
             usage.end_read()
 
@@ -529,8 +535,3 @@ def _not_yet(**arguments: Any) -> None:
 
 def _seed(seed: Any) -> int | None:
     return None if seed is None else integer("seed", seed, maximum=math.inf)
-
-
-def _check_memory(memory: Any) -> None:
-    if memory != "auto":
-        raise NotImplementedError(f"memory={memory!r} is not available yet, expected 'auto'")

@@ -14,8 +14,9 @@ from elman import _engine, losses
 from elman.arguments import choice, describe, flag, integer, number
 from elman.checkpoint import Checkpoint, Owner
 from elman.layers import POOLS, RECURRENT
+from elman.memory import check_memory
 from elman.model import Callback, Float64, Model
-from elman.optimisers import Optimiser, SecondOrder, check_optimiser, rate_at
+from elman.optimisers import LevenbergMarquardt, Optimiser, SecondOrder, check_optimiser, rate_at
 from elman.sequences import Array, Batch
 from elman.starts import initial_states
 from elman.targets import as_answers, as_weights
@@ -63,6 +64,7 @@ class Plan:
     l2: float
     shuffle: bool
     truncation: int
+    memory: int
     stateful: bool
     clip_norm: float
     mean: bool
@@ -94,6 +96,7 @@ def plan(
     callbacks: Any,
     verbose: Any,
     n_threads: Any,
+    memory: Any = "auto",
     checkpoint: Any = None,
     resume: Any = False,
     initial_state: Any = None,
@@ -109,16 +112,21 @@ def plan(
     optimiser = check_optimiser(optimizer)
     train = labelled(model, X, y, loss, sample_weight, ("X", "y", "sample_weight"), class_weight)
     rows = train.batch.n
+    size = min(integer("batch_size", batch_size, 1), rows)  # more than the data is the data
+    cut = _truncation(model, truncation)
     checked = Plan(
         train=train,
         validation=_validation(model, validation_data, loss, class_weight),
         loss=loss,
         optimiser=optimiser,
         epochs=integer("epochs", epochs, 1),
-        batch_size=min(integer("batch_size", batch_size, 1), rows),  # more than the data is the data
+        batch_size=size,
         l2=number("l2", l2),
         shuffle=flag("shuffle", shuffle),
-        truncation=_truncation(model, truncation),
+        truncation=cut,
+        memory=check_memory(
+            memory, model, train.batch, loss, size=size, truncation=cut, dropping=model.drops
+        ),
         stateful=flag("stateful", stateful),
         clip_norm=0.0 if clip_norm is None else number("clip_norm", clip_norm, positive=True),
         mean=choice("reduction", reduction, ("mean", "sum")) == "mean",
@@ -134,6 +142,8 @@ def plan(
             raise ValueError("initial_state is given, expected None where stateful=True carries on")
     if isinstance(optimiser, SecondOrder):
         _refuse_minibatches(checked, batch_size)
+        if isinstance(optimiser, LevenbergMarquardt) and not isinstance(memory, str):
+            raise ValueError(f"memory is {memory}, expected 'auto' with LevenbergMarquardt")
         if model.drops or model.constraints:
             what = "dropout" if model.drops else "constraints"
             raise ValueError(

@@ -122,7 +122,8 @@ class Objective:
         plan, train = self.plan, self.plan.train
         flat = np.empty_like(self.model.parameters)
         value = self.model.native.gradient(
-            train.data, train.targets, self._code, train.weights, plan.mean, plan.l2, flat, plan.n_threads
+            train.data, train.targets, self._code, train.weights, plan.mean, plan.l2, flat, plan.n_threads,
+            plan.memory,
         )
         return value, flat[self.free].astype(np.float64)
 

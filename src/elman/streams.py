@@ -29,23 +29,28 @@ def stream(model: Any) -> Stream:
     >>> elman.stream(net).step(np.zeros((3, 2))).shape
     (3, 4)
     """
-    stages = _stages(model, "model")
-    return Stream(stages)
+    return Stream(_stages(model, "model"))
 
 
 def _stages(model: Any, name: str) -> list[Any]:
+    """Return the stages of a stream, each with ``advance`` and ``reset``, and ``undo`` before the last."""
     if isinstance(model, Network):
         return [_Answers(model)]
     # at call: scikit-learn takes half a second to import
     from sklearn.pipeline import Pipeline
+    from sklearn.utils.validation import check_is_fitted
 
     from elman.estimators.base import SequenceEstimator
     from elman.features.base import SequenceTransformer
 
     if isinstance(model, SequenceEstimator):
+        check_is_fitted(model, "network_")
         return [_Answers(model)]
     if isinstance(model, SequenceTransformer):
-        return [model.stream()]
+        try:
+            return [model.stream()]
+        except TypeError as error:
+            raise TypeError(f"{name} cannot stream: {error}") from None
     if not isinstance(model, Pipeline):
         raise TypeError(
             f"{name} is {describe(model)}, expected an estimator or a network of elman's, its features, or a "
@@ -77,13 +82,16 @@ class Stream:
         numbers; the state is unchanged then.
         """
         rows = read_samples(samples, self._features, self._missing)
-        for i, stage in enumerate(self._stages):
-            try:
-                rows = stage.advance(rows)
-            except BaseException:
-                for before in self._stages[:i]:
-                    before.undo()
-                raise
+        done = 0
+        try:
+            with np.errstate(over="ignore", invalid="ignore"):
+                for stage in self._stages:
+                    rows = stage.advance(rows)
+                    done += 1
+        except BaseException:
+            for stage in self._stages[:done]:
+                stage.undo()
+            raise
         return rows
 
     def reset(self) -> None:
@@ -99,25 +107,35 @@ class _Answers:
 
     def __init__(self, model: Any) -> None:
         network = model if isinstance(model, Network) else model.network_
-        self._estimator = None if model is network else copy.copy(model)  # a refit gives it another scale
+        self._estimator = None if model is network else copy.copy(model)  # a refit gives it other scales
+        self._scaler = None if model is network else model._scaler
         self._native = network.stream()
         self._dtype = network.dtype
         self.features, self.columns = network.input_size, network.output_size
 
     def advance(self, rows: Array) -> Array:
         """Take steps (m, F) that were checked; where it raises, the state is unchanged."""
-        with np.errstate(over="ignore"):
-            if self._estimator is None:
-                scaled = rows.astype(self._dtype, order="C", copy=False)
-            else:
-                scaled = self._estimator._scaler.apply(rows, self._dtype)
-        if not np.isfinite(scaled).all():
+        if not len(rows):
+            return self._finish(np.empty((0, self.columns), self._dtype))
+        scaled = self._scale(rows)
+        # One step is checked by the engine; of more, all are before the first is taken.
+        if len(scaled) > 1 and not np.isfinite(scaled).all():
             raise ValueError(f"samples are too large for the network's input to be finite in {self._dtype}")
-        out = np.empty((len(rows), self.columns), self._dtype)
+        out = np.empty((len(scaled), self.columns), self._dtype)
         step = self._native.step
-        for x, y in zip(scaled, out, strict=True):
-            step(x, y)
-        return out if self._estimator is None else self._estimator._finish(out)
+        for i in range(len(scaled)):
+            step(scaled[i], out[i])
+        return self._finish(out)
+
+    def _scale(self, rows: Array) -> Array:
+        if self._scaler is None:
+            return rows.astype(self._dtype, order="C", copy=False)
+        scaled: Array = self._scaler.apply_few(rows, self._dtype)
+        return scaled
+
+    def _finish(self, outputs: Array) -> Array:
+        answers: Array = outputs if self._estimator is None else self._estimator._finish(outputs)
+        return answers
 
     def reset(self) -> None:
         """Start anew."""

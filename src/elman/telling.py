@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from elman.console import say, shown, table
 from elman.jobs.check import Checked
 from elman.jobs.data import plural
 from elman.jobs.evaluate import Evaluated
+from elman.jobs.monitor import Monitored
+from elman.jobs.replay import Replayed
 from elman.jobs.train import Trained
 
 _SCORES = {
@@ -129,3 +132,31 @@ def checked(report: Checked) -> None:
         f"{verdict}: {report.entries} entries compared, {report.skipped} skipped (kinks), "
         f"largest relative error {report.largest_relative_error:.2e}"
     )
+
+
+def monitored(seen: Monitored) -> None:
+    """Tell what a stream was like, and what a model said of it."""
+    say("")
+    times = "" if seen.connections == 1 else f", found {seen.connections} times"
+    say(f"stream   {seen.stream}{times}; ended {seen.ended}")
+    lost = f"{seen.lost} lost in {plural(seen.gaps, 'gap')}"
+    say(f"samples  {seen.samples}; {lost}, {plural(seen.missing, 'value')} missing")
+    left = f", {plural(seen.left_out, 'sample')} left out" if seen.left_out else ""
+    again = f", {plural(seen.resets, 'new sequence')} begun" if seen.resets else ""
+    say(f"answers  {seen.answers}{left}{again}")
+    if seen.alarm is not None:
+        say(f"alarms   {len(seen.alarms)} of {shown(seen.alarm)}")
+        for one in seen.alarms[-_MOST:]:
+            until = "still on" if one["end"] is None else f"to {one['end']}"
+            say(f"         {one['start']} {until}, peak {one['peak']:.3g}")
+    if not math.isnan(seen.latency["max"]):
+        median, high, largest = (f"{seen.latency[key] * 1000:.1f} ms" for key in ("median", "p95", "max"))
+        say(f"latency  median {median}, 95 % within {high}, largest {largest}")
+    if seen.csv is not None:
+        say(f"csv      {seen.csv}")
+
+
+def replayed(played: Replayed) -> None:
+    """Tell what was played."""
+    length = f"{played.samples} samples, {played.seconds:.1f} s of {played.file}"
+    say(f"{played.stream}: {length}, ended {played.ended}")

@@ -13,6 +13,7 @@ from elman import _engine, losses, second_order
 from elman.arguments import number
 from elman.errors import DivergenceError
 from elman.history import History, means
+from elman.memory import check_memory
 from elman.model import Callback, Float64, Model
 from elman.optimisers import SecondOrder, check_optimiser, rate_at
 from elman.planning import Labelled, Plan, check_rows_may_be_cut, labelled, threads
@@ -48,6 +49,7 @@ def loss_and_gradient(
     sample_weight: Any,
     l2: float,
     initial_state: Any,
+    memory: Any,
     seed: int | None,
 ) -> tuple[float, Array]:
     """Return the loss of X as one update, and its gradient (P,)."""
@@ -55,9 +57,12 @@ def loss_and_gradient(
     labels = labelled(model, X, y, loss, sample_weight, ("X", "y", "sample_weight"))
     gradient = np.empty_like(model.parameters)
     initial = initial_states(initial_state, model, labels.batch.n)
+    dropout = model.dropout(seed)
+    batch, dropping = labels.batch, dropout is not None
+    limit = check_memory(memory, model, batch, loss, size=batch.n, dropping=dropping)
     value = model.native.gradient(
         labels.data, labels.targets, _engine.LOSSES[loss], labels.weights, mean, l2, gradient,
-        threads(None), initial, model.dropout(seed),
+        threads(None), limit, initial, dropout,
     )  # fmt: skip
     return value, gradient
 
@@ -197,6 +202,7 @@ class _Run:
             plan.l2,
             plan.clip_norm,
             plan.truncation,
+            plan.memory,
             _engine.optimiser_code(plan.optimiser),
             model.trainable(),
             model.bounds(),

@@ -26,7 +26,7 @@ def pack(estimator: SequenceEstimator) -> tuple[dict[str, Any], dict[str, Array]
         raise TypeError(f"{kind} is a class of its own, which elman.load does not know: pickle keeps it")
     spec, arrays = saving.pack(estimator.network_.model)
     own: dict[str, Any] = {
-        "parameters": {name: _plain(name, value) for name, value in estimator.get_params(deep=False).items()},
+        "parameters": {name: plain(name, value) for name, value in estimator.get_params(deep=False).items()},
         "table": estimator._table,
         "features": estimator.n_features_in_,
         "feature_names": None,
@@ -67,7 +67,7 @@ def unpack(
 def _unpack(
     kind: type[SequenceEstimator], own: dict[str, Any], arrays: dict[str, Array], network: Network
 ) -> SequenceEstimator:
-    given = {name: _given_back(name, value) for name, value in own["parameters"].items()}
+    given = {name: given_back(name, value) for name, value in own["parameters"].items()}
     estimator = kind(**given)
     table, features, epochs = own["table"], own["features"], own["epochs"]
     if type(table) is not bool or type(features) is not int or features < 1 or type(epochs) is not int:
@@ -79,10 +79,7 @@ def _unpack(
     estimator.network_ = network
     estimator._table, estimator.n_features_in_, estimator.n_iter_ = table, features, epochs
     if own["feature_names"] is not None:
-        names = np.array(own["feature_names"], dtype=object)
-        if names.shape != (features,) or not all(isinstance(n, str) for n in names):
-            raise ValueError("feature_names is not one name a feature")
-        estimator.feature_names_in_ = names
+        estimator.feature_names_in_ = feature_names(own["feature_names"], features)
     estimator._scaler = unpack_scaler(arrays, "scaler", width)
     estimator.loss_curve_ = _numbers(arrays["loss_curve"])
     estimator.loss_ = estimator.loss_curve_[-1] if estimator.loss_curve_ else math.nan
@@ -91,6 +88,14 @@ def _unpack(
         estimator.best_validation_score_ = max(estimator.validation_scores_, default=math.nan)
     estimator._unpack_answers(own, arrays)
     return estimator
+
+
+def feature_names(names: Any, count: int) -> Array:
+    """Return the names of columns, as scikit-learn holds them, if there are so many."""
+    found = np.array(names, dtype=object)
+    if found.shape != (count,) or not all(isinstance(n, str) for n in found):
+        raise ValueError("feature_names is not one name a feature")
+    return found
 
 
 def pack_scaler(arrays: dict[str, Array], name: str, scaler: Scaler) -> None:
@@ -139,7 +144,7 @@ def unpack_classes(packed: dict[str, Any], count: int) -> Array:
     return classes
 
 
-def _plain(name: str, value: Any) -> Any:
+def plain(name: str, value: Any) -> Any:
     """Return a parameter as JSON holds it; what has another form is tagged by a dict of one entry."""
     if isinstance(value, np.generic):
         value = value.item()
@@ -150,24 +155,25 @@ def _plain(name: str, value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return {"float": str(value)}
     if isinstance(value, (tuple, list, np.ndarray)):
-        return {"tuple": [_plain(name, item) for item in value]}
+        return {"tuple": [plain(name, item) for item in value]}
     if isinstance(value, dict):
-        return {"dict": [[_plain(name, key), _plain(name, item)] for key, item in value.items()]}
+        return {"dict": [[plain(name, key), plain(name, item)] for key, item in value.items()]}
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
     raise TypeError(f"{name} is {describe(value)}, which has no plain form to be saved in")
 
 
-def _given_back(name: str, value: Any) -> Any:
+def given_back(name: str, value: Any) -> Any:
+    """Return the parameter that `plain` gave this form."""
     if name == "dtype" and value is not None:
         return real_dtype(value).name
     if not isinstance(value, dict):
         return value
     ((form, content),) = value.items()
     if form == "tuple":
-        return tuple(_given_back(name, item) for item in content)
+        return tuple(given_back(name, item) for item in content)
     if form == "dict":
-        return {_given_back(name, key): _given_back(name, item) for key, item in content}
+        return {given_back(name, key): given_back(name, item) for key, item in content}
     if form == "float" and content in ("nan", "inf", "-inf"):
         return float(content)
     raise ValueError(f"{name} has the unknown form {form!r}")

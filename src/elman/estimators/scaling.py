@@ -31,12 +31,16 @@ class Scaler:
         rows = max(1, _BLOCK // values.shape[-1])
         with np.errstate(over="ignore"):
             if len(values) <= rows:  # a streamed step, or few
-                return ((values - self.mean) / self.scale).astype(dtype, order="C", copy=False)
+                return self.apply_few(values, dtype)
             out = np.empty(values.shape, dtype)
             for begin in range(0, len(values), rows):
                 part = slice(begin, begin + rows)
                 out[part] = (values[part] - self.mean) / self.scale
         return out
+
+    def apply_few(self, values: Array, dtype: np.dtype[Any]) -> Array:
+        """Return the same of a few steps, with NumPy's warnings as they are set."""
+        return ((values - self.mean) / self.scale).astype(dtype, order="C", copy=False)
 
     def undo(self, values: Array) -> Array:
         """Return values as they were before scaling, in float64: float32 has no digits for a large mean."""

@@ -8,7 +8,8 @@
 """
 
 from elman.features.frames import Frames
+from elman.features.lyapunov import LyapunovExponents
 from elman.features.missing import FillMissing
 from elman.features.spectrum import EEG_BANDS, BandPower, LogSpectrum
 
-__all__ = ["EEG_BANDS", "BandPower", "FillMissing", "Frames", "LogSpectrum"]
+__all__ = ["EEG_BANDS", "BandPower", "FillMissing", "Frames", "LogSpectrum", "LyapunovExponents"]

@@ -34,7 +34,9 @@ class FeatureStream:
 
         ValueError for NaN or a wrong size, TypeError for what is no array of numbers; the state is unchanged.
         """
-        return self.advance(read_samples(samples, self.features, self.missing))
+        x = read_samples(samples, self.features, self.missing)
+        with np.errstate(over="ignore", invalid="ignore"):
+            return self.advance(x)
 
     def advance(self, x: Array) -> Array:
         """Take samples (k, F) that were checked; where it raises, the state is unchanged."""
@@ -62,12 +64,13 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
 
     _table: bool
     _missing = False  # whether NaN may come
+    _learned: tuple[str, ...] = ()  # attributes (F,) in float64 that fit learns
     _one_a_sequence = False  # rows of features, (n, F'), instead of sequences of them
 
     # what each kind decides for itself
 
     def _check(self) -> None:
-        """Raise for parameters that cannot be."""
+        """Raise for parameters that cannot be, as far as that can be said without data."""
 
     def _least(self) -> int:
         """Return the fewest steps that a sequence may have."""
@@ -87,6 +90,10 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
     def _names(self, channels: list[str]) -> list[str]:
         """Return the names of the F' columns."""
         raise NotImplementedError
+
+    def _columns(self) -> int:
+        """Return F', once fitted."""
+        return len(self._names([""] * self._channels))
 
     def ends(self, steps: int) -> Offsets:
         """Return which sample completes each step of the result, for a sequence of so many samples.

@@ -43,6 +43,9 @@ class Frames(Windowed):
 
         return frames
 
+    def _columns(self) -> int:
+        return (self._cut()[0] or 0) * self._channels
+
     def _names(self, channels: list[str]) -> list[str]:
         width = self._cut()[0] or 0
         return [f"{channel}_{i}" for i in range(width) for channel in channels]

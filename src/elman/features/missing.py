@@ -46,6 +46,7 @@ class FillMissing(SequenceTransformer):
 
     before_: Float64
     _missing = True
+    _learned = ("before_",)
 
     def __init__(self, *, before: Any = "mean", flags: bool = True) -> None:
         self.before = before

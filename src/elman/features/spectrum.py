@@ -26,24 +26,26 @@ def density(fs: float, window: int, begin: int, end: int) -> Function:
     """Return the function from windows (m, F, window) to the power spectral density at bins begin to end - 1.
 
     Each window less its mean is multiplied by Hann's w_i = (1 - cos(2 pi i / window)) / 2; with X_k its
-    discrete Fourier transform, P_k = 2 |X_k|^2 / (fs sum w^2), without the 2 at fs/2. In units of x^2/Hz: it
-    is SciPy's ``signal.spectrogram(x, fs, "hann", window)``. Bin k is at the frequency k fs / window.
+    discrete Fourier transform, P_k = 2 |X_k|^2 / (fs sum w^2), without the 2 at 0 and at fs/2. In units of
+    x^2/Hz: SciPy's ``signal.spectrogram(x, fs, "hann", window)``. Bin k is at the frequency k fs / window.
     """
     from scipy.fft import rfft
     from scipy.signal.windows import hann
 
     taper = hann(window, sym=False)
-    scale = np.full(end - begin, 2.0 / (fs * np.sum(taper**2)))
-    if end - 1 == window / 2:
-        scale[-1] /= 2.0
+    taper *= np.sqrt(2.0 / (fs * np.sum(taper**2)))
+    nyquist = end - 1 == window / 2
 
     def of(windows: Float64) -> Float64:
-        centred = windows - np.add.reduce(windows, axis=-1, keepdims=True) / window
-        centred *= taper
-        spectrum = rfft(centred)[..., begin:end]
+        windows -= np.add.reduce(windows, axis=-1, keepdims=True) / window
+        windows *= taper
+        spectrum = rfft(windows)[..., begin:end]
         power: Float64 = np.square(spectrum.real)
         power += np.square(spectrum.imag)
-        power *= scale
+        if begin == 0:
+            power[..., 0] /= 2.0
+        if nyquist:
+            power[..., -1] /= 2.0
         return power
 
     return of
@@ -101,22 +103,27 @@ class LogSpectrum(Windowed):
         window = integer("window", self.window, 2)
         return window, window // 2 if self.hop is None else integer("hop", self.hop, 1)
 
+    def _check(self) -> None:
+        super()._check()
+        window, fs = self._cut()[0] or 0, number("fs", self.fs, positive=True)
+        number("floor", self.floor, positive=True)
+        if self.max_hz is not None and not (
+            fs / window <= number("max_hz", self.max_hz, positive=True) <= fs / 2
+        ):
+            raise ValueError(
+                f"max_hz is {self.max_hz}, expected from {fs / window:g} (fs / window) to {fs / 2:g} (fs / 2)"
+            )
+
     def frequencies(self) -> Float64:
         """Return the K frequencies, Hz."""
-        fs, window = number("fs", self.fs, positive=True), self._cut()[0] or 0
-        every = np.arange(1, window // 2 + 1) * fs / window
-        if self.max_hz is None:
-            return every
-        highest = number("max_hz", self.max_hz, positive=True)
-        if not every[0] <= highest <= fs / 2:
-            raise ValueError(
-                f"max_hz is {self.max_hz}, expected from {every[0]:g} (fs / window) to {fs / 2:g} (fs / 2)"
-            )
-        return every[every <= highest]
+        self._check()
+        window = self._cut()[0] or 0
+        every = np.arange(1, window // 2 + 1) * float(self.fs) / window
+        return every if self.max_hz is None else every[every <= self.max_hz]
 
     def _function(self, window: int) -> Function:
         power = density(float(self.fs), window, 1, len(self.frequencies()) + 1)
-        floor = number("floor", self.floor, positive=True)
+        floor = float(self.floor)
 
         def log_spectrum(windows: Float64) -> Float64:
             values = power(windows)
@@ -124,6 +131,9 @@ class LogSpectrum(Windowed):
             return np.log(values, out=values).reshape(len(windows), -1)
 
         return log_spectrum
+
+    def _columns(self) -> int:
+        return len(self.frequencies()) * self._channels
 
     def _names(self, channels: list[str]) -> list[str]:
         return [f"{channel}_{hz:g}Hz" for channel in channels for hz in self.frequencies().tolist()]
@@ -202,10 +212,13 @@ class BandPower(Windowed):
             raise TypeError(
                 f"bands is {describe(bands)}, expected (low, high) in Hz by name, or a list of pairs"
             )
-        pairs = bands.items() if isinstance(bands, Mapping) else zip(map(_span, bands), bands, strict=True)
-        edges = {str(name): _pair(f"bands[{name!r}]", pair, fs) for name, pair in pairs}
-        if not edges:
-            raise ValueError("bands is empty, expected at least one band")
+        if isinstance(bands, Mapping):
+            edges = {str(name): _pair(f"bands[{name!r}]", pair, fs) for name, pair in bands.items()}
+        else:
+            checked = [_pair(f"bands[{i}]", pair, fs) for i, pair in enumerate(bands)]
+            edges = {f"{low:g}-{high:g}Hz": (low, high) for low, high in checked}
+        if not edges or len(edges) < len(bands):
+            raise ValueError(f"bands is {describe(bands)}, expected at least one band, and none twice")
         return edges
 
     def _check(self) -> None:
@@ -244,11 +257,6 @@ class BandPower(Windowed):
 
     def _names(self, channels: list[str]) -> list[str]:
         return [f"{channel}_{name}" for channel in channels for name in self._edges()]
-
-
-def _span(pair: Any) -> str:
-    """Return a name for a band that has none."""
-    return "-".join(f"{edge:g}" if isinstance(edge, (int, float)) else str(edge) for edge in pair) + "Hz"
 
 
 def _pair(name: str, pair: Any, fs: float) -> tuple[float, float]:

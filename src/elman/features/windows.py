@@ -13,7 +13,7 @@ from elman.features.base import FeatureStream, Float64, SequenceTransformer
 from elman.sequences import Array, Batch, Offsets
 
 # Windows (m, F, window) in float64, contiguous, to features (m, F'); each window by itself, so that the bits
-# of its features do not depend on m.
+# of its features do not depend on m. It may overwrite the windows.
 Function = Callable[[Float64], Float64]
 
 _BLOCK = 1 << 16  # numbers in the windows of one call, so that they stay in the cache
@@ -44,16 +44,18 @@ class Windowed(SequenceTransformer):
         return self._cut()[0] is None
 
     def _check(self) -> None:
-        window = self._cut()[0]
-        if window is not None:
-            self._function(window)
+        self._cut()
 
     def _least(self) -> int:
         return self._cut()[0] or 1
 
     def _learn(self, batch: Batch) -> None:
-        if self._one_a_sequence:
-            self._whole(batch)  # what cannot be made of one of them is said by fit
+        """Learn nothing, but say what cannot be made of these sequences."""
+        window = self._cut()[0]
+        if window is None:
+            self._whole(batch)
+        else:
+            self._function(window)
 
     def _lengths(self, lengths: Offsets) -> Offsets:
         window, hop = self._cut()
@@ -115,9 +117,7 @@ class Windowed(SequenceTransformer):
                 f"{type(self).__name__} has window None, expected a number of samples: the features of a "
                 f"whole sequence cannot stream"
             )
-        features = self._channels
-        columns = len(self._names([""] * features))
-        return WindowStream(features, columns, window, hop, self._function(window))
+        return WindowStream(self._channels, self._columns(), window, hop, self._function(window))
 
 
 class WindowStream(FeatureStream):
@@ -145,8 +145,7 @@ class WindowStream(FeatureStream):
         count = max(0, (self._end - self._next - self._window) // self._hop + 1)
         if not count:
             return np.empty((0, self.columns), x.dtype)
-        with np.errstate(over="ignore", invalid="ignore"):
-            rows = self._windows(count).astype(x.dtype, copy=False)
+        rows = self._windows(count).astype(x.dtype, copy=False)
         if not np.isfinite(rows).all():
             self.undo()
             raise ValueError(f"samples are too large for their features to be finite in {rows.dtype}")

@@ -55,10 +55,10 @@ def check(
         X = [rng.standard_normal((steps, net.input_size)) for steps in _LENGTHS]
         source = "random sequences"
     else:
-        data = files.load(path, columns)
+        data = files.load(path, columns, missing=opened.takes_missing)
         opened.check(data)
         short = sorted(range(len(data.X)), key=lambda i: len(data.X[i]))[:_SEQUENCES]
-        X = opened.scaled([data.X[i][:_STEPS] for i in sorted(short)])
+        X = [x[:_STEPS] for x in opened.scaled([data.X[i] for i in sorted(short)])]
         source = path
     y = [_answers(net, len(x), rng) for x in X] if net.per_step else _answers(net, len(X), rng)
     report = check_gradient(net, X, y, max_entries=entries, seed=seed)

@@ -25,7 +25,10 @@ FILLERS = {"i": -1, "f": np.nan, "U": ""}  # what `read_sequences` gives for a s
 
 @dataclass(frozen=True)
 class Data:
-    """What a file holds: sequences, all finite; labels as they were read; names of the sequences."""
+    """What a file holds: sequences; labels as they were read; names of the sequences.
+
+    All numbers are finite, or NaN where that was let pass.
+    """
 
     path: str
     X: list[Array]
@@ -56,8 +59,13 @@ class Data:
         return self.y
 
 
-def load(path: str, options: Mapping[str, Any], per_step: bool | None = None) -> Data:
-    """Read a file; ``per_step`` is what the task wants, where ``options`` do not say it already."""
+def load(
+    path: str, options: Mapping[str, Any], per_step: bool | None = None, missing: bool = False
+) -> Data:
+    """Read a file; ``per_step`` is what the task wants, where ``options`` do not say it already.
+
+    ``missing`` lets NaN pass, for a model that fills it.
+    """
     options = dict(options)
     if per_step is not None and Path(path).suffix.lower() != ".ts":  # a .ts file has one label a sequence
         options.setdefault("per_step", per_step)
@@ -66,13 +74,14 @@ def load(path: str, options: Mapping[str, Any], per_step: bool | None = None) ->
     except (TypeError, ValueError) as error:
         raise ValueError(as_options(str(error))) from None
     for i, x in enumerate(file.X):
-        if not np.isfinite(x).all():
-            _fail(path, file, i, x)
+        wrong = np.isinf(x) if missing else ~np.isfinite(x)
+        if wrong.any():
+            _fail(path, file, i, x, wrong)
     return Data(os.fspath(path), file.X, file.y, file.ids)
 
 
-def _fail(path: str, file: Any, i: int, x: Array) -> NoReturn:
-    step, feature = (int(k) for k in np.argwhere(~np.isfinite(x))[0])
+def _fail(path: str, file: Any, i: int, x: Array, wrong: Array) -> NoReturn:
+    step, feature = (int(k) for k in np.argwhere(wrong)[0])
     name = i if file.ids is None else repr(file.ids[i])
     column = f"feature {feature}" if file.features is None else f"column {file.features[feature]!r}"
     value = "no number" if np.isnan(x[step, feature]) else x[step, feature]

@@ -64,7 +64,7 @@ def evaluate(
     classes = models.with_classes(opened)
     if classes is None and picture is not None:
         raise ValueError(f"--picture is given, but {model!r} answers with numbers, which are not confused")
-    data = files.load(path, columns, opened.per_step)
+    data = files.load(path, columns, opened.per_step, opened.takes_missing)
     labels = _labels(data, opened, numbers=classes is None)
     answers = opened.answers(data)
     flat = np.concatenate(answers) if isinstance(answers, list) else answers
@@ -93,7 +93,7 @@ def evaluate(
 
 
 def _labels(data: Data, model: models.Opened, numbers: bool) -> Array:
-    """Return one label a sequence, or those of all steps one after the other."""
+    """Return one label a sequence, or those of all steps that have an answer, one after the other."""
     y = data.labels()
     if isinstance(y, list) != model.per_step:
         came, wanted = ("step", "sequence") if isinstance(y, list) else ("sequence", "step")
@@ -102,7 +102,10 @@ def _labels(data: Data, model: models.Opened, numbers: bool) -> Array:
         )
     if numbers:
         y = files.as_numbers(data.path, y)
-    return np.concatenate(y) if isinstance(y, list) else y
+    if isinstance(y, list):
+        model.check(data)
+        return np.concatenate([labels[model.ends(len(labels))] for labels in y])
+    return y
 
 
 def _classes(

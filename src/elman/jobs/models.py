@@ -8,21 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from elman import loading
+from elman import loading, streams
 from elman.jobs.data import Data, plural
 from elman.layers import Dense
 from elman.network import Network
 from elman.sequences import Array
+from elman.streams import Stream
 
 _TASKS = {"RNNClassifier": "classify", "RNNTagger": "tag", "RNNRegressor": "regress"}
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A saved model: ``it`` is the estimator or the network.
+    """A saved model: ``it`` is the estimator, the network, or a pipeline of features and an estimator.
 
     ``task`` is "classify", "tag", "regress", or "network" for a bare network; ``classes`` are the labels of
-    the first two, otherwise None.
+    the first two, otherwise None; ``features`` are those of the sequences that it reads.
     """
 
     path: str
@@ -34,19 +35,50 @@ class Opened:
 
     @property
     def kind(self) -> str:
-        """The name of its class."""
-        return type(self.it).__name__
+        """The name of its class, or of its estimator's."""
+        return type(self.last).__name__
+
+    @property
+    def before(self) -> list[Any]:
+        """The features before its estimator."""
+        return _parts(self.it)[:-1]
+
+    @property
+    def last(self) -> Any:
+        """The estimator or the network."""
+        return _parts(self.it)[-1]
+
+    @property
+    def rate(self) -> float | None:
+        """The sampling rate in Hz that its features are made for; None where they do not say."""
+        return next((float(features.fs) for features in self.before if hasattr(features, "fs")), None)
 
     @property
     def network(self) -> Network:
         """The network itself."""
-        net: Network = self.it if self.task == "network" else self.it.network_
+        net: Network = self.it if self.task == "network" else self.last.network_
         return net
 
     @property
     def table(self) -> bool:
         """Whether it was fitted on 2-D input, where each row is a univariate sequence of one length."""
-        return bool(getattr(self.it, "_table", False))
+        return bool(getattr(_parts(self.it)[0], "_table", False))
+
+    @property
+    def takes_missing(self) -> bool:
+        """Whether its first step fills in what is missing (NaN)."""
+        return bool(getattr(_parts(self.it)[0], "_missing", False))
+
+    def stream(self) -> Stream:
+        """Return a new stream of answers, none or several for each step that comes."""
+        return streams.stream(self.it)
+
+    def ends(self, steps: int) -> Array:
+        """Return which steps of a sequence of so many have an answer."""
+        ends = np.arange(steps)
+        for features in self.before:
+            ends = ends[features.ends(len(ends))]
+        return ends
 
     def answers(self, data: Data) -> Array | list[Array]:
         """Return probabilities, values or outputs: (n, C), or a list of (T_i, C) with one row a step."""
@@ -64,7 +96,11 @@ class Opened:
         """Return sequences as its network reads them, in float64."""
         if self.task == "network":
             return X
-        return [self.it._scaler.apply(x, np.dtype(np.float64)) for x in X]
+        rows: Any = np.stack([x[:, 0] for x in X]) if self.table else X
+        for features in self.before:
+            rows = features.transform(rows)
+        X = list(rows) if self.before else X
+        return [self.last._scaler.apply(x, np.dtype(np.float64)) for x in X]
 
     def check(self, data: Data) -> None:
         """Raise ValueError where the sequences are not of the form that the model takes."""
@@ -74,7 +110,7 @@ class Opened:
                 f"expected {self.features}, as {self.path!r} was trained with"
             )
         if self.table:
-            steps = self.it.n_features_in_
+            steps = _parts(self.it)[0].n_features_in_
             for name, x in zip(data.names, data.X, strict=True):
                 if len(x) != steps:
                     raise ValueError(
@@ -86,11 +122,17 @@ class Opened:
 def load(path: str) -> Opened:
     """Return the model in a file; ValueError for one that is damaged or not elman's."""
     it = loading.load(path)
-    kind = type(it).__name__
-    net = it if isinstance(it, Network) else it.network_
-    task = _TASKS.get(kind, "network")
-    classes = it.classes_.tolist() if task in ("classify", "tag") else None
-    return Opened(path, it, task, net.per_step, net.input_size, classes)
+    first, last = _parts(it)[0], _parts(it)[-1]
+    net = last if isinstance(last, Network) else last.network_
+    task = _TASKS.get(type(last).__name__, "network")
+    classes = last.classes_.tolist() if task in ("classify", "tag") else None
+    features = net.input_size if first is last else first._channels
+    return Opened(path, it, task, net.per_step, features, classes)
+
+
+def _parts(it: Any) -> list[Any]:
+    """Return the features, where a model has some, and its estimator or network."""
+    return [part for _, part in it.steps if part != "passthrough"] if hasattr(it, "steps") else [it]
 
 
 def with_classes(model: Opened) -> list[Any] | None:

@@ -19,12 +19,16 @@ _ROWS = 4096  # of CSV in one piece
 
 @dataclass(frozen=True)
 class Predicted:
-    """Answers to the sequences of a file: an array (C,) each, or (T_i, C) where every step has one."""
+    """Answers to the sequences of a file: an array (C,) each, or (T_i, C) where every step has one.
+
+    ``steps`` then says which steps, counted from 1: after features of several steps, not all have one.
+    """
 
     model: models.Opened
     file: str
     ids: list[Any]
     answers: Array | list[Array]
+    steps: list[list[int]] | None
 
     def header(self) -> list[str]:
         """Return the names of the CSV columns."""
@@ -33,9 +37,9 @@ class Predicted:
 
     def rows(self) -> Iterator[list[Any]]:
         """Yield the rows of the CSV: one a sequence, or one a step."""
-        for name, answer in zip(self.ids, self.answers, strict=True):
-            if self.model.per_step:
-                for step, values in enumerate(answer.tolist(), 1):
+        for i, (name, answer) in enumerate(zip(self.ids, self.answers, strict=True)):
+            if self.steps is not None:
+                for step, values in zip(self.steps[i], answer.tolist(), strict=True):
                     yield [name, step, *cells(self.model, values)]
             else:
                 yield [name, *cells(self.model, answer.tolist())]
@@ -56,10 +60,11 @@ class Predicted:
     def document(self) -> dict[str, Any]:
         """Return the same as plain values, for JSON."""
         predictions: list[dict[str, Any]] = []
-        for name, answer in zip(self.ids, self.answers, strict=True):
+        for i, (name, answer) in enumerate(zip(self.ids, self.answers, strict=True)):
             each = [spoken(self.model, values) for values in (answer if self.model.per_step else [answer])]
-            if self.model.per_step:
-                predictions.append({"id": name, "steps": each})
+            if self.steps is not None:
+                at = {"at": self.steps[i]} if self.model.before else {}
+                predictions.append({"id": name, **at, "steps": each})
             else:
                 predictions.append({"id": name, **each[0]})
         return {
@@ -77,8 +82,10 @@ def predict(path: str, model: str, *, options: Mapping[str, Any], out: str | Non
     """Return a model's answers to a file; labels in the file do not matter. ``out`` is where they will go."""
     paths.keep_apart({"FILE": path, "MODEL": model}, {"--output": out})
     opened = models.load(model)
-    data = files.load(path, options)
-    return Predicted(opened, path, data.names, opened.answers(data))
+    data = files.load(path, options, missing=opened.takes_missing)
+    answers = opened.answers(data)
+    steps = [(opened.ends(len(x)) + 1).tolist() for x in data.X] if opened.per_step else None
+    return Predicted(opened, path, data.names, answers, steps)
 
 
 def write(predicted: Predicted, out: str) -> None:

@@ -22,9 +22,10 @@ _SEPARATOR = re.compile(r" *[,;\t] *| +")
 def answers(model: models.Opened, lines: Iterable[bytes], as_json: bool) -> Iterator[str]:
     """Yield one answer a step, without its end of line; an empty line starts a new sequence, unanswered.
 
+    After features of several steps, the answers come when they are complete, none or several for a step.
     ValueError names the line that is wrong, counted from 1.
     """
-    stream: Any = model.it.stream()
+    stream: Any = model.stream()
     tell = _as_json if as_json else _as_csv
     for count, line in enumerate(lines, 1):
         try:
@@ -34,7 +35,8 @@ def answers(model: models.Opened, lines: Iterable[bytes], as_json: bool) -> Iter
         if not text:
             stream.reset()
             continue
-        yield tell(model, stream.step(_step(model, text, count)))
+        for values in stream.step(_step(model, text, count)):
+            yield tell(model, values)
 
 
 def _step(model: models.Opened, text: str, count: int) -> Array:
@@ -49,9 +51,11 @@ def _step(model: models.Opened, text: str, count: int) -> Array:
         came = f"{len(values)} number{'' if len(values) == 1 else 's'}"
         raise ValueError(f"line {count} has {came}, expected {_wanted(model)}")
     x = np.array(values)
-    if not np.isfinite(x).all():
-        wrong = parts[int(np.argmin(np.isfinite(x)))]
-        raise ValueError(f"line {count} has {wrong}, expected {_wanted(model)}, all finite")
+    right = np.isfinite(x) | (np.isnan(x) & model.takes_missing)
+    if not right.all():
+        raise ValueError(
+            f"line {count} has {parts[int(np.argmin(right))]}, expected {_wanted(model)}, all finite"
+        )
     return x
 
 

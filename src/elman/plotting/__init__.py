@@ -8,6 +8,7 @@ closed.
 
 from elman.plotting.confusion import confusion_matrix
 from elman.plotting.inside import gradient_by_distance, hidden_states
+from elman.plotting.judgement import reliability, roc
 from elman.plotting.probability import probabilities
 from elman.plotting.progress import HasHistory, HasRadii, curves, spectral_radius
 from elman.plotting.style import (
@@ -36,6 +37,8 @@ __all__ = [
     "new_figure",
     "plain",
     "probabilities",
+    "reliability",
+    "roc",
     "save",
     "spectral_radius",
 ]

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from elman.arguments import describe
 from elman.reading import csv_files, npz_files, parquet_files, ts_files
 from elman.reading.columns import Options
 from elman.reading.parsing import SequenceFile, shown
+from elman.reading.paths import as_text, check_file
 from elman.sequences import Array
 
 Reader = Callable[[str, str, Options], SequenceFile]
@@ -92,10 +90,10 @@ def read(path: str | os.PathLike[str], **options: Any) -> SequenceFile:
     Shapes: X and y as there; ids n strings, features F strings, times n arrays (T_i,), or None.
     """
     chosen = Options(**options)
-    text = _text(path)
+    text = as_text(path)
     source = repr(text)
     reader = _reader(text, source, chosen)
-    _check_file(text, source)
+    check_file(text, source)
     try:
         return reader(text, source, chosen)
     except MemoryError:
@@ -104,19 +102,12 @@ def read(path: str | os.PathLike[str], **options: Any) -> SequenceFile:
 
 def existing(path: str | os.PathLike[str], endings: Sequence[str]) -> tuple[str, str]:
     """Return a path as text and as messages show it; raise unless a file with one of the endings is there."""
-    text = _text(path)
+    text = as_text(path)
     source = repr(text)
     if Path(text).suffix.lower() not in endings:
         raise ValueError(f"{source} ends in {shown(Path(text).suffix)}, expected one of {', '.join(endings)}")
-    _check_file(text, source)
+    check_file(text, source)
     return text, source
-
-
-def _text(path: Any) -> str:
-    text = os.fspath(path) if isinstance(path, os.PathLike) else path
-    if not isinstance(text, str):
-        raise TypeError(f"path is {describe(path)}, expected a path (str or os.PathLike)")
-    return text
 
 
 def _reader(path: str, source: str, options: Options) -> Reader:
@@ -128,17 +119,3 @@ def _reader(path: str, source: str, options: Options) -> Reader:
         if option.name not in accepted and getattr(options, option.name) != option.default:
             raise ValueError(f"{option.name} is given, but is no option for a {ending} file")
     return reader
-
-
-def _check_file(path: str, source: str) -> None:
-    """Raise before a pipe would be waited for, or a device read without an end."""
-    try:
-        status = Path(path).stat()
-    except ValueError:
-        raise ValueError(f"path is {source}, which no file can be called") from None
-    if stat.S_ISDIR(status.st_mode):
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), path)
-    if not stat.S_ISREG(status.st_mode):
-        raise ValueError(f"{source} is not a regular file")
-    if not status.st_size:
-        raise ValueError(f"{source} is empty")

@@ -36,6 +36,13 @@ def read(path: str, source: str, options: Options) -> SequenceFile:
     The separator (comma, semicolon or tab) is the most frequent one of the first line. That line is a header
     unless all of its cells are numbers.
     """
+    return sequences(table(path, source, options), options.per_step)
+
+
+def table(
+    path: str, source: str, options: Options, check: Callable[[str, list[str]], None] = check_names
+) -> Table:
+    """Return the rows of a CSV file; ``check(where, names)`` may raise, or mend the names of the columns."""
     lines = chain.from_iterable(block for _, block in text_blocks(path, source))
     before, first = _first_line(lines, source)
     reader = csv.reader(chain([first], lines), delimiter=_separator(first), strict=True)
@@ -44,7 +51,7 @@ def read(path: str, source: str, options: Options) -> SequenceFile:
     stripped = [cell.strip() for cell in cells]
     named = _is_header(stripped, options.header, f"{source} line {at}")
     if named:
-        check_names(f"{source} line {at}", stripped)
+        check(f"{source} line {at}", stripped)
     columns = choose(source, stripped if named else None, len(cells), options)
     store = _Store(columns, len(cells))
     if not named:
@@ -52,7 +59,7 @@ def read(path: str, source: str, options: Options) -> SequenceFile:
     size = max(1, _BLOCK // len(cells))
     while block := list(islice(rows, size)):
         store.add([line for line, _ in block], [cells for _, cells in block])
-    return sequences(store.table(), options.per_step)
+    return store.table()
 
 
 def header(path: str, source: str) -> list[str]:
@@ -190,7 +197,7 @@ class _Store:
         if columns.label is not None:
             where = f"{columns.source}, column {columns.name(columns.label)}"
             labels = labels_from_text(list(self.labels.places), _int64(self.labels.codes), True, where)
-        table = Table(
+        rows = Table(
             columns=columns,
             unit="line",
             places=_int64(self.lines),
@@ -200,8 +207,8 @@ class _Store:
             labels=labels,
         )
         if "" in self.ids.places:
-            table.fail(self.ids.codes.index(self.ids.places[""]), columns.id, "the id is missing")
+            rows.fail(self.ids.codes.index(self.ids.places[""]), columns.id, "the id is missing")
         if columns.time is None:
-            return table
-        times = times_from_text(self.times, lambda row, problem: table.fail(row, columns.time, problem))
-        return replace(table, times=times)
+            return rows
+        times = times_from_text(self.times, lambda row, problem: rows.fail(row, columns.time, problem))
+        return replace(rows, times=times)

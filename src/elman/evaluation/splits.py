@@ -1,0 +1,203 @@
+"""Splits that keep together what belongs together: chunks of a segment, segments of a patient."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from elman.arguments import integer
+from elman.sequences import Array, Sequences
+
+Indices = NDArray[np.int64]
+
+
+class Chunks(NamedTuple):
+    """X, y, groups: chunks of equal length, their labels, and which sequence each was cut from."""
+
+    X: Sequences
+    y: Any
+    groups: Array
+
+
+def folds(
+    y: ArrayLike, groups: ArrayLike | None = None, *, n_splits: int = 10, seed: int = 0
+) -> list[tuple[Indices, Indices]]:
+    """Return the rows of (train, test) for each fold of a cross-validation that is stratified and shuffled.
+
+    With ``groups``, all rows of a group are in the same fold. Where the rows of each group have one label,
+    the groups are split as so many single rows would be, so that chunks fall where their segments do, with
+    the same seed. Otherwise `sklearn.model_selection.StratifiedGroupKFold` splits. The list is what
+    scikit-learn takes as ``cv``.
+
+    Parameters
+    ----------
+    y : (n,) labels
+    groups : (n,) or None
+        Strings or integers, such as ``description.ids``; None: each row stands for itself.
+    n_splits : int
+        At least 2, at most the number of groups (rows) that have each label.
+    seed : int
+
+    Raises
+    ------
+    TypeError, ValueError
+        For other arguments than these.
+
+    >>> y, segments = ["rest", "rest", "seizure", "seizure"] * 2, ["a", "a", "b", "b", "c", "c", "d", "d"]
+    >>> [sorted({segments[i] for i in test}) for _, test in folds(y, segments, n_splits=2)]
+    [['b', 'c'], ['a', 'd']]
+    """
+    from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
+
+    labels = _column("y", y)
+    n_splits = integer("n_splits", n_splits, 2)
+    seed = integer("seed", seed, maximum=2**32 - 1)
+    names = np.arange(len(labels)) if groups is None else _column("groups", groups, len(labels))
+    _, first, of = np.unique(names, return_index=True, return_inverse=True)
+    # groups in order of appearance, so that segments and their chunks are shuffled alike
+    order = np.argsort(np.argsort(first))
+    of, own = order[of], labels[np.sort(first)]
+    pure = bool((own[of] == labels).all())
+    _check_enough(labels, of, n_splits, "rows" if groups is None else "groups")
+    options = {"n_splits": n_splits, "shuffle": True, "random_state": seed}
+    if pure:
+        split = StratifiedKFold(**options).split(own, own)
+        found = [np.isin(of, test) for _, test in split]
+    else:
+        split = StratifiedGroupKFold(**options).split(labels, labels, of)
+        found = [np.isin(np.arange(len(labels)), test) for _, test in split]
+    made = [(np.flatnonzero(~test), np.flatnonzero(test)) for test in found]
+    for train, test in made:
+        if not len(test):
+            raise ValueError(f"n_splits is {n_splits}, too many for groups of these labels: a fold is empty")
+        check_no_leak(train, test, of)
+    return made
+
+
+def check_no_leak(train: ArrayLike, test: ArrayLike, groups: ArrayLike) -> None:
+    """Raise ValueError if a group has rows on both sides of a split.
+
+    Shapes: train and test rows as integers or (n,) truth values; groups (n,), as in `folds`.
+
+    >>> check_no_leak([0, 1], [2, 3], ["Z001", "Z002", "Z002", "Z003"])
+    Traceback (most recent call last):
+    ...
+    ValueError: group 'Z002' is on both sides of the split: row 1 in train, row 2 in test
+    """
+    names = _column("groups", groups)
+    sides = [_rows(name, rows, len(names)) for name, rows in (("train", train), ("test", test))]
+    both = np.intersect1d(names[sides[0]], names[sides[1]])
+    if len(both):
+        at = [int(rows[names[rows] == both[0]][0]) for rows in sides]
+        more = "" if len(both) == 1 else f" ({len(both)} groups are)"
+        raise ValueError(
+            f"group {both[0].item()!r} is on both sides of the split{more}: row {at[0]} in train, row "
+            f"{at[1]} in test"
+        )
+
+
+def chunk(X: Any, y: Any, length: int, hop: int | None = None, *, groups: ArrayLike | None = None) -> Chunks:
+    """Cut sequences into chunks of ``length`` steps, one every ``hop`` steps, which keep label and origin.
+
+    Chunk j of a sequence of T steps has the steps [j hop, j hop + length), j = 0 ... (T - length) // hop;
+    steps after the last whole chunk are left out.
+
+    Parameters
+    ----------
+    X : array (n, T, F), list of (T_i, F) or (T_i,), or `elman.Sequences`
+    y : (n,) labels of the sequences, or a list of n arrays (T_i,) of one label a step, or None
+    length, hop : int
+        At least 1; hop None is ``length``: chunks side by side.
+    groups : (n,) or None
+        What the sequences belong to, as ``description.ids``; None: each is a group, by its number.
+
+    Returns
+    -------
+    Chunks
+        X `elman.Sequences` of m chunks, y (m,), (m, length) or None, groups (m,): for `folds`.
+
+    Raises
+    ------
+    TypeError, ValueError
+        For other arguments than these, and for a sequence that is shorter than one chunk.
+
+    >>> chunks = chunk([np.arange(5.0), np.arange(4.0)], ["rest", "seizure"], 2)
+    >>> [x.ravel().tolist() for x in chunks.X], chunks.y.tolist(), chunks.groups.tolist()
+    ([[0.0, 1.0], [2.0, 3.0], [0.0, 1.0], [2.0, 3.0]], ['rest', 'rest', 'seizure', 'seizure'], [0, 0, 1, 1])
+    """
+    from elman.estimators.forms import sequence_batch
+
+    batch = sequence_batch(X, None)
+    length = integer("length", length, 1)
+    hop = length if hop is None else integer("hop", hop, 1)
+    lengths = batch.lengths()
+    short = np.flatnonzero(lengths < length)
+    if len(short):
+        raise ValueError(f"X[{short[0]}] has {lengths[short[0]]} steps, expected at least length, {length}")
+    names = np.arange(batch.n) if groups is None else _column("groups", groups, batch.n)
+    counts = (lengths - length) // hop + 1
+    of = np.repeat(np.arange(batch.n), counts)
+    number = np.arange(len(of)) - np.repeat(np.cumsum(counts) - counts, counts)
+    rows = (batch.offsets[:-1][of] + number * hop)[:, None] + np.arange(length)
+    cut = Sequences(batch.values[rows.ravel()], np.arange(len(of) + 1) * length)
+    return Chunks(cut, _labels(y, lengths, of, rows), names[of])
+
+
+def _labels(y: Any, lengths: Indices, of: Indices, rows: Indices) -> Array | None:
+    if y is None:
+        return None
+    if not isinstance(y, (list, tuple)) or not len(y) or np.ndim(y[0]) == 0:
+        return _column("y", y, len(lengths))[of]
+    if len(y) != len(lengths):
+        raise ValueError(f"y has {len(y)} rows, expected {len(lengths)} (as X)")
+    steps = [_column(f"y[{i}]", row, int(T)) for i, (row, T) in enumerate(zip(y, lengths, strict=True))]
+    labels: Array = np.concatenate(steps)[rows]
+    return labels
+
+
+def _column(name: str, values: Any, n: int | None = None) -> Array:
+    """Return one label a row as an array of numbers, truth values or strings."""
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"{name} is no list of labels: {error}") from None
+    if array.dtype.kind == "O" and array.ndim == 1 and all(isinstance(value, str) for value in array):
+        array = array.astype(str)
+    if array.dtype.kind not in "iubfU":
+        raise TypeError(f"{name} has dtype {array.dtype}, expected numbers or strings")
+    if array.ndim != 1 or not len(array):
+        raise ValueError(f"{name} has shape {array.shape}, expected (n,), n at least 1")
+    if n is not None and len(array) != n:
+        raise ValueError(f"{name} has {len(array)} rows, expected {n}")
+    if array.dtype.kind == "f" and np.isnan(array).any():
+        raise ValueError(f"{name}[{int(np.isnan(array).argmax())}] is NaN, expected a label")
+    return array
+
+
+def _rows(name: str, rows: Any, n: int) -> Indices:
+    array = np.asarray(rows)
+    if array.ndim == 1 and array.dtype.kind == "b":
+        if len(array) != n:
+            raise ValueError(f"{name} has {len(array)} truth values, expected {n} (as groups)")
+        array = np.flatnonzero(array)
+    if array.ndim != 1 or not len(array) or array.dtype.kind not in "iu":
+        raise ValueError(
+            f"{name} has shape {array.shape} and dtype {array.dtype}, expected the rows of one side, at "
+            f"least one"
+        )
+    outside = np.flatnonzero((array < 0) | (array >= n))
+    if len(outside):
+        raise ValueError(f"{name}[{outside[0]}] is {array[outside[0]]}, expected a row from 0 to {n - 1}")
+    return array.astype(np.int64)
+
+
+def _check_enough(labels: Array, of: Indices, n_splits: int, what: str) -> None:
+    for label in np.unique(labels):
+        count = len(np.unique(of[labels == label]))
+        if count < n_splits:
+            raise ValueError(
+                f"n_splits is {n_splits}, expected at most {count}, the number of {what} with label "
+                f"{label.item()!r}"
+            )

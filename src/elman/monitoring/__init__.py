@@ -1,0 +1,11 @@
+"""Live monitoring: a stream of samples becomes answers, alarms and a record of what was missing.
+
+`Monitor` knows neither clock, network nor terminal. Around it: `lsl`, the only module that imports pylsl,
+`view` and `drawing` for the terminal, `record` for the CSV, `replay` for the other end of the line.
+"""
+
+from elman.monitoring.answering import Answering, LastSeconds
+from elman.monitoring.latency import Latencies
+from elman.monitoring.monitor import Alarm, Answer, Event, Monitor
+
+__all__ = ["Alarm", "Answer", "Answering", "Event", "LastSeconds", "Latencies", "Monitor"]

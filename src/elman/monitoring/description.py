@@ -1,0 +1,38 @@
+"""What a stream says of itself, whoever carries it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Description:
+    """What a stream says of itself.
+
+    ``rate``: samples a second of its time stamps, 0 where they are irregular; ``speed``: seconds of signal in
+    one, above 1 where `elman replay` plays faster; ``channels`` are labels, or names like "channel 1".
+    """
+
+    name: str
+    source_id: str
+    host: str
+    kind: str
+    rate: float
+    channels: tuple[str, ...]
+    speed: float = 1.0
+
+    def __str__(self) -> str:
+        count = len(self.channels)
+        rate = f"{self.rate / self.speed:g} Hz" if self.rate else "no fixed rate"
+        faster = "" if self.speed == 1.0 else f", {self.speed:g} times as fast"
+        return f"{self.name} from {self.host}, {count} channel{'' if count == 1 else 's'}, {rate}{faster}"
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return some names for a sentence.
+
+    >>> listed(["Fp1", "Fp2", "F3", "F4", "C3"])
+    'Fp1, Fp2, F3, F4, ...'
+    """
+    return ", ".join(names[:4]) + (", ..." if len(names) > 4 else "")

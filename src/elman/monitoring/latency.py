@@ -1,0 +1,57 @@
+"""Latencies: median, 95 % and largest of any number of them, in little memory."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+
+import numpy as np
+
+from elman.sequences import Array
+
+_FINEST = 1e-5  # s: below, all are alike
+_RATIO = 1.02  # of one bin to the one before
+_BINS = 1 + math.ceil(math.log(1e6 / _FINEST) / math.log(_RATIO))
+
+
+class Latencies:
+    """Seconds from sample to answer: all are counted, in bins 2 % wide; the last ``recent`` are kept.
+
+    >>> seen = Latencies()
+    >>> seen.add(np.array([0.010, 0.011, 0.012]))
+    >>> [round(seconds, 3) for seconds in (seen.quantile(0.5), seen.largest)]
+    [0.011, 0.012]
+    """
+
+    def __init__(self, recent: int = 1000) -> None:
+        self._counts = np.zeros(_BINS, np.int64)
+        self._recent: deque[float] = deque(maxlen=recent)
+        self.largest = math.nan
+
+    def add(self, seconds: Array) -> None:
+        """Count some; negative ones (two clocks are never quite alike) are as good as none."""
+        if not len(seconds):
+            return
+        bins = np.log(np.maximum(seconds, _FINEST) / _FINEST) / math.log(_RATIO)
+        np.add.at(self._counts, np.minimum(bins.astype(np.int64), _BINS - 1), 1)
+        self._recent.extend(seconds[-(self._recent.maxlen or 0) :].tolist())
+        self.largest = float(np.fmax(self.largest, seconds.max()))
+
+    def quantile(self, share: float) -> float:
+        """Return the latency that such a share does not exceed, to 1 %; NaN where there is none."""
+        total = self._counts.sum()
+        if not total:
+            return math.nan
+        place = int(np.searchsorted(np.cumsum(self._counts), share * total))
+        return min(float(_FINEST * _RATIO ** (place + 0.5)), self.largest)
+
+    def summary(self) -> dict[str, float]:
+        """Return median, 95 % and largest of all, in seconds."""
+        return {"median": self.quantile(0.5), "p95": self.quantile(0.95), "max": self.largest}
+
+    def live(self) -> dict[str, float]:
+        """Return the same of the last ones."""
+        if not self._recent:
+            return dict.fromkeys(("median", "p95", "max"), math.nan)
+        median, high, largest = np.quantile(np.array(self._recent), [0.5, 0.95, 1.0])
+        return {"median": float(median), "p95": float(high), "max": float(largest)}

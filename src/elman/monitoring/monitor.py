@@ -1,0 +1,282 @@
+"""The monitor itself: chunks of samples with time stamps in, answers, alarms and events out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import numpy as np
+
+from elman.alarms import Hysteresis
+from elman.arguments import integer, number
+from elman.monitoring.answering import Answering
+from elman.sequences import Array
+
+_JITTER = 0.1  # s: devices stamp whole packets; smaller steps between two stamps are no gap
+
+
+class Answer(NamedTuple):
+    """One answer: when its last sample was taken, which one that was (from 1), values (C,), alarm or None."""
+
+    time: float
+    sample: int
+    values: Array
+    alarm: bool | None
+
+
+class Event(NamedTuple):
+    """Something worth noting: "gap", "clock", "missing", "silent", "alarm" or "all clear", in words too."""
+
+    time: float
+    sample: int
+    kind: str
+    text: str
+
+
+@dataclass
+class Raised:
+    """An alarm that was raised: when, until when (None: it is still on), and the worst value."""
+
+    start: float
+    end: float | None
+    peak: float
+
+
+@dataclass
+class Alarm:
+    """What raises the alarm: value ``index`` of each answer; ``low``: when it falls below ``on``.
+
+    ``name`` is what the value is called. A low alarm ends above ``off``, which is at least ``on``.
+    """
+
+    name: str
+    index: int
+    on: float
+    off: float
+    low: bool = False
+    hysteresis: Hysteresis = field(init=False)
+
+    def __post_init__(self) -> None:
+        sign = -1.0 if self.low else 1.0
+        self.hysteresis = Hysteresis(sign * self.on, sign * self.off)
+
+    def step(self, values: Array) -> bool:
+        """Take the next answer and return whether the alarm is on."""
+        value = float(values[self.index])
+        return self.hysteresis.step(-value if self.low else value)
+
+
+class Monitor:
+    """Feeds a model with what arrives, and keeps the books.
+
+    Time stamps are seconds of one clock, in the order of the samples; ``rate`` samples are expected in a
+    second of the signal (None: unknown), and ``speed`` seconds of the signal in one of the clock (a recording
+    may be played faster).
+
+    - A **gap** is a step between two stamps that differs from a period by more than 0.1 s (by half a
+      period at less than 5 Hz). It is noted. If it is longer than ``reset_after`` seconds of the signal, the
+      model begins a new sequence, and an alarm ends; after a shorter one it goes on, as if nothing were
+      missing.
+    - A **missing value** (NaN or infinite) is replaced by its channel's last one, for up to ``reset_after``
+      seconds. After that, and before a channel's first value, samples are left out: no answers. When all
+      channels are back the model begins a new sequence. ``takes_missing``: the model is given NaN as it is.
+
+    Attributes
+    ----------
+    samples, answers : int
+        How many were read, and given.
+    missing, left_out, lost : int
+        Values without a number; samples that the model was not given; samples that gaps must have swallowed.
+    gaps, resets : int
+    alarms : list of Raised
+
+    >>> from elman import Dense, Network, SimpleRNN
+    >>> net = Network([SimpleRNN(3), Dense(2, "softmax")], input_size=1, seed=0)
+    >>> monitor = Monitor(Answering(net.stream), features=1, rate=10.0)
+    >>> [type(what).__name__ for what in monitor.feed(np.zeros((3, 1)), np.array([0.0, 0.1, 1.3]))]
+    ['Answer', 'Answer', 'Event', 'Answer']
+    >>> monitor.lost
+    11
+    """
+
+    def __init__(
+        self,
+        answering: Answering,
+        *,
+        features: int,
+        rate: float | None = None,
+        speed: float = 1.0,
+        alarm: Alarm | None = None,
+        reset_after: float = 1.0,
+        takes_missing: bool = False,
+        channels: Sequence[str] = (),
+    ) -> None:
+        self._answering = answering
+        self.features = integer("features", features, 1)
+        self.rate = None if rate is None else number("rate", rate, positive=True)
+        self.speed = number("speed", speed, positive=True)
+        self.reset_after = number("reset_after", reset_after)
+        self.alarm = alarm
+        self._takes_missing = takes_missing
+        self.channels = list(channels) or [f"channel {i + 1}" for i in range(features)]
+        self._values = np.full(features, np.nan)  # of each channel, the last one
+        self._taken = np.full(features, -math.inf)  # and when that was
+        self._last = math.nan  # the last stamp
+        self._warned = -math.inf  # when a value was missing last
+        self._readable = True
+        self.samples = self.answers = 0
+        self.missing = self.left_out = self.lost = self.gaps = self.resets = 0
+        self.alarms: list[Raised] = []
+
+    @property
+    def active(self) -> bool:
+        """Whether the alarm is on."""
+        return self.alarm is not None and self.alarm.hysteresis.active
+
+    @property
+    def last(self) -> float:
+        """The stamp of the last sample; NaN before the first."""
+        return self._last
+
+    def feed(self, samples: Array, stamps: Array) -> list[Answer | Event]:
+        """Return what samples (k, F) with stamps (k,) lead to, in order; ValueError for another shape."""
+        samples = np.asarray(samples, np.float64)
+        stamps = np.asarray(stamps, np.float64)
+        if samples.ndim != 2 or samples.shape[1] != self.features:
+            raise ValueError(f"samples has shape {samples.shape}, expected (k, {self.features})")
+        if stamps.shape != samples.shape[:1] or not np.isfinite(stamps).all():
+            raise ValueError(f"stamps has shape {stamps.shape}, expected ({len(samples)},), all finite")
+        if not len(stamps):
+            return []
+        steps = np.diff(stamps, prepend=self._last)  # NaN before the first sample of all
+        broken = self._broken(steps)
+        happened: list[Answer | Event] = []
+        values, readable = self._held(samples, stamps, happened)
+        cuts = np.flatnonzero(broken | (np.diff(readable, prepend=self._readable)))
+        for start, stop in zip([0, *cuts], [*cuts, len(stamps)], strict=True):
+            if start == stop:
+                continue
+            if broken[start]:
+                happened += self._gap(float(steps[start]), float(stamps[start]), start)
+            if readable[start] != self._readable:
+                happened += self._turn(bool(readable[start]), float(stamps[start]), start, samples[start])
+            if self._readable:
+                happened += self._answer(values[start:stop], stamps[start:stop], start)
+            else:
+                self.left_out += int(stop - start)
+        self.samples += len(stamps)
+        self._last = float(stamps[-1])
+        happened.sort(key=lambda what: what.sample)  # stable: what is noted of a sample precedes its answer
+        return happened
+
+    def _broken(self, steps: Array) -> Array:
+        """Return before which samples time does not go on as it should."""
+        with np.errstate(invalid="ignore"):
+            if self.rate is None:
+                return (steps < 0) | (steps * self.speed > self.reset_after)
+            period = 1.0 / (self.rate * self.speed)
+            return np.abs(steps - period) > max(_JITTER, period / 2)
+
+    def _gap(self, step: float, time: float, start: int) -> list[Answer | Event]:
+        sample = self.samples + start + 1
+        self.gaps += 1
+        seconds = step * self.speed
+        if step < 0:
+            text = f"time stamps went back by {-seconds:.3g} s"
+        elif self.rate is None:
+            text = f"nothing for {seconds:.3g} s"
+        else:
+            swallowed = max(round(seconds * self.rate) - 1, 0)
+            self.lost += swallowed
+            text = f"a gap of {seconds:.3g} s: {swallowed} samples are missing"
+        kind = "clock" if step < 0 else "gap"
+        if abs(seconds) <= self.reset_after:
+            return [Event(time, sample, kind, f"{text}; the state is kept")]
+        return [Event(time, sample, kind, f"{text}; a new sequence begins"), *self._reset(time, sample)]
+
+    def _reset(self, time: float, sample: int) -> list[Answer | Event]:
+        """Begin a new sequence; an alarm about the one before ends."""
+        self.resets += 1
+        self._answering.reset()
+        if not self.active:
+            return []
+        assert self.alarm is not None
+        self.alarm.hysteresis.reset()
+        self.alarms[-1].end = time
+        return [Event(time, sample, "all clear", f"{self.alarm.name}: unknown after what is missing")]
+
+    def _held(self, samples: Array, stamps: Array, happened: list[Answer | Event]) -> tuple[Array, Array]:
+        """Return the samples, the last values in place of missing ones (k, F), and which can be read (k,)."""
+        there = np.isfinite(samples)
+        if there.all():
+            self._values, self._taken = samples[-1].copy(), np.full(self.features, stamps[-1])
+            return samples, np.ones(len(stamps), bool)
+        self.missing += int((~there).sum())
+        self._note_missing(there, stamps, happened)
+        if self._takes_missing:
+            return np.where(there, samples, np.nan), np.ones(len(stamps), bool)
+        # Row 0 is what there was before; each value is that of the last row that has one.
+        rows = np.arange(1, len(stamps) + 1)[:, None]
+        source = np.maximum.accumulate(np.where(there, rows, 0), axis=0)
+        values = np.take_along_axis(np.vstack([self._values, samples]), source, axis=0)
+        taken = np.where(source == 0, self._taken, np.concatenate([[0.0], stamps])[source])
+        self._values, self._taken = values[-1].copy(), taken[-1].copy()
+        late = (stamps[:, None] - taken) * self.speed > self.reset_after
+        return values, ~np.any(late, axis=1)
+
+    def _note_missing(self, there: Array, stamps: Array, happened: list[Answer | Event]) -> None:
+        """Say that values are missing, once until there were all for a while."""
+        absent = np.flatnonzero(~there.all(axis=1))
+        first = int(absent[0])
+        if (stamps[first] - self._warned) * self.speed > max(self.reset_after, 1.0):
+            names = self._names(~there[first])
+            held = "" if self._takes_missing else "; the last value is held"
+            text = f"no number from {names}{held}"
+            happened.append(Event(float(stamps[first]), self.samples + first + 1, "missing", text))
+        self._warned = float(stamps[absent[-1]])
+
+    def _names(self, which: Array) -> str:
+        names = [self.channels[i] for i in np.flatnonzero(which)]
+        return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
+
+    def _turn(self, readable: bool, time: float, start: int, x: Array) -> list[Answer | Event]:
+        """Go from samples that can be read to such that cannot, or back."""
+        self._readable = readable
+        sample = self.samples + start + 1
+        if readable:
+            text = "all channels have numbers again; a new sequence begins"
+            return [Event(time, sample, "missing", text), *self._reset(time, sample)]
+        text = f"nothing to hold for {self._names(~np.isfinite(x))}: no answers until it is back"
+        return [Event(time, sample, "silent", text)]
+
+    def _answer(self, values: Array, stamps: Array, start: int) -> list[Answer | Event]:
+        happened: list[Answer | Event] = []
+        at, answers = self._answering.feed(values)
+        self.answers += len(at)
+        for i, answer in zip(at.tolist(), answers, strict=True):
+            time, sample = float(stamps[i]), self.samples + start + i + 1
+            alarm = None
+            if self.alarm is not None:
+                before, value = self.active, float(answer[self.alarm.index])
+                alarm = self.alarm.step(answer)
+                if alarm != before:
+                    happened.append(self._alarmed(alarm, value, time, sample))
+                if alarm:
+                    self._peak(value)
+            happened.append(Answer(time, sample, answer, alarm))
+        return happened
+
+    def _alarmed(self, on: bool, value: float, time: float, sample: int) -> Event:
+        assert self.alarm is not None
+        if on:
+            self.alarms.append(Raised(time, None, value))
+        else:
+            self.alarms[-1].end = time
+        return Event(time, sample, "alarm" if on else "all clear", f"{self.alarm.name} {value:.3g}")
+
+    def _peak(self, value: float) -> None:
+        assert self.alarm is not None
+        raised = self.alarms[-1]
+        raised.peak = (min if self.alarm.low else max)(raised.peak, value)

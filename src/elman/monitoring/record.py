@@ -1,0 +1,95 @@
+"""The CSV of a monitor: a row an answer and a row an event, on disk at most half a second later."""
+
+from __future__ import annotations
+
+import csv
+import os
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from elman.monitoring.monitor import Answer, Event
+
+_EVERY = 0.5  # s between two writes: a kill loses no more
+
+
+class Record:
+    """A file that rows are added to; one of the same columns is gone on with, so nothing is overwritten.
+
+    Columns: time (UTC), stamp (seconds of the LSL clock), sample (from 1), the answer, alarm (0 or 1),
+    latency (s), event. Numbers have the digits from which the same float is read back. OSError, and
+    ValueError for a file of other columns.
+    """
+
+    def __init__(self, path: str, answer: Sequence[str]) -> None:
+        self.path = path
+        self._width = len(answer)
+        header = ["time", "stamp", "sample", *answer, "alarm", "latency", "event"]
+        old = Path(path).is_file() and Path(path).stat().st_size > 0
+        if old:
+            _check(path, header)
+        self._file = Path(path).open("a", encoding="utf-8", newline="")  # noqa: SIM115 (until `close`)
+        self._writer = csv.writer(self._file, lineterminator="\n")
+        if not old:
+            self._writer.writerow(header)
+        elif not _ends_a_line(path):  # it was killed while it wrote
+            self._file.write("\n")
+        self.flush()
+
+    def answer(self, answer: Answer, cells: Sequence[Any], utc: float, latency: float | None) -> None:
+        """Add an answer, whose values are ``cells``, given at ``utc`` seconds since 1970."""
+        alarm = "" if answer.alarm is None else int(answer.alarm)
+        late = "" if latency is None else round(latency, 6)
+        self._row([moment(utc), repr(answer.time), answer.sample, *cells, alarm, late, ""])
+
+    def event(self, event: Event, utc: float) -> None:
+        """Add what happened."""
+        nothing = [""] * self._width
+        text = f"{event.kind}: {event.text}"
+        self._row([moment(utc), repr(event.time), event.sample, *nothing, "", "", text])
+
+    def _row(self, cells: list[Any]) -> None:
+        self._writer.writerow(cells)
+
+    def tick(self) -> None:
+        """Hand over to the operating system what has been waiting for half a second."""
+        if time.monotonic() - self._flushed > _EVERY:
+            self.flush()
+
+    def flush(self) -> None:
+        """Hand over all."""
+        self._file.flush()
+        self._flushed = time.monotonic()
+
+    def close(self) -> None:
+        """Hand over all, and close the file."""
+        self._file.close()
+
+
+def moment(utc: float) -> str:
+    """Return seconds since 1970 as a date and time of day.
+
+    >>> moment(0.25)
+    '1970-01-01T00:00:00.250+00:00'
+    """
+    return datetime.fromtimestamp(utc, UTC).isoformat(timespec="milliseconds")
+
+
+def _check(path: str, header: list[str]) -> None:
+    try:
+        with Path(path).open(encoding="utf-8", newline="") as file:
+            found = next(csv.reader(file), [])
+    except (UnicodeDecodeError, csv.Error):
+        found = []
+    if found != header:
+        raise ValueError(
+            f"--csv is {path!r}, a file with other columns than {','.join(header)}: expected a new file"
+        )
+
+
+def _ends_a_line(path: str) -> bool:
+    with Path(path).open("rb") as file:
+        file.seek(-1, os.SEEK_END)
+        return file.read(1) == b"\n"
