@@ -288,10 +288,17 @@ def demo(
     interactive: Annotated[
         bool, typer.Option("--interactive", help="letters only: asks for letters and answers them.")
     ] = False,
+    data: Annotated[
+        Path | None, typer.Option(help="anaesthesia only: a file or folder of recordings.")
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A smaller size, as `all` has it.")] = False,
 ) -> None:
-    """Run the systems of the five articles and a real data set."""
-    if name != "all":
-        demos.get(name)  # an unknown name is said before a folder is made
+    """Run the systems of the five articles, and more."""
+    if name == "all":
+        if data is not None:
+            raise ValueError("--data is given with all, expected the name of one demo")
+    else:
+        demos.get(name, data)  # an unknown name is said before a folder is made
     if interactive and name != "letters":
         raise ValueError(f"--interactive belongs to the demo letters, not to {name}")
     folder = demos.prepare(plot_dir)
@@ -301,7 +308,7 @@ def demo(
         result, _ = letters.DEMO.play(say, folder)
         letters.chat(result.net, input, say)
         return
-    demos.play(demos.NAMES if name == "all" else (name,), say, folder)
+    demos.play(demos.NAMES if name == "all" else (name,), say, folder, data, quick or name == "all")
 
 
 @app.command()

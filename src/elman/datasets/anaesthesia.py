@@ -1,13 +1,14 @@
 """Simulated operations under propofol and remifentanil: a patient, a pump, an anaesthetist, a monitor.
 
-Concentrations and BIS follow published models (`elman.datasets.pharmacology`), each patient with constants of
-its own around the population's. What no paper gives is ours and plain: how the anaesthetist steers, how a
-stimulus wakes, how pressure and pulse follow, what the monitor adds and loses. Its purpose is to look like the
-records of an operating theatre to those who read them; nobody should dose by it.
+Concentrations and BIS follow published models (`elman.datasets.pharmacology`), each patient with constants
+of its own around the population's. What no paper gives is ours and plain: how the anaesthetist steers, how a
+stimulus wakes, how pressure and pulse follow, what the monitor adds and loses. Its purpose is to look like
+the records of an operating theatre to those who read them; nobody should dose by it.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -32,11 +33,12 @@ REMIFENTANIL = 20.0  # µg
 PUMP = 1200.0  # ml/h, the most that the pump gives
 
 # Coefficients of variation between patients: of C50 and steepness from Bouillon et al. 2004 (table 5), of
-# the kinetics from Schnider et al. 1998 and Minto et al. 1997; Schnider et al. 1999 gives none for ke0.
+# the kinetics from Schnider et al. 1998 and Minto et al. 1997; that of propofol's ke0 is an assumption.
 _C50_SPREAD = (0.182, 0.888)
 _STEEPNESS_SPREAD = 0.304
-_PROPOFOL_SPREAD = {"v1": 0.0404, "v2": 0.01, "v3": 0.1435, "cl1": 0.1005, "cl2": 0.01, "cl3": 0.1179, "ke0": 0.42}
-_REMIFENTANIL_SPREAD = {"v1": 0.26, "v2": 0.29, "v3": 0.66, "cl1": 0.14, "cl2": 0.36, "cl3": 0.41, "ke0": 0.68}
+_KINETICS = ("v1", "v2", "v3", "cl1", "cl2", "cl3", "ke0")
+_PROPOFOL_SPREAD = (0.0404, 0.01, 0.1435, 0.1005, 0.01, 0.1179, 0.42)
+_REMIFENTANIL_SPREAD = (0.26, 0.29, 0.66, 0.14, 0.36, 0.41, 0.68)
 
 
 @dataclass(frozen=True)
@@ -101,17 +103,18 @@ def operate(rng: np.random.Generator, minutes: tuple[float, float], gaps: bool =
     anaesthetist = _Anaesthetist(rng)
     rates, truth, effect = np.zeros((T, 2)), np.empty(T), np.empty((T, 2))
     shown, slow, noise = np.empty(T), body.awake, _coloured(rng, T, 40.0, 3.0)
+    smoothing = 1.0 - math.exp(-SECONDS / 15.0)  # monitors show a mean of about half a minute
     for t in range(T):
         if awake <= t < awake + asleep:
             targets = anaesthetist.targets(t - awake, shown[t - 1], stimulus[t])
             rates[t] = [pump.rate(target) for pump, target in zip(pumps, targets, strict=True)]
-        for pump, rate in zip(pumps, rates[t], strict=True):
+        for pump, rate in zip(pumps, rates[t].tolist(), strict=True):
             pump.give(rate)
         effect[t] = body.give(rates[t])
         truth[t] = body.bis(effect[t], stimulus[t])
-        slow += (truth[t] - slow) * (1 - np.exp(-SECONDS / 15.0))  # monitors show a mean of half a minute
+        slow += (truth[t] - slow) * smoothing
         # The index is noisiest in the middle of its range, and calm when awake.
-        shown[t] = slow + noise[t] * (0.4 + np.sqrt(max(0.0, slow * (100 - slow))) / 50)
+        shown[t] = slow + noise[t] * (0.4 + math.sqrt(max(0.0, slow * (100.0 - slow))) / 50.0)
     bis = np.clip(np.round(shown, 1), 1.0, 98.0)
     pressure, pulse = _circulation(rng, effect, stimulus)
     tracks = np.column_stack([np.round(rates, 1), bis, pressure, pulse]).astype(np.float32)
@@ -125,9 +128,8 @@ def draw_patient(rng: np.random.Generator) -> Patient:
     male = bool(rng.random() < 0.5)
     height = rng.normal(172.0 if male else 160.0, 6.5)
     index = np.clip(rng.normal(24.0, 3.0), 18.0, 32.0)
-    return Patient(
-        age=float(rng.uniform(20, 80)), weight=float(index * (height / 100) ** 2), height=float(height), male=male
-    )
+    weight = index * (height / 100) ** 2
+    return Patient(age=float(rng.uniform(20, 80)), weight=float(weight), height=float(height), male=male)
 
 
 class _Body:
@@ -153,8 +155,9 @@ class _Body:
 
     def bis(self, effect: Floats, stimulus: float) -> float:
         """Return the index: a stimulus takes it towards awake, the less the more remifentanil there is."""
-        asleep = drugs.bis(*np.maximum(effect, 0.0), awake=self.awake, c50=self.c50, steepness=self.steepness)
-        felt = stimulus / (1.0 + max(0.0, effect[1]) / 3.0)
+        propofol, remifentanil = (max(0.0, float(level)) for level in effect)
+        asleep = drugs.bis(propofol, remifentanil, awake=self.awake, c50=self.c50, steepness=self.steepness)
+        felt = stimulus / (1.0 + remifentanil / 3.0)
         return float(asleep + (self.awake - asleep) * felt / (1.0 + felt))
 
 
@@ -167,8 +170,8 @@ class _Pump:
 
     def rate(self, target: float) -> float:
         """Return the rate in ml/h that brings its model's plasma to the target within the step."""
-        wanted = (target - self.A[0] @ self.state) / self.b[0] * 60.0 / self.strength
-        return float(np.round(np.clip(wanted, 0.0, PUMP), 1))
+        wanted = float(target - self.A[0] @ self.state) / float(self.b[0]) * 60.0 / self.strength
+        return round(min(max(wanted, 0.0), PUMP), 1)
 
     def give(self, rate: float) -> None:
         self.state = self.A @ self.state + self.b * (rate * self.strength / 60.0)
@@ -188,7 +191,7 @@ class _Anaesthetist:
         if since >= self.next:
             off = bis - self.wanted
             if abs(off) > 5:
-                self.propofol = float(np.clip(self.propofol + 0.04 * np.clip(off, -12, 12), 1.2, 7.0))
+                self.propofol = min(max(self.propofol + 0.04 * min(max(off, -12.0), 12.0), 1.2), 7.0)
             if stimulus > 0.4:
                 self.remifentanil = min(self.remifentanil + self.rng.uniform(0.5, 1.5), 10.0)
             elif stimulus < 0.1:
@@ -202,13 +205,15 @@ def _around(rng: np.random.Generator, variation: float) -> float:
     return float(np.exp(rng.normal(0.0, np.sqrt(np.log1p(variation**2)))))
 
 
-def _varied(rng: np.random.Generator, model: Compartments, spread: dict[str, float]) -> Compartments:
-    changes: Any = {name: getattr(model, name) * _around(rng, cv) for name, cv in spread.items()}
+def _varied(rng: np.random.Generator, model: Compartments, spread: tuple[float, ...]) -> Compartments:
+    changes: Any = {
+        name: getattr(model, name) * _around(rng, cv) for name, cv in zip(_KINETICS, spread, strict=True)
+    }
     return replace(model, **changes)
 
 
 def _stimuli(rng: np.random.Generator, T: int, begin: int, end: int) -> Floats:
-    """Return the strength of what is done to the patient: intubation, incision, and surgery's ups and downs."""
+    """Return the strength of what is done to the patient: intubation, incision, surgery's ups and downs."""
     stimulus = np.zeros(T)
     events = [(begin + int(rng.uniform(24, 40)), rng.uniform(0.5, 1.5))]
     at = events[0][0] + rng.uniform(60, 150)
@@ -243,9 +248,10 @@ def _circulation(rng: np.random.Generator, effect: Floats, stimulus: Floats) -> 
     units = np.maximum(effect, 0.0) @ [1 / 5, 1 / 15]
     felt = stimulus / (1.0 + np.maximum(effect[:, 1], 0.0) / 3.0)
     sunk = units / (1.0 + units)
-    T = len(effect)
-    pressure = rng.normal(95, 10) * (1 - rng.uniform(0.3, 0.6) * sunk + 0.15 * felt) + _coloured(rng, T, 120.0, 5.0)
-    pulse = rng.normal(75, 9) * (1 - rng.uniform(0.15, 0.4) * sunk + 0.15 * felt) + _coloured(rng, T, 90.0, 3.0)
+    pressure = rng.normal(95, 10) * (1 - rng.uniform(0.3, 0.6) * sunk + 0.15 * felt)
+    pulse = rng.normal(75, 9) * (1 - rng.uniform(0.15, 0.4) * sunk + 0.15 * felt)
+    pressure += _coloured(rng, len(effect), 120.0, 5.0)
+    pulse += _coloured(rng, len(effect), 90.0, 3.0)
     return np.round(np.clip(pressure, 30, 200)), np.round(np.clip(pulse, 35, 180))
 
 
@@ -256,6 +262,7 @@ def _lose(rng: np.random.Generator, tracks: Array, awake: int) -> None:
     tracks[:connected, :2] = np.nan
     tracks[: int(rng.uniform(0, awake)), 2] = np.nan
     tracks[: awake + int(rng.uniform(0, 60)), 3] = np.nan  # the arterial line comes after the induction
-    for column, share, length in ((2, 0.03, 8.0), (3, 0.02, 3.0), (4, 0.01, 3.0), (0, 0.005, 2.0), (1, 0.005, 2.0)):
+    shares_and_lengths = ((2, 0.03, 8.0), (3, 0.02, 3.0), (4, 0.01, 3.0), (0, 0.005, 2.0), (1, 0.005, 2.0))
+    for column, share, length in shares_and_lengths:
         for start in np.flatnonzero(rng.random(T) < share / length):
             tracks[start : start + 1 + int(rng.exponential(length)), column] = np.nan

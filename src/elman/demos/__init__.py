@@ -13,22 +13,35 @@ from typing import Any
 
 from elman.demos._demo import Demo, Outcome, Show, closing_table, prepare
 
-NAMES = ("points", "gradient", "adder", "letters", "digits")
+NAMES = ("points", "gradient", "adder", "letters", "digits", "anaesthesia")
+_WITH_DATA = ("anaesthesia",)  # those that also take recordings, and have a quick size
 
 __all__ = ["NAMES", "Demo", "Outcome", "get", "play", "prepare"]
 
 
-def get(name: str) -> Demo[Any]:
-    """Load the demo of that name; its module and what that imports are loaded now, not with the package."""
+def get(name: str, data: Path | None = None, quick: bool = False) -> Demo[Any]:
+    """Load the demo of that name; its module and what that imports are loaded now, not with the package.
+
+    ``data`` is a file or folder of recordings, for the demos that take them; ``quick`` a smaller size.
+    """
     if name not in NAMES:
         raise ValueError(f"there is no demo {name!r}, expected one of {', '.join(NAMES)} or all")
-    demo: Demo[Any] = import_module(f"elman.demos.{name}").DEMO
+    if data is not None and name not in _WITH_DATA:
+        raise ValueError(f"--data belongs to the demo {' or '.join(_WITH_DATA)}, not to {name}")
+    module = import_module(f"elman.demos.{name}")
+    demo: Demo[Any] = module.demo(data, quick) if name in _WITH_DATA else module.DEMO
     return demo
 
 
-def play(names: Sequence[str], show: Show = print, folder: Path | None = None) -> list[Outcome]:
+def play(
+    names: Sequence[str],
+    show: Show = print,
+    folder: Path | None = None,
+    data: Path | None = None,
+    quick: bool = False,
+) -> list[Outcome]:
     """Play the demos one after the other; more than one ends with the closing table."""
-    demos = [get(name) for name in names]
+    demos = [get(name, data, quick) for name in names]
     outcomes = [demo.play(show, folder)[1] for demo in demos]
     if len(outcomes) > 1:
         show("\n" + closing_table(outcomes))

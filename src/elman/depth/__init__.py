@@ -9,6 +9,7 @@ True
 """
 
 from elman.depth.features import DepthFeatures
-from elman.depth.forecaster import DepthForecaster
+from elman.depth.forecaster import DEPTHS, DepthForecaster, Forecast, future, repeated
+from elman.depth.scores import Scores, score
 
-__all__ = ["DepthFeatures", "DepthForecaster"]
+__all__ = ["DEPTHS", "DepthFeatures", "DepthForecaster", "Forecast", "Scores", "future", "repeated", "score"]

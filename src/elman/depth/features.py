@@ -25,7 +25,8 @@ AWAKE = 93.0  # BIS before the first reading
 _MEANS = (2, 6, 18, 60, 180)  # steps
 _LAGS = 6
 _NEEDED, _OPTIONAL = TRACKS[2::-1], TRACKS[3:]
-_PLAUSIBLE = ((20.0, 200.0), (20.0, 250.0))  # mmHg, 1/min: else a line that is flushed, a sensor that fell off
+# mmHg, 1/min: what is beyond is a line that is flushed, a sensor that fell off
+_PLAUSIBLE = ((20.0, 200.0), (20.0, 250.0))
 
 NAMES = (
     *("bis", *(f"bis_from_mean_{steps}" for steps in _MEANS)),
@@ -94,7 +95,9 @@ class DepthFeatures(SequenceTransformer):
 
     def _learn(self, batch: Batch) -> None:
         if batch.values.shape[1] != len(self.tracks):
-            raise ValueError(f"X has {batch.values.shape[1]} features, expected {len(self.tracks)} (as tracks)")
+            raise ValueError(
+                f"X has {batch.values.shape[1]} features, expected {len(self.tracks)} (as tracks)"
+            )
 
     def _apply(self, batch: Batch) -> Float64:
         made = []

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from elman.arguments import integer
 from elman.datasets.anaesthesia import TRACKS
 from elman.datasets.pharmacology import Floats
-from elman.depth.features import AWAKE, DepthFeatures, columns
+from elman.depth.features import AWAKE, DepthFeatures
 from elman.depth.filters import Carry
 from elman.estimators import RNNTagger, forms
 from elman.sequences import Array, Batch, Sequences
@@ -22,7 +22,10 @@ DEEP, LIGHT = 40.0, 60.0  # BIS: adequate in between, both included
 DEPTHS = ("deep", "adequate", "light")
 HIGHEST = 98.0  # what a monitor shows
 
-_STEPS = (0.6, 1.2, 1.8, 2.4, 3.0, 3.7, 4.4, 5.2, 6, 7, 8, 9, 10.5, 12, 13.5, 15.5, 18, 21, 25, 30, 40, 60, 100)
+_STEPS = (
+    *(0.6, 1.2, 1.8, 2.4, 3.0, 3.7, 4.4, 5.2, 6.0, 7.0, 8.0, 9.0, 10.5, 12.0, 13.5, 15.5, 18.0, 21.0),
+    *(25.0, 30.0, 40.0, 60.0, 100.0),
+)
 # Where the bins of the change of BIS end: fine where most changes are. 46 bins.
 EDGES: Floats = np.array([*(-step for step in reversed(_STEPS)), 0.0, *_STEPS])
 
