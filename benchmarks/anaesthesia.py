@@ -1,4 +1,4 @@
-"""BIS 60 s ahead and depth of anaesthesia on recorded operations: trained on train.npz, measured on valid.npz.
+"""BIS 60 s ahead and depth of anaesthesia: trained on train.npz, measured on valid.npz, all recorded.
 
 `python -m benchmarks.anaesthesia --data FOLDER`. Measured at every step with a reading 60 s later, also where
 there has been none before. Recipes were chosen within train.npz, on a fifth of its operations.
@@ -98,9 +98,7 @@ def recipe(tracks: Any, cells: tuple[str, ...], threads: int | None) -> DepthFor
 
 def show(found: dict[str, Any]) -> None:
     """Print a Markdown table."""
-    print(
-        "\n| method | mean absolute error | balanced accuracy | of the forecast BIS | case quartiles | CPU s |"
-    )
+    print("\n| method | BIS error | balanced accuracy | of the forecast BIS | case quartiles | CPU s |")
     print("| --- | ---: | ---: | ---: | --- | ---: |")
     for name, value in found.items():
         quartiles = ", ".join(f"{q:.2f}" for q in value["case_quartiles"])

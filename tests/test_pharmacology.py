@@ -90,7 +90,7 @@ def test_the_surface_of_bouillon():
 
 
 def test_what_is_no_patient_and_no_rate_is_named():
-    with pytest.raises(ValueError, match="weight is 0.0, expected a finite number above 0"):
+    with pytest.raises(ValueError, match=r"weight is 0\.0, expected a finite number above 0"):
         Patient(weight=0)
     with pytest.raises(TypeError, match="male is 'm'"):
         Patient(male="m")

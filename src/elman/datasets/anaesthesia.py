@@ -73,7 +73,8 @@ def simulate_anaesthesia(
     """
     integer("n", n, 1)
     integer("seed", seed)
-    if not isinstance(minutes, tuple) or len(minutes) != 2:
+    given: Any = minutes
+    if not isinstance(given, tuple) or len(given) != 2:
         raise TypeError(f"minutes is {minutes!r}, expected (shortest, longest)")
     low, high = (number(f"minutes[{i}]", value, minimum=10.0) for i, value in enumerate(minutes))
     if high < low:
@@ -252,7 +253,8 @@ def _circulation(rng: np.random.Generator, effect: Floats, stimulus: Floats) -> 
     pulse = rng.normal(75, 9) * (1 - rng.uniform(0.15, 0.4) * sunk + 0.15 * felt)
     pressure += _coloured(rng, len(effect), 120.0, 5.0)
     pulse += _coloured(rng, len(effect), 90.0, 3.0)
-    return np.round(np.clip(pressure, 30, 200)), np.round(np.clip(pulse, 35, 180))
+    limited: tuple[Any, Any] = (np.clip(pressure, 30.0, 200.0), np.clip(pulse, 35.0, 180.0))
+    return np.round(limited[0]), np.round(limited[1])
 
 
 def _lose(rng: np.random.Generator, tracks: Array, awake: int) -> None:

@@ -48,7 +48,7 @@ class AnaesthesiaResult:
 
 
 def load(data: Path | None, quick: bool) -> tuple[Dataset, Dataset]:
-    """Return operations to learn from and others to be measured on; every fifth of a file is kept for that."""
+    """Return operations to learn from, and others to be measured on: every fifth of a file."""
     if data is None:
         learn, test = QUICK if quick else SIMULATED
         minutes = (40.0, 90.0) if quick else (60.0, 180.0)
@@ -179,7 +179,9 @@ def _draw_operation(result: AnaesthesiaResult, path: Path) -> None:
                 minutes, result.operation[:, place], color=plotting.COLOURS[colour], lw=1.0, label=label,
                 drawstyle="steps-post",
             )  # fmt: skip
-    highest = np.nanpercentile(result.operation[:, [propofol, remifentanil]], 98)
+    there = [place for place in (propofol, remifentanil) if place is not None]
+    given = result.operation[:, there]
+    highest = np.nanpercentile(given, 98) if (~np.isnan(given)).any() else 1.0
     rates.set_ylim(0, 1.6 * max(float(highest), 1.0))  # boluses go beyond
     rates.legend(frameon=False, fontsize=8, ncols=2, loc="upper right")
     plotting.plain(rates, title=f"operation {result.name}: BIS one minute ahead", y="rate, ml/h")
@@ -225,10 +227,10 @@ def demo(data: Path | None = None, quick: bool = False) -> Demo[AnaesthesiaResul
         system="depth of anaesthesia, a minute ahead",
         article="000, 001",
         intro=(
-            "Infusions of propofol and remifentanil, BIS, pressure and pulse of operations, a row every 10 s. "
-            "An Elman network reads them with the concentrations that pharmacology expects, and says at every "
-            "step what BIS will be a minute later, and whether that is deep, adequate or light. It is measured "
-            "on operations of which it has seen nothing."
+            "Infusions of propofol and remifentanil, BIS, pressure and pulse of operations, a row every "
+            "10 s. An Elman network reads them with the concentrations that pharmacology expects, and says "
+            "at every step what BIS will be a minute later, and whether that is deep, adequate or light. It "
+            "is measured on operations of which it has seen nothing."
         ),
         run=partial(run, data, quick),
         describe=describe,

@@ -311,4 +311,5 @@ def _below(shares: Floats, change: Floats) -> Floats:
     rows = np.arange(len(shares))
     part = np.clip((change - EDGES[place]) / (EDGES[place + 1] - EDGES[place]), 0.0, 1.0)
     below: Floats = sums[rows, place] + part * (sums[rows, place + 1] - sums[rows, place])
-    return below / sums[:, -1]
+    share: Floats = below / sums[:, -1]
+    return share
