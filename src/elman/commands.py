@@ -289,7 +289,7 @@ def demo(
         bool, typer.Option("--interactive", help="letters only: asks for letters and answers them.")
     ] = False,
     data: Annotated[
-        Path | None, typer.Option(help="eeg only: the Bonn files, in place of what is simulated.")
+        Path | None, typer.Option(help="eeg: the Bonn files; anaesthesia: a file or folder of recordings.")
     ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="A small size where there is one, as in all.")

@@ -13,8 +13,8 @@ from typing import Any
 
 from elman.demos._demo import Demo, Outcome, Show, closing_table, prepare
 
-NAMES = ("points", "gradient", "adder", "letters", "digits", "eeg")
-SIZED = ("eeg",)  # these take data of the user, and have a quick size
+NAMES = ("points", "gradient", "adder", "letters", "digits", "eeg", "anaesthesia")
+SIZED = ("eeg", "anaesthesia")  # these take data of the user, and have a quick size
 
 __all__ = ["NAMES", "Demo", "Outcome", "get", "play", "prepare"]
 

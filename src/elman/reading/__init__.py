@@ -88,7 +88,7 @@ def read_sequences(
 def read(path: str | os.PathLike[str], **options: Any) -> SequenceFile:
     """Return all that `read_sequences` finds in a file, its options being the same.
 
-    Shapes: X and y as there; ids n strings, or None; features F strings, or None.
+    Shapes: X and y as there; ids n strings, features F strings, times n arrays (T_i,), or None.
     """
     chosen = Options(**options)
     text = as_text(path)
@@ -99,6 +99,16 @@ def read(path: str | os.PathLike[str], **options: Any) -> SequenceFile:
         return reader(text, source, chosen)
     except MemoryError:
         raise ValueError(f"{source} needs more memory than there is") from None
+
+
+def existing(path: str | os.PathLike[str], endings: Sequence[str]) -> tuple[str, str]:
+    """Return a path as text and as messages show it; raise unless a file with one of the endings is there."""
+    text = as_text(path)
+    source = repr(text)
+    if Path(text).suffix.lower() not in endings:
+        raise ValueError(f"{source} ends in {shown(Path(text).suffix)}, expected one of {', '.join(endings)}")
+    check_file(text, source)
+    return text, source
 
 
 def _reader(path: str, source: str, options: Options) -> Reader:

@@ -62,6 +62,14 @@ def table(
     return store.table()
 
 
+def header(path: str, source: str) -> list[str]:
+    """Return the cells of the first line that is not blank: the names of the columns, where it has names."""
+    lines = chain.from_iterable(block for _, block in text_blocks(path, source))
+    before, first = _first_line(lines, source)
+    reader = csv.reader(chain([first], lines), delimiter=_separator(first), strict=True)
+    return [cell.strip() for cell in next(_rows(reader, source, before))[1]]
+
+
 def _first_line(lines: Iterator[str], source: str) -> tuple[int, str]:
     """Return the first line that is not blank, and how many come before it."""
     for before, line in enumerate(lines):

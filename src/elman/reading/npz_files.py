@@ -25,7 +25,7 @@ def read(path: str, source: str, options: Options) -> SequenceFile:
     one label a step: (n, T) or (N,); ``ids`` (n,). The options may name other keys for y and ids.
     """
     with Path(path).open("rb") as file:
-        archive = _Archive(file, source)
+        archive = Archive(file, source)
         keys = archive.entries.keys()
         wanted = ("X",) if "X" in keys else ("values", "offsets")
         if not keys >= set(wanted) or keys >= {"X", "values"}:
@@ -42,7 +42,7 @@ def read(path: str, source: str, options: Options) -> SequenceFile:
     return SequenceFile(X, answers, None if ids is None else _names(ids, len(X), source))
 
 
-class _Archive:
+class Archive:
     """The entries of a zip file by their keys, and the way to one of them as an array."""
 
     def __init__(self, file: IO[bytes], source: str) -> None:

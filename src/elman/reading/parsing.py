@@ -34,13 +34,14 @@ class SequenceFile:
     """What a file holds: n sequences, and what it says about them.
 
     X: float64 arrays (T_i, F); y: None, an array (n,), or a list of arrays (T_i,); ids: n names, or None;
-    features: F names, or None.
+    features: F names, or None; times: arrays (T_i,), or None where no column has them.
     """
 
     X: list[Array]
     y: Array | list[Array] | None
     ids: list[str] | None = None
     features: list[str] | None = None
+    times: list[Array] | None = None
 
 
 def text_blocks(path: str, source: str) -> Iterator[tuple[int, list[str]]]:

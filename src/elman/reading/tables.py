@@ -77,7 +77,8 @@ def _long(table: Table, ids: Ids, per_step: bool | None) -> SequenceFile:
     bounds = np.searchsorted(ids.codes[order], np.arange(len(ids.names) + 1))
     values = table.values if (order[1:] > order[:-1]).all() else table.values[order]
     y = _labels(table, order, bounds, per_step)
-    return SequenceFile(_split(values, bounds), y, ids.names, table.columns.features())
+    times = None if table.times is None else _split(table.times[order], bounds)
+    return SequenceFile(_split(values, bounds), y, ids.names, table.columns.features(), times)
 
 
 def _split(rows: Array, bounds: Codes) -> list[Array]:
