@@ -49,3 +49,11 @@ def test_evaluation(capsys):
     with pytest.raises(ValueError, match="is on both sides") as caught:
         names["check_no_leak"](~by_rows, by_rows, names["chunks"].groups)
     assert f"ValueError: {caught.value}\n" == error
+
+
+def test_eeg(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    run("eeg.md", names)
+    assert np.mean(names["scores"]) > 0.9 and np.mean(names["beside"]) > 0.8
+    assert len(names["answers"]) == 1 + (len(names["X"][0]) - 128) // 64
