@@ -33,9 +33,10 @@ template <class Real> Need Pass<Real>::need(bool dropping, bool fused) {
   dropping_ = dropping;
   const auto bytes = [&](std::size_t i, Index B, Index N) {
     const Sizes n = sizes(i, B, N, Use::gradient, fused, false);
-    return static_cast<Index>(sizeof(Real)) * (n.value + n.cotangent + n.kept + n.handed + n.own + n.d_own + n.masked + n.carry + n.mask_in + n.mask_h + n.total);
+    const Index integers = spec_.operations[i].lookup ? static_cast<Index>(sizeof(int)) * n.own : 0;
+    return integers + static_cast<Index>(sizeof(Real)) * (n.value + n.cotangent + n.kept + n.handed + n.own + n.d_own + n.masked + n.carry + n.mask_in + n.mask_h + n.total);
   };
-  Need need{spec_.input_size * static_cast<Index>(sizeof(Real)), 0, 0, 0, spec_.whole_rows};
+  Need need{spec_.input_size * static_cast<Index>(sizeof(Real)) + (spec_.symbols ? static_cast<Index>(sizeof(int)) : 0), 0, 0, 0, spec_.whole_rows};
   for (std::size_t i = 0; i < spec_.operations.size(); ++i) {
     need.step += bytes(i, 0, 1);
     need.row += bytes(i, 1, 0);
@@ -102,9 +103,10 @@ template <class Real> void Pass<Real>::keep_first(Index b0, Index b1) {
 }
 
 template <class Real> void Trainer<Real>::cut(Index t0, Index most) {
-  chunk.outline(batch, t0, most);
   begins_.clear();
-  if (need_.whole_rows || need_.whole(chunk.B, chunk.T, chunk.N) <= memory_) return chunk.cut(batch, t0, most);
+  if (need_.whole_rows || need_.whole(batch.size(), batch.longest, batch.steps) <= memory_) return chunk.cut(batch, t0, most);
+  chunk.outline(batch, t0, most);
+  if (need_.whole(chunk.B, chunk.T, chunk.N) <= memory_) return chunk.cut(batch, t0, most);
   // Stretches are of whole blocks, as Pass::prepare counts them.
   const Index least = need_.rows(chunk.B, chunk.N);
   Index alive = chunk.B, block = gradient_block, rows = least;

@@ -1,7 +1,10 @@
 #include "data.h"
 
+#include <algorithm>
 #include <cstring>
 #include <limits>
+#include <type_traits>
+#include <utility>
 
 namespace elman {
 namespace {
@@ -53,6 +56,34 @@ template <class Real> void Data::copy(Index first, Index count, Real* out, Index
 }
 template void Data::copy(Index, Index, float*, Index) const;
 template void Data::copy(Index, Index, double*, Index) const;
+
+namespace {
+
+// Integers of any type below n, as what int holds; the others, halves and floats among them, as -1.
+template <class T> inline int symbol_of(T x, Index n) {
+  if constexpr (std::is_integral_v<T>) return std::cmp_greater_equal(x, 0) && std::cmp_less(x, n) ? static_cast<int>(x) : -1;
+  else return -1;
+}
+
+}  // namespace
+
+void Data::copy_symbols(Index first, Index count, Index n, int* out, Index stride) const {
+  typed(dtype, values, [&](auto p) {
+    p += first;
+    for (Index t = 0; t < count; ++t, out += stride) *out = std::max(0, symbol_of(*p++, n));
+  });
+}
+
+Index Data::first_outside(Index n, const std::function<bool()>& stop) const {
+  return typed(dtype, values, [&](auto p) -> Index {
+    constexpr Index between_looks = 1 << 20;
+    for (Index i = 0; i < N; ++i) {
+      if (i % between_looks == 0 && i && stop()) return -1;
+      if (symbol_of(p[i], n) < 0) return i;
+    }
+    return -1;
+  });
+}
 
 namespace {
 

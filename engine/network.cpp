@@ -4,6 +4,7 @@
 #include <chrono>
 #include <limits>
 
+#include "lookup.h"
 #include "threads.h"
 
 namespace elman {
@@ -31,7 +32,7 @@ template <class Real> void spend(Real* maximum, const Real* before, Index n) {
 Index place_of_state(const Operation& op, Index row, Index k) { return ((row * op.shape().states + k) * op.directions + op.direction) * op.out; }
 
 // Rows of one step between two looks at the interrupt, a multiple of every tile's: some ten milliseconds of work; and steps of so many rows.
-Index rows_at_once(const Operation& op) { return std::max<Index>(48, 200'000'000 / (op.gates() * op.out * (op.in + op.out)) / 48 * 48); }
+Index rows_at_once(const Operation& op) { return std::max<Index>(48, 200'000'000 / (op.gates() * op.out * (op.terms() + op.out)) / 48 * 48); }
 Index steps_at_once(const Operation& op, Index rows) { return std::max<Index>(1, rows_at_once(op) / std::max<Index>(rows, 1)); }
 
 }  // namespace
@@ -49,7 +50,7 @@ bool Interrupt::check() {
 Index work_per_step(const Spec& spec) {
   Index work = 0;
   for (const Operation& op : spec.operations)
-    if ((op.type == Type::dense || op.type == Type::recurrent) && op.steps_in) work += op.gates() * op.out * (op.in + (op.type == Type::recurrent ? op.out : 0));
+    if ((op.type == Type::dense || op.type == Type::recurrent) && op.steps_in) work += op.gates() * op.out * (op.terms() + (op.type == Type::recurrent ? op.out : 0));
   return work;
 }
 
@@ -81,10 +82,10 @@ template <class Real> void Weights<Real>::prepare(const Spec& spec, const Real* 
   for (std::size_t i = 0; i < n; ++i) {
     const Operation& op = spec.operations[i];
     if (op.type == Type::pool || op.type == Type::join) continue;
-    kernel[i] = forward(4 * i, op.kernel, op.in, op.out, op.gates());
+    kernel[i] = op.lookup ? matrix_as_is(parameters + op.kernel, op.out, op.gates()) : forward(4 * i, op.kernel, op.in, op.out, op.gates());
     if (op.type == Type::recurrent) recurrent[i] = forward(4 * i + 1, op.recurrent, op.out, op.out, op.gates());
     if (!backward) continue;
-    if (op.input >= 0 || inputs) kernel_transposed[i] = pack(4 * i + 2, op.kernel, op.gates() * op.out, op.in, 1, true);
+    if (op.input >= 0 || (inputs && !op.lookup)) kernel_transposed[i] = pack(4 * i + 2, op.kernel, op.gates() * op.out, op.in, 1, true);
     if (op.type == Type::recurrent) recurrent_transposed[i] = pack(4 * i + 3, op.recurrent, op.gates() * op.out, op.out, 1, true);
   }
   const int parts = packed < 50'000 ? 1 : threads;
@@ -101,7 +102,7 @@ template <class Real> void Weights<Real>::prepare(const Spec& spec, const Real* 
 template <class Real>
 Pass<Real>::Pass(const Spec& spec)
     : spec_(spec), kernels_(kernels<Real>()), value_(spec.operations.size()), cotangent_(spec.operations.size()), carry_(spec.operations.size()), total_(spec.operations.size()),
-      kept_(spec.operations.size()), dz_(spec.operations.size()), handed_(spec.operations.size()), initial_(spec.operations.size()), own_(spec.operations.size()), d_own_(spec.operations.size()),
+      kept_(spec.operations.size()), dz_(spec.operations.size()), handed_(spec.operations.size()), initial_(spec.operations.size()), own_index_(spec.operations.size()), own_(spec.operations.size()), d_own_(spec.operations.size()),
       mask_in_(spec.operations.size()), mask_h_(spec.operations.size()), masked_(spec.operations.size()), starts_(spec.operations.size()), later_(spec.operations.size()) {
   for (const Operation& op : spec.operations) {
     const bool recurrent = op.type == Type::recurrent;
@@ -138,8 +139,8 @@ template <class Real> Sizes Pass<Real>::sizes(std::size_t i, Index B, Index N, U
   if (!recurrent) return n;
   n.carry = B * ld_[i];
   if (backward && tape) n.initial = B * ld_[i];
-  if (own_input(i)) n.own = rows * ld_in;
-  if (own_input(i) && backward) n.d_own = rows * ld_in;
+  if (own_input(i)) n.own = rows * own_ld(i);
+  if (own_input(i) && backward && !op.lookup) n.d_own = rows * ld_in;
   if (masked_input(i)) n.mask_in = B * ld_in;
   if (masked_states(i)) {
     n.mask_h = B * ld_[i];
@@ -163,13 +164,18 @@ template <class Real> void Pass<Real>::prepare(const Data& data, const Batch& ba
     dz_[i].reserve(n.dz);
     initial_[i].reserve(n.initial);
     own_[i].reserve(n.own);
+    if (spec_.operations[i].lookup) own_index_[i].reserve(n.own);
     d_own_[i].reserve(n.d_own);
     masked_[i].reserve(n.masked);
   }
   // A single row of the right type is read where it lies; a tape must keep it.
-  const bool in_place = chunk.B == 1 && !tape && data.dtype == (sizeof(Real) == 4 ? Dtype::f32 : Dtype::f64);
+  const bool in_place = chunk.B == 1 && !tape && !spec_.symbols && data.dtype == (sizeof(Real) == 4 ? Dtype::f32 : Dtype::f64);
   input_ = in_place ? static_cast<const Real*>(data.values) + (batch.start[0] + chunk.t0) * data.F : x_.reserve(chunk.N * spec_.input_size);
-  if (tape) {
+  if (spec_.symbols) {
+    index_.reserve(chunk.N);
+    std::fill_n(x_.data(), chunk.N, Real(1));
+  }
+  if (tape && !spec_.symbols) {
     input_cotangent_.reserve(chunk.N * padded<Real>(spec_.input_size));
     input_ld_ = padded<Real>(spec_.input_size);
   }
@@ -201,10 +207,14 @@ template <class Real> void Pass<Real>::gather(const Data& data, Index b0, Index 
   const Index F = data.F;
   for (Index b = b0; b < std::min(b1, c.B); ++b) {
     const Index first = batch_->start[static_cast<std::size_t>(b)] + c.t0, steps = c.length(*batch_, b);
+    const auto copy = [&](Index from, Index count, Index row, Index apart) {
+      if (spec_.symbols) data.copy_symbols(from, count, spec_.symbols, index_.data() + row, apart);
+      else data.copy(from, count, x + row * F, apart * F);
+    };
     if (c.active[static_cast<std::size_t>(c.T - 1)] == c.B) {       // all rows alive to the end: steps lie evenly
-      data.copy(first, steps, x + b * F, c.B * F);
+      copy(first, steps, b, c.B);
     } else {
-      for (Index t = 0; t < steps; ++t) data.copy(first + t, 1, x + (c.offset[static_cast<std::size_t>(t)] + b) * F, F);
+      for (Index t = 0; t < steps; ++t) copy(first + t, 1, c.offset[static_cast<std::size_t>(t)] + b, 1);
     }
   }
 }
@@ -228,25 +238,32 @@ template <class Real> void Pass<Real>::begin_rows(const std::vector<const Real*>
 }
 
 template <class Real> typename Pass<Real>::Input Pass<Real>::source_of(const Operation& op) {
-  if (op.input < 0) return {input_, spec_.input_size};
+  if (op.input < 0) return {input_, spec_.input_size, op.lookup ? index_.data() : nullptr};
   const std::size_t below = static_cast<std::size_t>(op.input);
-  return {outputs(below), ld_[below]};
+  return {outputs(below), ld_[below], nullptr};
 }
 
 template <class Real> typename Pass<Real>::Input Pass<Real>::input_of(std::size_t i) {
-  if (own_input(i)) return {own_[i].data(), padded<Real>(spec_.operations[i].in)};
+  if (own_input(i)) return {own_[i].data(), own_ld(i), spec_.operations[i].lookup ? own_index_[i].data() : nullptr};
   return source_of(spec_.operations[i]);
 }
+
+template <class Real> Index Pass<Real>::own_ld(std::size_t i) const { return spec_.operations[i].lookup ? 1 : padded<Real>(spec_.operations[i].in); }
 
 template <class Real> void Pass<Real>::copy_input(std::size_t i, Index b0, Index b1) {
   const Operation& op = spec_.operations[i];
   const Input from = source_of(op);
-  const Index ld = padded<Real>(op.in);
+  const Index ld = own_ld(i);
   for (Index b = b0; b < b1; ++b) {
-    const Real* mask = masked_input(i) ? mask_in_[i].data() + b * ld : nullptr;
+    const Real* mask = masked_input(i) ? mask_in_[i].data() + b * padded<Real>(op.in) : nullptr;
     for (Index t = 0; t < chunk_->length(*batch_, b); ++t) {
       const Real* x = from.data + row_of(b, t, op.reverse) * from.ld;
       Real* to = own_[i].data() + row_of(b, t, false) * ld;
+      if (op.lookup) {
+        const int symbol = own_index_[i][row_of(b, t, false)] = from.index[row_of(b, t, op.reverse)];
+        *to = mask ? mask[symbol] : Real(1);
+        continue;
+      }
       if (!mask) std::copy_n(x, op.in, to);
       else for (Index j = 0; j < op.in; ++j) to[j] = x[j] * mask[j];
     }
@@ -302,7 +319,7 @@ template <class Real> RecurrentForward<Real> Pass<Real>::forward_arguments(const
   const Input in = input_of(i);
   Real* kept = ldk_[i] && (backward_ || op.cell == Cell::gru_before) ? kept_[i].data() : nullptr;
   return {in.data, in.ld, op.in, weights.kernel[i], weights.recurrent[i], weights.bias(op), weights.recurrent_bias(op), value_[i].data(), ld_[i], stride_[i], op.out, kept, ldk_[i],
-          masked_states(i) ? mask_h_[i].data() : nullptr, masked_[i].data(), op.activation, static_cast<Real>(op.leak)};
+          masked_states(i) ? mask_h_[i].data() : nullptr, masked_[i].data(), op.activation, static_cast<Real>(op.leak), in.index};
 }
 
 template <class Real> RecurrentBackward<Real> Pass<Real>::backward_arguments(const Weights<Real>& weights, std::size_t i) {
@@ -358,7 +375,8 @@ template <class Real> bool Pass<Real>::forward(const Weights<Real>& weights, Ind
       }
       const bool softmax = op.activation == Activation::softmax;
       const Input in = input_of(i);
-      kernels_.affine({in.data + row * in.ld, in.ld, op.in, weights.kernel[i], weights.bias(op), y + row * ld_[i], ld_[i], op.out, to_loss || softmax ? Activation::identity : op.activation}, n);
+      if (op.lookup) look_up(op, weights.parameters(), in.index + row, n, y + row * ld_[i], ld_[i], to_loss ? Activation::identity : op.activation);
+      else kernels_.affine({in.data + row * in.ld, in.ld, op.in, weights.kernel[i], weights.bias(op), y + row * ld_[i], ld_[i], op.out, to_loss || softmax ? Activation::identity : op.activation}, n);
       if (softmax && !to_loss) kernels_.activate(op.activation, y + row * ld_[i], ld_[i], n, op.out);
     });
     if (!go_on) return false;
@@ -467,7 +485,7 @@ template <class Real> bool Pass<Real>::backward(const Weights<Real>& weights, In
         kernels_.activate_backward(op.activation, value_[i].data() + row * ld_[i], ld_[i], d + row * ld_[i], ld_[i], n, op.out);
       });
     }
-    if (op.input < 0 && !tape_) continue;
+    if (op.input < 0 && (op.lookup || !tape_)) continue;
     d = sums_cotangents(i);
     const Index ldd = sums_ld(i);
     Real* under = op.input >= 0 ? cotangent_[static_cast<std::size_t>(op.input)].data() : input_cotangent_.data();
@@ -498,7 +516,7 @@ template <class Real> bool Pass<Real>::weight_gradients(Real* gradient, int part
     const Input in = input_of(i);
     const Real* d = sums_cotangents(i);
     const Index ldd = sums_ld(i), N = op.gates() * op.out;
-    const Index all = op.in + (op.type == Type::recurrent ? op.out : 0);
+    const Index kernel_rows = op.lookup ? 0 : op.in, all = kernel_rows + (op.type == Type::recurrent ? op.out : 0);
     const Index cut0 = part == 0 ? 0 : round_up(all * part / parts, group), cut1 = part + 1 == parts ? all : round_up(all * (part + 1) / parts, group);
     // Rows of the stacked matrix [recurrent kernel; kernel] that fall into this part.
     const Index r = op.type == Type::recurrent ? op.out : 0;
@@ -532,6 +550,7 @@ template <class Real> bool Pass<Real>::weight_gradients(Real* gradient, int part
         if (k > k0 && interrupt && interrupt->check()) return false;
         kernels_.weight_gradient({in.data, in.ld, op.in, d, ldd, N, own, 1, gradient + op.kernel, N}, k, std::min(k1, k + most));
       }
+      if (op.lookup && part + 1 == parts) scatter(in.index, in.data, d, ldd, N, own->d, own->count, gradient + op.kernel, sorted_);
       if (part == 0 && op.bias >= 0) kernels_.bias_gradient({nullptr, 0, 0, d, ldd, N, own, 1, gradient + op.bias, N});
       if (part == 0 && op.recurrent_bias >= 0)
         for (const RecurrentPiece& piece : recurrent_pieces[static_cast<int>(op.cell)])

@@ -39,6 +39,7 @@ template <class Real> class Weights {
   // Packs what pays for B rows a thread; the transposes only for a backward pass (and of the first kernel where input gradients are wanted).
   void prepare(const Spec& spec, const Real* parameters, Index rows, bool backward, bool inputs, int threads);
 
+  const Real* parameters() const { return parameters_; }
   const Real* bias(const Operation& op) const { return op.bias < 0 ? nullptr : parameters_ + op.bias; }
   const Real* recurrent_bias(const Operation& op) const { return op.recurrent_bias < 0 ? nullptr : parameters_ + op.recurrent_bias; }
   std::vector<Matrix<Real>> kernel, recurrent, kernel_transposed, recurrent_transposed;   // one an operation
@@ -71,8 +72,8 @@ struct Need {
   Index least(Index B, Index T, Index N) const;
 };
 
-// What one step of one row left in one operation: its input, its states before and after it (its output), what its cell kept.
-template <class Real> struct Footprint { const Real *in, *before, *after, *kept; };
+// What one step of one row left in one operation: its input, its states before and after it (its output), what its cell kept. Of a lookup, index is the integer and in its factor.
+template <class Real> struct Footprint { const Real *in, *before, *after, *kept; const int* index = nullptr; };
 
 // What a forward pass is for: states and outputs; a loss of them; its gradient.
 enum class Use { states, loss, gradient };
@@ -133,7 +134,8 @@ template <class Real> class Pass {
     const Index row = chunk_->offset[s] + b;
     const Input in = input_of(op);
     const Real* before = recurrent ? value_[op].data() + (t ? chunk_->B + chunk_->offset[s - 1] + b : b) * ld_[op] : nullptr;
-    return {in.data + (spec_.operations[op].steps_in ? row : b) * in.ld, before, outputs(op) + (steps ? row : b) * ld_[op], ldk_[op] ? kept_[op].data() + row * ldk_[op] : nullptr};
+    return {in.data + (spec_.operations[op].steps_in ? row : b) * in.ld, before, outputs(op) + (steps ? row : b) * ld_[op], ldk_[op] ? kept_[op].data() + row * ldk_[op] : nullptr,
+            in.index ? in.index + row : nullptr};
   }
   Index ld(std::size_t op) const { return ld_[op]; }
   Index input_ld() const { return input_ld_; }
@@ -152,12 +154,13 @@ template <class Real> class Pass {
   }
 
  private:
-  struct Input { const Real* data; Index ld; };
+  struct Input { const Real* data; Index ld; const int* index; };   // of integers: data [., 1] is what each is multiplied by
   Input source_of(const Operation& op);       // what the operation below gives
   Input input_of(std::size_t op);             // what this one reads: the same, or its own copy, reversed or masked
   bool own_input(std::size_t op) const { return spec_.operations[op].reverse || masked_input(op); }
   bool masked_input(std::size_t op) const { return dropping_ && spec_.operations[op].dropout > 0; }
   bool masked_states(std::size_t op) const { return dropping_ && spec_.operations[op].recurrent_dropout > 0; }
+  Index own_ld(std::size_t op) const;
   void copy_input(std::size_t op, Index b0, Index b1);
   void give_back_input(std::size_t op, Real* below, Index ld, Index b0, Index b1);
   void join_forward(std::size_t op, Index b0, Index b1);
@@ -184,10 +187,13 @@ template <class Real> class Pass {
   Index input_ld_ = 0;
   std::vector<Index> ld_, stride_, ldk_;      // rows of values, states within a row, rows of what a cell keeps (0: nothing)
   Buffer<Real> x_, input_cotangent_;
+  Buffer<int> index_;                         // [sum T] of integers
   const Real* input_ = nullptr;
   std::vector<Buffer<Real>> value_, cotangent_, carry_, total_, kept_, dz_, handed_, initial_;
+  std::vector<Buffer<int>> own_index_;
   std::vector<Buffer<Real>> own_, d_own_, mask_in_, mask_h_, masked_;   // own inputs and their cotangents; the masks of the rows; states times them
   std::vector<Segment> segments_;
+  std::vector<Segment> sorted_;        // of a lookup's gradient, which is one thread's
   std::vector<Index> block_start_;     // blocks of segments, then their end
   std::vector<Buffer<Real>> starts_, later_;   // what is kept before each stretch; dz of the step after the one at hand
   std::vector<Index> start_row_;               // of each stretch in `starts_`

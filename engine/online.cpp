@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "lookup.h"
+
 namespace elman {
 namespace {
 
@@ -14,12 +16,12 @@ template <class Real> Index whole_lines(Index columns) {
 }
 
 // The first rows of a buffer that grows or moves.
-template <class Real> void keep(Buffer<Real>& buffer, Index ld, Index first, Index rows, Index room) {
+template <class T> void keep(Buffer<T>& buffer, Index ld, Index first, Index rows, Index room) {
   if (room * ld <= buffer.capacity()) {
     if (first) std::copy(buffer.data() + first * ld, buffer.data() + (first + rows) * ld, buffer.data());
     return;
   }
-  Buffer<Real> larger;
+  Buffer<T> larger;
   larger.zeros(room * ld);
   if (buffer.data()) std::copy_n(buffer.data() + first * ld, rows * ld, larger.data());
   buffer = std::move(larger);
@@ -48,6 +50,7 @@ Online<Real>::Online(const Network<Real>& network, OnlineRule rule, Index trunca
 
 template <class Real> void Online<Real>::move(Index first, Index count, Index room) {
   keep(x_, network_.spec.input_size, first, count, room);
+  if (network_.spec.symbols) keep(index_, 1, first, count, room);
   for (Part& part : parts_) {
     keep(part.value, part.ld, first, count + 1, room + 1);
     if (part.ldk) keep(part.kept, part.ldk, first, count, room);
@@ -73,12 +76,23 @@ template <class Real> const Real* Online<Real>::input(std::size_t op, Index step
 }
 
 template <class Real> void Online<Real>::step(const Real* x, Real* y) {
+  make_room();
+  std::copy_n(x, network_.spec.input_size, x_.data() + at_ * network_.spec.input_size);
+  advance(y);
+}
+
+template <class Real> void Online<Real>::step(int x, Real* y) {
+  make_room();
+  x_[at_] = 1;
+  index_[at_] = x;
+  advance(y);
+}
+
+template <class Real> void Online<Real>::advance(Real* y) {
   const FlushDenormals mode;
   const Spec& spec = network_.spec;
   const Real* w = network_.parameters.data();
-  make_room();
   const Index t = at_++;
-  std::copy_n(x, spec.input_size, x_.data() + t * spec.input_size);
   const Index active[2] = {1, 0}, offset[2] = {0, 1};
   for (std::size_t i = 0; i < spec.operations.size(); ++i) {
     const Operation& op = spec.operations[i];
@@ -90,11 +104,12 @@ template <class Real> void Online<Real>::step(const Real* x, Real* y) {
       const Real* recurrent_bias = op.recurrent_bias < 0 ? nullptr : w + op.recurrent_bias;
       const RecurrentForward<Real> args{in, ldi, op.in, matrix_as_is(w + op.kernel, op.out, op.gates()), matrix_as_is(w + op.recurrent, op.out, op.gates()), bias, recurrent_bias,
                                         part.value.data() + t * part.ld, part.ld, part.stride, op.out, part.ldk ? part.kept.data() + t * part.ldk : nullptr, part.ldk, nullptr, nullptr, op.activation,
-                                        static_cast<Real>(op.leak)};
+                                        static_cast<Real>(op.leak), index(i, t)};
       kernels_.recurrent_forward[static_cast<int>(op.cell)](args, {1, 1, active, offset}, 0, 1, 0, 1);
     } else if (op.type == Type::dense) {
       const bool softmax = op.activation == Activation::softmax;
-      kernels_.affine({in, ldi, op.in, matrix_as_is(w + op.kernel, op.out, 1), bias, output(i, t), part.ld, op.out, softmax ? Activation::identity : op.activation}, 1);
+      if (op.lookup) look_up(op, w, index(i, t), 1, output(i, t), part.ld, op.activation);
+      else kernels_.affine({in, ldi, op.in, matrix_as_is(w + op.kernel, op.out, 1), bias, output(i, t), part.ld, op.out, softmax ? Activation::identity : op.activation}, 1);
       if (softmax) kernels_.activate(op.activation, output(i, t), part.ld, 1, op.out);
     } else {
       std::copy_n(in, op.out, output(i, t));
@@ -105,7 +120,7 @@ template <class Real> void Online<Real>::step(const Real* x, Real* y) {
   std::vector<Footprint<Real>> at(parts_.size());
   for (std::size_t i = 0; i < above_; ++i) {
     Index ldi = 0;
-    at[i] = {input(i, t, ldi), parts_[i].value.data() + t * parts_[i].ld, output(i, t), parts_[i].ldk ? parts_[i].kept.data() + t * parts_[i].ldk : nullptr};
+    at[i] = {input(i, t, ldi), parts_[i].value.data() + t * parts_[i].ld, output(i, t), parts_[i].ldk ? parts_[i].kept.data() + t * parts_[i].ldk : nullptr, index(i, t)};
   }
   tangents_->step(w, at.data(), count_++, false, false, 0, spec.parameter_count, scratch_);
 }
@@ -119,7 +134,8 @@ template <class Real> void Online<Real>::weight_gradients(std::size_t i, Index s
   const Index ldd = part.ldk ? part.ldk : part.ld;
   Index ldi = 0;
   const Real* in = input(i, first, ldi);
-  kernels_.weight_gradient({in, ldi, op.in, d, ldd, N, &all, 1, gradient + op.kernel, N}, 0, op.in);
+  if (op.lookup) scatter(index(i, first), in, d, ldd, N, 0, steps, gradient + op.kernel, sorted_);
+  else kernels_.weight_gradient({in, ldi, op.in, d, ldd, N, &all, 1, gradient + op.kernel, N}, 0, op.in);
   if (op.bias >= 0) kernels_.bias_gradient({nullptr, 0, 0, d, ldd, N, &all, 1, gradient + op.bias, N});
   if (op.type != Type::recurrent) return;
   for (const RecurrentPiece& piece : recurrent_pieces[static_cast<int>(op.cell)]) {
@@ -177,7 +193,8 @@ template <class Real> bool Online<Real>::gradient(const Answers<Real>& answer, L
     const Operation& op = spec.operations[last];
     Index ldi = 0;
     const Real* in = input(last, t, ldi);
-    kernels_.affine({in, ldi, op.in, weights_.kernel[last], weights_.bias(op), d, parts_[last].ld, op.out, Activation::identity}, 1);
+    if (op.lookup) look_up(op, network_.parameters.data(), index(last, t), 1, d, parts_[last].ld, Activation::identity);
+    else kernels_.affine({in, ldi, op.in, weights_.kernel[last], weights_.bias(op), d, parts_[last].ld, op.out, Activation::identity}, 1);
   } else {
     std::copy_n(output(last, t), spec.output_size, d);
   }
@@ -244,7 +261,8 @@ template <class Real> Index Online<Real>::memory_size(Index steps) const {
 template <class Real> void Online<Real>::save(Real* out) const {
   const Index steps = remembered(), first = at_ - steps;
   const auto put = [&](const Real* from, Index size) { out = std::copy_n(from, size, out); };
-  put(x_.data() + first * network_.spec.input_size, steps * network_.spec.input_size);
+  if (network_.spec.symbols) out = std::copy_n(index_.data() + first, steps, out);   // exact: they are below 2^20
+  else put(x_.data() + first * network_.spec.input_size, steps * network_.spec.input_size);
   for (std::size_t i = 0; i < parts_.size(); ++i) {
     put(parts_[i].value.data() + first * parts_[i].ld, (steps + 1) * parts_[i].ld);
     if (parts_[i].ldk) put(parts_[i].kept.data() + first * parts_[i].ldk, steps * parts_[i].ldk);
@@ -256,6 +274,11 @@ template <class Real> void Online<Real>::save(Real* out) const {
   }
 }
 
+template <class Real> bool Online<Real>::readable(Index steps, const Real* from) const {
+  const Index n = network_.spec.symbols;
+  return !n || std::all_of(from, from + steps, [&](Real x) { return x >= 0 && x < static_cast<Real>(n) && x == static_cast<Real>(static_cast<int>(x)); });
+}
+
 template <class Real> void Online<Real>::load(Index steps, const Real* from) {
   reset();
   move(0, 0, std::max(room_, steps + 1));
@@ -265,6 +288,10 @@ template <class Real> void Online<Real>::load(Index steps, const Real* from) {
     from += size;
   };
   get(x_.data(), steps * network_.spec.input_size);
+  for (Index t = 0; network_.spec.symbols && t < steps; ++t) {
+    index_[t] = static_cast<int>(x_[t]);
+    x_[t] = 1;
+  }
   for (std::size_t i = 0; i < parts_.size(); ++i) {
     get(parts_[i].value.data(), (steps + 1) * parts_[i].ld);
     if (parts_[i].ldk) get(parts_[i].kept.data(), steps * parts_[i].ldk);

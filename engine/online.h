@@ -19,6 +19,7 @@ template <class Real> class Online {
 
   // x [F] -> y [C], the answer to all steps until now, with the weights as they are at this moment.
   void step(const Real* x, Real* y);
+  void step(int x, Real* y);                // of an integer below spec().symbols
   // The gradient [P] of the last step's loss at the same weights, and the loss; false: no answer. `answer`: of one row.
   bool gradient(const Answers<Real>& answer, Loss loss, Real* gradient, double& value);
   void reset();
@@ -32,6 +33,7 @@ template <class Real> class Online {
   Index remembered() const { return rule_ == OnlineRule::rtrl ? 0 : at_ < k_ - 1 ? at_ : k_ - 1; }
   Index memory_size(Index steps) const;
   void save(Real* out) const;
+  bool readable(Index steps, const Real* from) const;   // are the integers in there below spec().symbols?
   void load(Index steps, const Real* from);
 
   const Spec& spec() const { return network_.spec; }
@@ -45,6 +47,8 @@ template <class Real> class Online {
   };
   Real* output(std::size_t op, Index step) { return parts_[op].value.data() + (step + 1) * parts_[op].ld; }
   const Real* input(std::size_t op, Index step, Index& ld);
+  const int* index(std::size_t op, Index step) const { return network_.spec.operations[op].lookup ? index_.data() + step : nullptr; }
+  void advance(Real* y);
   void make_room();
   void move(Index first, Index count, Index room);   // keeps so many steps from `first` on
   void back_through_time(std::size_t op, Index steps, Real* gradient);
@@ -57,7 +61,9 @@ template <class Real> class Online {
   std::size_t above_ = 0;        // the first operation above all recurrent ones
   Index room_ = 0, at_ = 0;      // steps that the buffers hold, and that are there
   Index count_ = 0;              // steps of the tangents
-  Buffer<Real> x_, product_;
+  Buffer<Real> x_, product_;     // x of integers: ones
+  Buffer<int> index_;
+  std::vector<Segment> sorted_;
   std::vector<Part> parts_;
   std::vector<Index> active_, offset_;
   Weights<Real> weights_;

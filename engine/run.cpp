@@ -167,6 +167,7 @@ template <class Real> bool Tape<Real>::backward(const Real* d_outputs, Real* d_p
       }
     });
     if (!pass_.backward(weights_, b0, b1, &interrupt)) return whole.store(false);
+    if (!d_inputs) return;
     pass_.over_rows(true, b0, b1, [&](Index row, Index b, Index count, Index t) {
       for (Index r = 0; r < count; ++r)
         std::copy_n(pass_.input_cotangents() + (row + r) * pass_.input_ld(), spec.input_size, d_inputs + (batch_.start[static_cast<std::size_t>(b + r)] + t) * spec.input_size);

@@ -35,7 +35,7 @@ template <class Real> class Tape {
   bool record(const Data& data, const std::vector<const Real*>& initial, const Dropout* dropout, Interrupt& interrupt, int n_threads);
   void outputs(Real* out);
   void states(const std::vector<Real*>& out);
-  // d_initial: [n, state size] a recurrent layer
+  // d_inputs: null where the inputs are integers; d_initial: [n, state size] a recurrent layer
   bool backward(const Real* d_outputs, Real* d_parameters, Real* d_inputs, const std::vector<Real*>& d_initial, Interrupt& interrupt, int n_threads);
 
   const Spec spec;

@@ -1,9 +1,10 @@
-// Exercises the whole engine without Python, for the sanitizers: every cell, activation, pool and loss, ragged rows, truncation, carried states, threads, streams, tapes.
+// Exercises the whole engine without Python, for the sanitizers: every cell, activation, pool and loss, ragged rows, truncation, checkpoints, carried states, threads, streams, tapes.
 // Says how many combinations ran; any failed check ends the program with exit code 1.
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <thread>
+#include <type_traits>
 
 #include "curvature.h"
 #include "online.h"
@@ -34,14 +35,24 @@ struct Random {
 
 template <class Real> struct Problem {
   std::vector<Real> x;
+  std::vector<std::int32_t> integers;   // instead of x, if there are symbols
   std::vector<std::int64_t> offsets{0};
   Index n, F;
-  Problem(Index rows, Index features, Index longest) : n(rows), F(features) {
+  Problem(Index rows, Index features, Index longest, Index symbols = 0) : n(rows), F(symbols ? 1 : features) {
     Random random;
     for (Index i = 0; i < n; ++i) offsets.push_back(offsets.back() + 1 + (i * 7) % longest);
     for (std::int64_t i = 0; i < offsets.back() * F; ++i) x.push_back(static_cast<Real>(random.next()));
+    for (std::int64_t i = 0; symbols && i < offsets.back(); ++i) integers.push_back(static_cast<std::int32_t>((random.next() + 0.5) * static_cast<double>(symbols)));
   }
-  Data data() const { return {x.data(), sizeof(Real) == 4 ? Dtype::f32 : Dtype::f64, static_cast<Index>(offsets.back()), F, offsets.data(), n}; }
+  // Any learner or stream, one step on.
+  template <class Machine> void step(Machine& machine, std::int64_t t, Real* y) const {
+    if (integers.empty()) machine.step(x.data() + t * F, y);
+    else if constexpr (std::is_same_v<Machine, Stream<Real>>) machine.step(integers.data() + t, y);
+    else machine.step(static_cast<int>(integers[static_cast<std::size_t>(t)]), y);
+  }
+  Data data() const {
+    if (!integers.empty()) return {integers.data(), Dtype::i32, static_cast<Index>(offsets.back()), 1, offsets.data(), n};
+     return {x.data(), sizeof(Real) == 4 ? Dtype::f32 : Dtype::f64, static_cast<Index>(offsets.back()), F, offsets.data(), n}; }
 };
 
 template <class Real> void fill(Network<Real>& net) {
@@ -61,23 +72,25 @@ template <class Real> void second_order(Network<Real>& net, const Problem<Real>&
   for (const OnlineRule rule : {OnlineRule::bptt, OnlineRule::rtrl}) {
     Online<Real> online(net, rule, 3), other(net, rule, 3);
     for (Index t = 0; t < 70; ++t) {
-      online.step(problem.x.data() + t % data.N * problem.F, y.data());
+      problem.step(online, t % data.N, y.data());
       double value = 0;
       online.gradient(one_row, loss, gradient.data(), value);
       expect(std::isfinite(gradient[0]) && std::isfinite(value), "online");
     }
     std::vector<Real> memory(static_cast<std::size_t>(online.memory_size(online.remembered()))), z(y);
     online.save(memory.data());
+    expect(online.readable(online.remembered(), memory.data()), "a memory can be read");
     other.load(online.remembered(), memory.data());
-    online.step(problem.x.data(), y.data());
-    other.step(problem.x.data(), z.data());
+    problem.step(online, 0, y.data());
+    problem.step(other, 0, z.data());
     expect(y == z, "a learner's memory gives its bits");
   }
 }
 
 template <class Real> void one(std::vector<Layer> layers, Loss loss, Index truncation, int threads, Index rows) {
-  const Problem<Real> problem(rows, 3, 9);
+  const Problem<Real> problem(rows, 3, 9, layers[0].symbols);
   const Data data = problem.data();
+  if (layers[0].symbols) expect(data.first_outside(layers[0].symbols, [] { return false; }) < 0, "integers in range");
   Network<Real> net(problem.F, layers);
   fill(net);
   const Index P = net.spec.parameter_count, C = net.spec.output_size, answers = net.spec.per_step ? data.N : data.n;
@@ -95,7 +108,8 @@ template <class Real> void one(std::vector<Layer> layers, Loss loss, Index trunc
 
   Buffer<Real> gradient(P);
   double value = 0;
-  expect(loss_and_gradient(net, data, given, objective, {}, &dropout, gradient.data(), value, interrupt, threads) == Outcome::updated && std::isfinite(value), "loss_and_gradient");
+  constexpr Index all_steps = Index(1) << 40;
+  expect(loss_and_gradient(net, data, given, objective, {}, &dropout, all_steps, gradient.data(), value, interrupt, threads) == Outcome::updated && std::isfinite(value), "loss_and_gradient");
 
   std::vector<Real> outputs(static_cast<std::size_t>(answers * C));
   Wanted<Real> wanted;
@@ -105,7 +119,7 @@ template <class Real> void one(std::vector<Layer> layers, Loss loss, Index trunc
   for (Index i = 0; i < data.n && !net.spec.whole_rows; ++i) {
     Stream<Real> stream(net, 1);
     stream.reset();
-    for (std::int64_t t = problem.offsets[static_cast<std::size_t>(i)]; t < problem.offsets[static_cast<std::size_t>(i) + 1]; ++t) stream.step(problem.x.data() + t * problem.F, y.data());
+    for (std::int64_t t = problem.offsets[static_cast<std::size_t>(i)]; t < problem.offsets[static_cast<std::size_t>(i) + 1]; ++t) problem.step(stream, t, y.data());
     const Index last = net.spec.per_step ? static_cast<Index>(problem.offsets[static_cast<std::size_t>(i) + 1]) - 1 : i;
     for (Index j = 0; j < C; ++j) expect(y[static_cast<std::size_t>(j)] == outputs[static_cast<std::size_t>(last * C + j)], "a stream gives the bits of predict");
   }
@@ -117,7 +131,7 @@ template <class Real> void one(std::vector<Layer> layers, Loss loss, Index trunc
   std::vector<Real*> initial_cotangents;
   for (const Index size : net.spec.state_sizes) d_initial.emplace_back(static_cast<std::size_t>(data.n * size));
   for (auto& d : d_initial) initial_cotangents.push_back(d.data());
-  expect(tape.backward(outputs.data(), gradient.data(), d_inputs.data(), initial_cotangents, interrupt, threads), "backward");
+  expect(tape.backward(outputs.data(), gradient.data(), net.spec.symbols ? nullptr : d_inputs.data(), initial_cotangents, interrupt, threads), "backward");
 
   const Answers<Real> one_row{indices ? classes.data() : nullptr, indices ? nullptr : values.data(), 1, C, true, nullptr};
   if (P <= 900) second_order(net, problem, given, one_row, loss, threads);   // larger ones would be most of the run
@@ -135,7 +149,7 @@ template <class Real> void one(std::vector<Layer> layers, Loss loss, Index trunc
   const double rate = 0.01;
   std::vector<Real> m(static_cast<std::size_t>(P), Real(0)), v = m, snapshot = m;
   const Optimiser<Real> adam{{OptimiserKind::adam, 0.9, 0.999, 1e-8, 0, false}, m.data(), v.data(), {{0, P}}, 1.0};
-  const Schedule<Real> schedule{order.data(), epochs, 5, &rate, 1, truncation, carried, {}, true, dropout, progress, sums.data(), snapshot.data(), 10.0};
+  const Schedule<Real> schedule{order.data(), epochs, 5, &rate, 1, truncation, rows == 13 ? 1 : all_steps, carried, {}, true, dropout, progress, sums.data(), snapshot.data(), 10.0};
   expect(train(net, data, given, objective, adam, schedule, interrupt, threads) == Status::finished, "train");
   for (const double s : sums) expect(std::isfinite(s), "finite sums");
 }
@@ -163,6 +177,51 @@ template <class Real> void everything() {
             layer.return_sequences = sequences;
             return layer;
           }, Activation::identity, threads, rows);
+      }
+}
+
+// Integers as inputs: one-hot or through a table, into every kind of layer; and what must not be believed.
+template <class Real> void symbols() {
+  const auto input = [](Index units) { Layer layer{Kind::embedding, units, Activation::identity, false, false}; layer.symbols = 11; return layer; };
+  const Layer head{Kind::dense, 11, Activation::softmax, true, false};
+  for (const Index units : {0, 5})
+    for (const int threads : {1, 3}) {
+      for (const Layer& cell : {Layer{Kind::simple_rnn, 40, Activation::tanh, true, true}, Layer{Kind::gru, 17, Activation::identity, true, true, 1.0, true, true, 0.3, 0.2},
+                                Layer{Kind::gru, 3, Activation::identity, true, true, 1.0, false}, Layer{Kind::lstm, 17, Activation::identity, true, true, 1.0, true, false, 0.3, 0.0}})
+        one<Real>({input(units), cell, head}, Loss::cross_entropy, cell.bidirectional ? 0 : 4, threads, 13);
+      one<Real>({input(units), {Kind::dense, 20, Activation::tanh, true, false}, {Kind::lstm, 3, Activation::identity, true, false}, head}, Loss::cross_entropy, 0, threads, 13);
+      one<Real>({input(units), head}, Loss::cross_entropy, 0, threads, 13);
+    }
+  const std::int64_t offsets[] = {0, 3}, wrong[] = {3, -1, std::int64_t(1) << 40};
+  const Data data{wrong, Dtype::i64, 3, 1, offsets, 1};
+  expect(data.first_outside(11, [] { return false; }) == 1, "an integer out of range is found");
+  int out[3];
+  data.copy_symbols(0, 3, 11, out, 1);
+  expect(out[0] == 3 && out[1] == 0 && out[2] == 0, "and is never read as one");
+}
+
+// From checkpoints: rows long enough for several stretches, on several threads, with the bits of all steps at once.
+template <class Real> void checkpoints() {
+  const Problem<Real> problem(23, 3, 90);
+  const Data data = problem.data();
+  const Dropout dropout{7, 0};
+  std::vector<Real> values(static_cast<std::size_t>(data.N * 20), Real(0.5));
+  for (const Kind kind : {Kind::simple_rnn, Kind::gru, Kind::lstm})
+    for (const Index H : {3, 20})
+      for (const Kind above : {Kind::dense, Kind::mean_pool, Kind::max_pool}) {
+        Network<Real> net(3, {{kind, H, kind == Kind::simple_rnn ? Activation::tanh : Activation::identity, true, true, 1.0, true, false, 0.2, 0.3}, {above, 20, Activation::identity, true, false}});
+        fill(net);
+        for (Index i = 0; i < net.spec.parameter_count; ++i) net.parameters[i] /= 2;
+        const Answers<Real> given{nullptr, values.data(), net.spec.per_step ? data.N : data.n, net.spec.output_size, false, nullptr};
+        std::vector<Real> gradient[2];
+        double value[2] = {0, 0};
+        Interrupt interrupt;
+        for (const int i : {0, 1}) {
+          gradient[i].resize(static_cast<std::size_t>(net.spec.parameter_count));
+          const Outcome outcome = loss_and_gradient(net, data, given, {Loss::squared_error, true, 0.01, nullptr}, {}, &dropout, i ? 1 : Index(1) << 40, gradient[i].data(), value[i], interrupt, 3);
+          expect(outcome == Outcome::updated && std::isfinite(value[i]), "checkpoints");
+        }
+        expect(gradient[0] == gradient[1] && value[0] == value[1], "checkpoints change no bit");
       }
 }
 
@@ -195,6 +254,10 @@ int main(int argc, char**) {
   }
   everything<float>();
   everything<double>();
+  symbols<float>();
+  symbols<double>();
+  checkpoints<float>();
+  checkpoints<double>();
   const int done = checks;
   at_once();
   std::printf("%s: %d checks passed\n", isa().c_str(), done + checks);

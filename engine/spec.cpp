@@ -27,8 +27,14 @@ Spec::Spec(Index inputs, std::vector<Layer> given) : input_size(inputs), layers(
   for (std::size_t i = 0; i < layers.size(); ++i) {
     const Layer& layer = layers[i];
     Operation op{};
+    if (layer.kind == Kind::embedding) {
+      if (i > 0 || inputs != 1 || layer.symbols < 1 || layer.symbols > (Index(1) << 20)) throw std::invalid_argument("an embedding is the first layer, over one integer a step");
+      symbols = width = layer.symbols;
+      if (layer.units == 0) continue;     // one-hot: a lookup of what stands above
+    }
     op.in = width;
     op.input = below;
+    op.lookup = symbols > 0 && below < 0;
     op.steps_in = op.steps_out = steps;
     if (layer.kind == Kind::mean_pool || layer.kind == Kind::max_pool) {
       if (!steps || operations.empty()) throw std::invalid_argument("a pool needs a layer with a time axis below it");
@@ -43,9 +49,10 @@ Spec::Spec(Index inputs, std::vector<Layer> given) : input_size(inputs), layers(
     const Index H = layer.units;
     op.out = H;
     op.activation = layer.activation;
-    if (layer.kind == Kind::dense) {
+    if (layer.kind == Kind::dense || layer.kind == Kind::embedding) {
       op.type = Operation::Type::dense;
-      op.kernel = add(i, "kernel", {width, H}, true);
+      const bool table = layer.kind == Kind::embedding;
+      op.kernel = add(i, table ? "embeddings" : "kernel", {width, H}, !table);
       if (layer.use_bias) op.bias = add(i, "bias", {H}, false);
       width = H;
       below = push(op);
@@ -100,6 +107,7 @@ Spec::Spec(Index inputs, std::vector<Layer> given) : input_size(inputs), layers(
       below = push(last);
     }
   }
+  if (operations.empty()) throw std::invalid_argument("a network needs a layer above a one-hot input");
   output_size = width;
   per_step = steps;
 }

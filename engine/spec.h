@@ -8,11 +8,11 @@
 
 namespace elman {
 
-enum class Kind : int { simple_rnn = 0, gru = 1, lstm = 2, dense = 8, mean_pool = 9, max_pool = 10 };
+enum class Kind : int { simple_rnn = 0, gru = 1, lstm = 2, dense = 8, mean_pool = 9, max_pool = 10, embedding = 11 };
 
 struct Layer {
   Kind kind;
-  Index units;
+  Index units;                 // embedding: 0 for one-hot
   Activation activation;
   bool use_bias;
   bool return_sequences;
@@ -20,6 +20,7 @@ struct Layer {
   bool reset_after = true;     // gru
   bool bidirectional = false;
   double dropout = 0.0, recurrent_dropout = 0.0;
+  Index symbols = 0;           // embedding: its input is one of so many integers
 };
 
 // A cell's columns, in units: gates of its kernels, states, what a step keeps for the way back, and the cotangents dz.
@@ -59,15 +60,18 @@ struct Operation {
   bool reverse = false;        // over each row from its end to its start
   bool adds = false;           // the other direction has given the cotangent of the input already
   bool last_alone = false;     // only each row's last state is used
+  bool lookup = false;         // over the network's input of integers: `in` of them, and the product with the kernel is one of its rows
   Index layer = 0;             // which recurrent layer, and which half of it
   Index direction = 0, directions = 1;
 
   const CellShape& shape() const { return cell_shapes[static_cast<int>(cell)]; }
+  Index terms() const { return lookup ? 1 : in; }   // of a sum over the input
   Index gates() const { return type == Type::recurrent ? shape().gates : 1; }
 };
 
 struct Spec {
   Index input_size = 0, output_size = 0, parameter_count = 0;
+  Index symbols = 0;                // the input is an integer below this at each step; 0: numbers
   bool per_step = true;
   std::vector<Layer> layers;
   std::vector<Operation> operations;

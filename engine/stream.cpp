@@ -2,12 +2,14 @@
 
 #include <algorithm>
 
+#include "lookup.h"
+
 namespace elman {
 
 using Type = Operation::Type;
 
 template <class Real>
-Stream<Real>::Stream(const Network<Real>& network, Index n) : rows(n), network_(network), kernels_(kernels<Real>()), active_{n, 0}, offset_{0, n} {
+Stream<Real>::Stream(const Network<Real>& network, Index n) : rows(n), network_(network), kernels_(kernels<Real>()), active_{n, 0}, offset_{0, n}, ones_(static_cast<std::size_t>(n), Real(1)) {
   for (const Operation& op : network.spec.operations) {
     const bool recurrent = op.type == Type::recurrent;
     const Index stride = state_stride<Real>(op);
@@ -23,7 +25,7 @@ Stream<Real>::Stream(const Network<Real>& network, Index n) : rows(n), network_(
   }
 }
 
-template <class Real> void Stream<Real>::step(const Real* x, Real* y) {
+template <class Real> void Stream<Real>::step(const Real* x, const int* index, Real* y) {
   const FlushDenormals mode;
   const Real* w = network_.parameters.data();
   const Real* in = x;
@@ -36,12 +38,13 @@ template <class Real> void Stream<Real>::step(const Real* x, Real* y) {
       const Real* recurrent_bias = op.recurrent_bias < 0 ? nullptr : w + op.recurrent_bias;
       const RecurrentForward<Real> args{in, ldi, op.in, matrix_as_is(w + op.kernel, op.out, op.gates()), matrix_as_is(w + op.recurrent, op.out, op.gates()), bias, recurrent_bias, out, part.ld,
                                         part.stride, op.out, part.kept.data(), op.shape().kept * op.out, nullptr, nullptr, op.activation,
-                                        static_cast<Real>(op.leak)};
+                                        static_cast<Real>(op.leak), op.lookup ? index : nullptr};
       kernels_.recurrent_forward[static_cast<int>(op.cell)](args, {1, rows, active_, offset_}, 0, 1, 0, rows);
       std::copy_n(out + rows * part.ld, rows * part.ld, out);
     } else if (op.type == Type::dense) {
       const bool softmax = op.activation == Activation::softmax;
-      kernels_.affine({in, ldi, op.in, matrix_as_is(w + op.kernel, op.out, 1), bias, out, part.ld, op.out, softmax ? Activation::identity : op.activation}, rows);
+      if (op.lookup) look_up(op, w, index, rows, out, part.ld, op.activation);
+      else kernels_.affine({in, ldi, op.in, matrix_as_is(w + op.kernel, op.out, 1), bias, out, part.ld, op.out, softmax ? Activation::identity : op.activation}, rows);
       if (softmax) kernels_.activate(op.activation, out, part.ld, rows, op.out);
     } else if (op.pool == Pool::last) {
       for (Index b = 0; b < rows; ++b) std::copy_n(in + b * ldi, op.out, out + b * part.ld);

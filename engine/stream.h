@@ -12,7 +12,8 @@ template <class Real> class Stream {
   Stream& operator=(const Stream&) = delete;
 
   // x [rows, F] -> y [rows, C]: the answer to all steps until now. The weights are read as they are at this moment.
-  void step(const Real* x, Real* y);
+  void step(const Real* x, Real* y) { step(x, nullptr, y); }
+  void step(const int* x, Real* y) { step(ones_.data(), x, y); }   // of integers below spec().symbols: [rows]
   void reset();
 
   // One entry a recurrent layer, its states, [rows, H] each, or pool of a layer of its own, [rows, H + 1]: running sum or maximum, then the number of steps.
@@ -25,6 +26,8 @@ template <class Real> class Stream {
   const Index rows;
 
  private:
+  void step(const Real* x, const int* index, Real* y);
+
   struct Part {
     Operation op;
     Index ld, stride;
@@ -38,6 +41,7 @@ template <class Real> class Stream {
   std::vector<Part> parts_;
   std::vector<std::size_t> kept_;   // parts with a state
   Index active_[2], offset_[2];
+  std::vector<Real> ones_;          // [rows]
 };
 
 }  // namespace elman

@@ -212,8 +212,8 @@ template <class Real> void Tangents<Real>::recurrent(std::size_t i, const Real* 
       for (Index j = j0; j < j1; ++j) to[j * (ld + 1)] += factor[j] * input;
     }
   };
-  for (Index k = 0; k < op.in; ++k)
-    for (Index g = 0; g < G; ++g) add(op.kernel + k * wide, at.in[k], g, f.of_x);
+  for (Index k = 0; k < op.terms(); ++k)
+    for (Index g = 0; g < G; ++g) add(op.kernel + (at.index ? *at.index : k) * wide, at.in[k], g, f.of_x);
   for (Index k = 0; k < H; ++k)
     for (Index g = 0; g < G; ++g) add(op.recurrent + k * wide, f.r && g == 2 ? at.before[k] * f.r[k] : at.before[k], g, f.of_h);
   for (Index g = 0; g < G; ++g) {
@@ -248,7 +248,7 @@ template <class Real> void Tangents<Real>::dense(std::size_t i, const Real* w, c
     for (Index c = 0; c < C; ++c)
       for (Index q = softmax ? q0 : std::max(q0, c); q < (softmax ? q1 : std::min(q1, c + 1)); ++q) after[c * ld + first + q] += d[c * C + q] * input;
   };
-  for (Index k = 0; k < K; ++k) add(op.kernel + k * C, at.in[k]);
+  for (Index k = 0; k < op.terms(); ++k) add(op.kernel + (at.index ? *at.index : k) * C, at.in[k]);
   if (op.bias >= 0) add(op.bias, Real(1));
 }
 

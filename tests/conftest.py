@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 import os
+import signal
 import zlib
 
 import pytest
 
 import support
 
-LARGE = {"test_laws", "test_bits", "test_truncation", "test_layer_options"}
+LARGE = {"test_laws", "test_bits", "test_truncation", "test_layer_options", "test_embedding"}
+LARGE |= {"test_memory", "test_reference"}
 
 collect_ignore_glob = ["golden/*"]  # scripts that need PyTorch: pytest would import them for their examples
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    """Let Ctrl-C be heard: a shell has programs that it starts in the background ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of the largest families `make test` runs a third, chosen by name; ELMAN_LAWS=1 (`make prove`) all."""
-    share = int(os.environ.get("ELMAN_LAWS", "3"))
+    """Of the largest families `make test` runs an eighth, chosen by name; ELMAN_LAWS=1 (`make prove`) all."""
+    share = int(os.environ.get("ELMAN_LAWS", "8"))
     if share == 1 or any("::" in argument for argument in config.args):
         return
     kept, left = [], []

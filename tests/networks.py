@@ -106,6 +106,8 @@ def lively_weights(layers: list[Any], F: int, generator: np.random.Generator) ->
                 H, gates = shape[0], shape[1] // shape[0]
                 rotations = [np.linalg.qr(generator.normal(size=(H, H)))[0] for _ in range(gates)]
                 weights[name] = 0.8 * min(gain, 4.0) * np.concatenate(rotations, axis=1)
+            elif name.endswith("embeddings"):
+                weights[name] = generator.normal(size=shape)
             elif name.endswith("kernel"):
                 weights[name] = gain * generator.normal(size=shape) / np.sqrt(shape[0])
             else:

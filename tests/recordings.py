@@ -1,6 +1,7 @@
 """Made-up recordings in the formats of their owners, for the tests of the readers."""
 
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,13 @@ def segment(name):
 
 def segment_text(name):
     return "".join(f"{value}\n" for value in segment(name)).encode()
+
+
+def bonn_zip(path, names, inside="{}.txt"):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for name in names:
+            file.writestr(inside.format(name), segment_text(name))
+    return path
 
 
 # ------------------------------------------------------------------------------------------------------ UCI

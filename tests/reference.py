@@ -25,6 +25,12 @@ Weights = dict[str, Array]
 
 
 @dataclass(frozen=True)
+class Embedding:
+    n: int
+    units: int | None = None
+
+
+@dataclass(frozen=True)
 class SimpleRNN:
     units: int
     activation: str = "tanh"
@@ -353,6 +359,8 @@ def directions(layer: Any) -> int:
 
 def width_of(layer: Any, F: int) -> int:
     """The outputs of a layer over F inputs."""
+    if kind(layer) == "Embedding":
+        return layer.units or layer.n
     if kind(layer) in ("MeanPool", "MaxPool"):
         return F
     return layer.units * (directions(layer) if is_recurrent(layer) else 1)
@@ -400,6 +408,9 @@ def forward_layer(layer: Any, weights: Weights, x: Array, start: Any, masks: Any
         trace = Trace(x, None, x, runs, masks)
         last = np.concatenate([run.states[-1][0] for run in runs])  # the reversed half ends at the first step
         return trace._replace(y=trace.hidden() if layer.return_sequences else last)
+    if kind(layer) == "Embedding":
+        one_hot = np.eye(layer.n)[x.astype(int).ravel()]
+        return Trace(one_hot, None, one_hot @ weights["embeddings"] if layer.units else one_hot, [], [])
     if kind(layer) == "Dense":
         z = x @ weights["kernel"] + weights.get("bias", 0.0)
         return Trace(x, z, FUNCTIONS[layer.activation](z), [], [])
@@ -439,6 +450,8 @@ def backward_layer(
         if "bias" in weights:
             gradient["bias"] = steps_dz.sum(axis=0)
         return gradient, dz @ weights["kernel"].T
+    if kind(layer) == "Embedding":  # integers have no gradient
+        return {"embeddings": trace.x.T @ dy} if layer.units else {}, np.zeros(len(dy))
     if kind(layer) == "MeanPool":
         return {}, np.repeat(dy[None] / len(trace.x), len(trace.x), axis=0)
     dx = np.zeros_like(trace.x)
@@ -449,7 +462,8 @@ def backward_layer(
 def forward(
     layers: list[Any], weights: Weights, x: Array, start: Any = None, masks: Any = None
 ) -> list[Trace]:
-    """One row (T, F) through every layer; `start` as in `zero_state`, `masks` as in `masks_of`."""
+    """One row (T, F), below an Embedding integers (T,), through every layer; `start` as in `zero_state`,
+    `masks` as in `masks_of`."""
     starts = iter(zero_state(layers) if start is None else start)
     given = iter(masks or [])
     traces: list[Trace] = []
@@ -693,7 +707,8 @@ def has_time_axis(layers: list[Any]) -> bool:
     """Has the network's output a time axis?"""
     time = True
     for layer in layers:
-        time = layer.return_sequences if is_recurrent(layer) else time and kind(layer) == "Dense"
+        keeps = kind(layer) in ("Dense", "Embedding")
+        time = layer.return_sequences if is_recurrent(layer) else time and keeps
     return time
 
 
@@ -783,6 +798,11 @@ def shapes(layers: list[Any], F: int) -> dict[str, tuple[int, ...]]:
     table: dict[str, tuple[int, ...]] = {}
     for index, layer in enumerate(layers):
         if kind(layer) in ("MeanPool", "MaxPool"):
+            continue
+        if kind(layer) == "Embedding":
+            if layer.units:
+                table[f"{index}.embeddings"] = (layer.n, layer.units)
+            F = width_of(layer, F)
             continue
         width = layer.units * (CELLS[kind(layer)].gates if is_recurrent(layer) else 1)
         for half in ("", "reverse.")[: directions(layer) if is_recurrent(layer) else 1]:

@@ -334,5 +334,5 @@ def test_the_demo_reads_files_and_folders_and_splits_whole_operations(data, tmp_
     write("single.npz", [0])
     with pytest.raises(ValueError, match="has one operation, expected two at least"):
         demo.load(tmp_path / "single.npz", quick=False)
-    with pytest.raises(ValueError, match="--data belongs to the demo anaesthesia"):
+    with pytest.raises(ValueError, match="--data belongs to the demo eeg or anaesthesia"):
         demos.get("adder", tmp_path)

@@ -8,7 +8,7 @@ import pytest
 
 import recordings
 from elman.datasets import load_bonn, load_uci_seizure
-from recordings import bonn_names, segment, segment_text, uci_table
+from recordings import bonn_names, bonn_zip, segment, segment_text, uci_table
 
 DATA = recordings.data("bonn")
 
@@ -18,13 +18,6 @@ def fill(folder, names, spell=str, ending=".txt", text=segment_text):
     for name in names:
         (folder / spell(name + ending)).write_bytes(text(name))
     return folder
-
-
-def zipped(path, names, inside="{}.txt"):
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
-        for name in names:
-            file.writestr(inside.format(name), segment_text(name))
-    return path
 
 
 def assert_bonn(found, names):
@@ -59,7 +52,7 @@ def test_folders_of_any_name_and_case(tmp_path, folder, spell, ending):
 
 
 def test_zips(tmp_path):
-    paths = [zipped(tmp_path / f"{letter}.zip", [n for n in NAMES if n[0] == letter], f"{letter}/{{}}.TXT")
+    paths = [bonn_zip(tmp_path / f"{letter}.zip", [n for n in NAMES if n[0] == letter], f"{letter}/{{}}.TXT")
              for letter in "ZONFS"]  # fmt: skip
     assert_bonn(load_bonn(paths), NAMES)
     assert_bonn(load_bonn(tmp_path), NAMES)  # a folder of zips

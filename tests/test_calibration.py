@@ -38,6 +38,11 @@ def test_the_probability_of_one_class():
     assert curve.error == pytest.approx((0.1 + 2 * 0.2 + 0.1) / 4)
 
 
+def test_a_probability_on_the_bound_of_two_bins_is_in_the_lower_one():
+    curve = reliability([1, 0], [0.5, 0.75], bins=2)
+    assert curve.counts.tolist() == [1, 1] and curve.confidence.tolist() == [0.5, 0.75]
+
+
 @pytest.mark.parametrize("bins", [1, 2, 7, 10])
 def test_every_answer_is_in_one_bin(bins):
     z, y = answers(0, 500, 1.0)

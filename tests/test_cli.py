@@ -53,7 +53,7 @@ def one_line(text: str) -> str:
     [
         (
             ["demo", "frogs"],
-            "there is no demo 'frogs', expected one of points, gradient, adder, letters, digits, anaesthesia",
+            "there is no demo 'frogs', expected one of points, gradient, adder, letters, digits, eeg",
         ),
         (["demo"], "Missing argument 'NAME'"),
         (["frogs"], "No such command 'frogs'"),
@@ -166,7 +166,8 @@ def test_all_ends_with_the_closing_table(tmp_path, capsys):
     assert [line.split()[0] for line in table[2:-1]] == list(demos.NAMES)
     assert {path.name for path in tmp_path.iterdir()} == {
         "points.png", "gradient.png", "adder.png", "letters.png", "digits_confusion.png",
-        "digits_reading.png", "anaesthesia_operation.png", "anaesthesia_errors.png"
+        "digits_reading.png", "eeg_confusion_roc.png", "eeg_seizure.png",
+        "anaesthesia_operation.png", "anaesthesia_errors.png",
     }  # fmt: skip
 
 

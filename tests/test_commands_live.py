@@ -24,11 +24,13 @@ from elman.jobs import models
 from elman.jobs import monitor as jobs
 from elman.monitoring.description import Description
 from elman.monitoring.record import Record
+from test_cli import elman as elman_without
+from test_cli import one_line
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="signals")
 
 RATE = 200.0
-PATIENCE = 120  # s: the machine may be busy
+PATIENCE = 240  # s: the machine may be busy
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +87,10 @@ def wait_for(what, *children):
     while not what():
         for child in children:
             assert child.poll() is None, child.communicate()
-        assert time.monotonic() < deadline
+        if time.monotonic() > deadline:
+            for child in children:
+                child.kill()
+            pytest.fail(f"nothing in {PATIENCE} s: {[child.communicate() for child in children]}")
         time.sleep(0.05)
 
 
@@ -220,10 +225,9 @@ class Scripted:
         self.chunks = iter(chunks)
 
     def pull(self, timeout):
-        chunk = next(self.chunks, None)
-        if chunk is None:
-            raise KeyboardInterrupt
-        return chunk
+        for chunk in self.chunks:
+            return chunk
+        raise KeyboardInterrupt
 
 
 @pytest.fixture(scope="module")
@@ -270,6 +274,23 @@ def test_a_pipeline_is_streamed_and_says_which_rate_it_needs(folder, pipeline, m
         assert row["label"] == pipeline.classes_[expected.argmax()]
 
 
+def test_a_stream_that_falls_silent_is_noted_once_each_time(folder, monkeypatch):
+    monkeypatch.setattr(jobs, "_SILENT", 0.0)
+    run = jobs._Run(models.load(str(folder / "m.elman")), jobs.Watching("amp", channels=("1", "2")))
+    chunk = SimpleNamespace(samples=np.zeros((1, 3)), stamps=np.zeros(1), timed=True)
+    notes = []
+    run.note = notes.append
+    view = SimpleNamespace(note=notes.append, tick=lambda: time.sleep(0.02))  # more than three periods
+    jobs._watch(run, Scripted([None, None, None, chunk, None, None, None]), view, lambda: 1.0)
+    assert notes[1:] == ["nothing has come for 0.015 s; the stream is still there"] * 2
+
+
+def test_without_pylsl_a_command_says_what_it_wants(folder):
+    done = elman_without("monitor", "-m", str(folder / "m.elman"), "--lsl", "x", without=("pylsl",))
+    assert done.returncode == 2
+    assert one_line(done.stderr) == 'elman: Lab Streaming Layer needs pylsl: pip install "elman[eeg]"\n'
+
+
 def test_a_window_answers_to_the_last_seconds_alone(folder, pipeline):
     how = jobs.Watching("amp", channels=("1",), window=0.8)
     run = jobs._Run(models.load(str(folder / "spectra.elman")), how)
@@ -309,7 +330,7 @@ def test_what_the_monitor_cannot_do_is_said_at_once(folder, network, monkeypatch
     ("arguments", "sentence"),
     [
         (["missing.npz"], "missing.npz: No such file or directory"),
-        (["m.elman"], "'m.elman' ends in '.elman', expected one of .ts, .npz"),
+        (["m.elman"], "'m.elman' ends in '.elman', expected one of .ts, .npz, .csv"),
         (["bare.npz"], "'bare.npz' says nothing of its rate: expected --rate, samples a second"),
         (["eeg.npz", "--speed", 0], "--speed is 0.0, expected a finite number above 0"),
         (["eeg.npz", "--only", 7], "--only is '7', but 'eeg.npz' has 0"),

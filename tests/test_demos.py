@@ -6,12 +6,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.preprocessing import FunctionTransformer
 
 import article_points
 import elman
 import support
 from elman import demos
-from elman.demos import adder, digits, gradient, letters, points
+from elman.demos import adder, digits, eeg, eeg_recipes, gradient, letters, points
+from elman.evaluation import folds
 
 TRANSCRIPT = (Path(__file__).parent / "golden" / "adder_transcript.txt").read_text(encoding="utf-8")
 
@@ -321,3 +324,73 @@ def test_pictures(name, request, tmp_path):
 
 def test_demo_networks_are_public_api():
     assert isinstance(points.build(), elman.Network)
+
+
+# ------------------------------------------------------------------------------------------------------- eeg
+
+
+@pytest.fixture(scope="module")
+def judged() -> eeg.EegResult:
+    return eeg.run(quick=True)
+
+
+def test_eeg_is_told_apart_and_compared_in_the_same_folds(judged):
+    own, plain = judged.scores
+    assert own.recipe.startswith("Elman")
+    assert plain.recipe.startswith("logistic regression")
+    assert own.accuracy == pytest.approx((judged.expected == judged.predicted).mean())  # folds of one size
+    assert own.accuracy >= 0.8
+    assert judged.shares.shape == (30, 3)
+    ictal = judged.expected == "ictal"
+    assert own.sensitivity == (judged.predicted[ictal] == "ictal").mean()
+    assert own.specificity == (judged.predicted[~ictal] != "ictal").mean()
+
+
+def test_eeg_streams_what_the_batch_says(judged):
+    assert judged.difference <= 1e-6
+    assert judged.ends[[0, 1]].tolist() == [127, 191]
+    assert len(judged.running) == len(judged.ends) == (len(judged.signal) - 128) // 64 + 1
+    np.testing.assert_allclose(judged.running.sum(axis=1), 1.0)
+
+
+def test_eeg_takes_files(tmp_path):
+    wave = np.random.default_rng(0).normal(size=(60, 4097))
+    tones = np.sin(np.arange(4097) * np.repeat([0.2, 0.5, 0.9], 20)[:, None])
+    names = [f"{letter}{i:03}" for letter in "ZFS" for i in range(1, 21)]
+    X = (50 * (wave + tones)).astype(np.int16)
+    np.savez(tmp_path / "bonn.npz", X=X, set=np.repeat(list("ADE"), 20), id=names, fs=173.61)
+    X, y, fs, source = eeg.load(tmp_path / "bonn.npz", quick=True)
+    assert (len(X), fs) == (60, 173.61)
+    assert sorted(set(y.tolist())) == ["healthy", "ictal", "interictal"]
+    assert y[[0, 20, 40]].tolist() == ["healthy", "interictal", "ictal"]
+    assert "Bonn" in source
+
+
+def test_data_belong_to_the_demos_that_take_them(tmp_path):
+    with pytest.raises(ValueError, match="--data belongs to the demo eeg, not to digits"):
+        demos.get("digits", tmp_path)
+
+
+def test_kernel_ridge_is_least_squares_on_the_classes():
+    X = np.random.default_rng(1).normal(size=(30, 2))
+    y = np.array(["a", "b", "c"])[np.arange(30) % 3]
+    X[y == "b", 0] += 6.0
+    X[y == "c", 1] += 6.0
+    model = eeg_recipes.KernelRidgeClassifier(0.1, kernel="rbf", gamma=0.5).fit(X, y)
+    K = np.exp(-0.5 * ((X[:, None] - X[None]) ** 2).sum(axis=2))
+    targets = np.where(y[:, None] == np.array(["a", "b", "c"]), 1.0, -1.0)
+    np.testing.assert_allclose(model.decision_function(X), K @ np.linalg.solve(K + 0.1 * np.eye(30), targets))
+    assert (model.predict(X) == y).mean() == model.score(X, y) > 0.9
+
+
+def test_recipes_see_a_segment_on_one_side_of_a_fold_alone():
+    """A model that remembers its training rows knows nothing of labels that are noise."""
+    y = np.random.default_rng(2).permutation(["a", "b"] * 50)
+    recipe = eeg_recipes.Recipe("memory", FunctionTransformer(), KNeighborsClassifier(1))
+    X = np.random.default_rng(3).normal(size=(100, 5))
+    result = eeg_recipes.cross_validate(recipe, X, y, folds(y), n_jobs=2)
+    assert 0.3 < result.accuracy.mean() < 0.7
+    assert result.accuracy.shape == (10,)
+    train, test = folds(y)[4]
+    own = KNeighborsClassifier(1).fit(X[train], y[train])
+    assert (result.predicted[test] == own.predict(X[test])).all()

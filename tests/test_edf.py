@@ -2,6 +2,7 @@
 
 import re
 import sys
+from datetime import time
 
 import numpy as np
 import pytest
@@ -9,7 +10,7 @@ import pytest
 import recordings
 from elman.datasets import Annotation, load_edf
 
-pytest.importorskip("edfio")
+edfio = pytest.importorskip("edfio")
 DATA = recordings.data("edf")
 RANDOM = np.random.default_rng(0)
 NOISE = RANDOM.normal(scale=100, size=(3, 4 * 250))
@@ -78,10 +79,10 @@ def test_resampled_signals_are_the_same_signals(path, fs):
     slow(path)
     X, _, description = load_edf(path, fs=fs)
     assert X[0].shape == (int(np.ceil(4 * fs)), 2) and description.fs == fs
-    time = np.arange(len(X[0])) / fs
-    inside = (time > 0.5) & (time < 3.4)  # the line ends at 3.875 s, and filters need some samples
-    assert np.abs(X[0][inside, 0] - 500 * np.sin(2 * np.pi * 3 * time[inside])).max() < 3
-    assert np.abs(X[0][inside, 1] - (90 + 10 * time[inside])).max() < 0.2
+    at = np.arange(len(X[0])) / fs
+    inside = (at > 0.5) & (at < 3.4)  # the line ends at 3.875 s, and filters need some samples
+    assert np.abs(X[0][inside, 0] - 500 * np.sin(2 * np.pi * 3 * at[inside])).max() < 3
+    assert np.abs(X[0][inside, 1] - (90 + 10 * at[inside])).max() < 0.2
     assert X[0][:, 1].min() > 89.5 and X[0][:, 1].max() < 130.5  # no fall to zero at the ends
 
 
@@ -123,6 +124,13 @@ def test_intervals_that_touch_do_not_overlap(path):
     assert y[0].tolist() == ["wake"] * 334 + ["light"] * 333 + ["wake"] * 333
 
 
+def test_rounding_moves_no_label(path):
+    """1.1 s at 100 Hz is step 110, although 1.1 * 100 > 110."""
+    eeg(path, [(1.1, 1.1, "seizure")])
+    _, y, _ = load_edf(path, fs=100, labels={"seizure": 1})
+    assert np.flatnonzero(y[0]).tolist() == list(range(110, 220))
+
+
 def test_a_beginning_and_an_end_are_an_interval(path):
     eeg(path, [(0.5, None, "on"), (1.0, None, "off"), (3.0, None, "on")])
     _, y, _ = load_edf(path, labels={("on", "off"): 1.0}, other=0.0)
@@ -134,6 +142,17 @@ def test_an_instant_between_two_steps_labels_the_one_it_lies_in(path):
     eeg(path, [(0.9999, None, "spike"), (1.0102, 0.001, "spike")])
     _, y, _ = load_edf(path, labels={"spike": 1})
     assert np.flatnonzero(y[0]).tolist() == [249, 252]
+
+
+def test_onsets_count_from_the_first_sample(path):
+    """A recording that began a fraction after the second in its header, which is the zero of its onsets."""
+    signals = [edfio.EdfSignal(NOISE[0], 250, label="Cz")]
+    notes = [edfio.EdfAnnotation(1.0, 0.5, "seizure")]
+    edfio.Edf(signals, starttime=time(0, 0, 0, 250_000), annotations=notes).write(path)
+    assert b"+1.25\x150.5\x14seizure" in path.read_bytes()
+    _, y, description = load_edf(path, labels={"seizure": 1})
+    assert description.annotations == (Annotation(1.0, 0.5, "seizure"),)
+    assert np.flatnonzero(y[0]).tolist() == list(range(250, 375))
 
 
 def test_two_labels_for_one_step_are_refused(path):
@@ -304,8 +323,6 @@ def test_without_edfio_the_extra_is_named(path, monkeypatch):
 
 @pytest.mark.skipif(DATA is None, reason="no EDF recording beside the checkout (ELMAN_DATA says where)")
 def test_a_recording_of_a_clinic():
-    import edfio
-
     file = DATA / "Subject00_2.edf"
     X, _, description = load_edf(file)
     assert X.values.shape == (31000, 21) and description.fs == 500.0

@@ -67,8 +67,8 @@ def test_a_long_alarm_is_several():
     scores = event_scores(steps(4000, (2000, 2030)), steps(4000, (1000, 2201)), 1.0)
     assert counts(scores) == (1, 1, 5, 4)  # 1000-1300-1600-1900-2200-2201: the fourth has the seizure, and
     assert scores.delays.tolist() == [-29.0]
-    whole = event_scores(steps(4000, (1000, 2200)), steps(4000, (1010, 1100)), 1.0)
-    assert counts(whole) == (4, 1, 1, 0)
+    whole = event_scores(steps(4000, (1000, 2200)), steps(4000, (1010, 1400)), 1.0)
+    assert counts(whole) == (4, 2, 2, 0)
     assert whole.delays.tolist() == [11.0]  # one beginning, however many pieces
 
 

@@ -80,7 +80,7 @@ def test_the_laws_hold(isa, available_isas):
     run_laws(
         isa,
         "outputs_and_states or loss_and_gradient or sizes or rows_streamed or fit_is_gradient "
-        "or initial_states_are or dropout_is_the",
+        "or initial_states_are or dropout_is_the or everything_is",
         share=9,
     )
 
@@ -96,7 +96,8 @@ def run_laws(isa: str, selection: str, share: int) -> None:
     if os.environ.get("ELMAN_ISA"):
         pytest.skip("already inside a run of one instruction set")
     files = [
-        str(HERE / f"test_{name}.py") for name in ("laws", "bits", "truncation", "golden", "layer_options")
+        str(HERE / f"test_{name}.py")
+        for name in ("laws", "bits", "truncation", "golden", "layer_options", "embedding")
     ]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-qx", "-p", "no:cacheprovider", "-k", selection, *files],

@@ -72,9 +72,17 @@ def test_answers_of_frames_belong_to_the_sample_that_completes_them():
     from elman.features import Frames
 
     frames = Frames(width=8, hop=4).fit([SIGNAL])
-    at, rows = Answering(lambda: stream(frames)).feed(SIGNAL[:25])
-    assert at.tolist() == [7, 11, 15, 19, 23]
-    np.testing.assert_array_equal(rows, frames.transform([SIGNAL[:25]])[0])
+    for cuts in ([], [1, 7, 8, 9], [3, 11, 12, 24], list(range(25))):
+        answering, at, rows, begin = Answering(lambda: stream(frames), first=8, every=4), [], [], 0
+        for part in np.split(SIGNAL[:25], cuts):
+            places, values = answering.feed(part)
+            at += (begin + places).tolist()
+            rows += values.tolist()
+            begin += len(part)
+        assert at == [7, 11, 15, 19, 23]
+        np.testing.assert_array_equal(rows, frames.transform([SIGNAL[:25]])[0])
+    with pytest.raises(RuntimeError, match="the model gave 5 answers, expected 24"):
+        Answering(lambda: stream(frames)).feed(SIGNAL[:24])
 
 
 @pytest.mark.parametrize("speed", [1.0, 10.0])
@@ -160,6 +168,19 @@ def test_a_model_that_fills_missing_values_itself_is_given_them():
     broken[10, 1] = np.nan
     np.testing.assert_array_equal(values(happened), filled.transform([broken])[0])
     assert (watching.missing, watching.left_out) == (301, 0)
+
+
+def test_numbers_that_the_model_cannot_read_do_not_end_it():
+    net = Network([SimpleRNN(2, return_sequences=True), Dense(2, "softmax")], input_size=2, seed=0)
+    watching = Monitor(Answering(lambda: stream(net)), features=2, rate=RATE)
+    broken = SIGNAL.copy()
+    broken[105] = 1e300  # more than float32 holds
+    happened = []
+    for part, when in zip(np.split(broken, 20), np.split(stamps(400), 20), strict=True):
+        happened += watching.feed(part, when)
+    assert events(happened) == [("refused", 101)]
+    assert (watching.left_out, watching.resets, watching.answers) == (20, 1, 380)
+    np.testing.assert_array_equal(values(happened)[100:], net.predict(SIGNAL[None, 120:])[0])
 
 
 class Given:

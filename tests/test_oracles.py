@@ -189,3 +189,34 @@ def test_initial_states_are_pytorchs(seed, cell, bidirectional, dtype):
     for level, (ours, entry) in enumerate(zip(found.initial_state, theirs, strict=True)):
         for own, part in zip(ours if parts == 2 else [ours], entry, strict=True):
             assert_near(own, part.grad.numpy().reshape(n, -1), dtype, f"initial state {level}")
+
+
+@pytest.mark.parametrize("seed", range(proofs(20)))
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("cell", ["tanh", "gru", "lstm"])
+@pytest.mark.parametrize("units", [None, 6], ids=["one_hot", "table"])
+def test_embeddings_are_pytorchs(seed, cell, units, dtype):
+    """nn.Embedding; a one-hot input is one whose table is fixed to the identity."""
+    torch = pytest.importorskip("torch")
+    generator = np.random.default_rng(seed)
+    n, C, rows = (int(size) for size in generator.integers(2, 20, size=3))
+    H, both = int(generator.integers(1, 40)), bool(generator.integers(2))
+    top = [rnn(H, cell, steps=True, bidirectional=both), elman.Dense(C, activation="softmax")]
+    layers = [elman.Embedding(n, units), *top]
+    net = network(layers, 1, dtype, lively_weights(layers, 1, generator))
+    lengths = generator.integers(1, 30, size=rows).tolist()
+    X = [generator.integers(0, n, size=T) for T in lengths]
+    y = [generator.integers(0, C, size=T) for T in lengths]
+    weights = {name: np.array(w, float) for name, w in net.weights.items()}
+    above = {f"{int(name[0]) - 1}{name[1:]}": w for name, w in weights.items() if name[0] != "0"}
+    twin = Twin(torch, top, units or n, above)
+    table = torch.from_numpy(weights["0.embeddings"] if units else np.eye(n)).requires_grad_(bool(units))
+    read = [torch.nn.functional.embedding(torch.from_numpy(x), table) for x in X]
+    loss = twin.loss(twin.forward(read)[0], torch.from_numpy(np.concatenate(y)), "cross_entropy")
+    loss.backward()
+    gradient = twin.flat(gradient=True)
+    if units:
+        gradient = np.concatenate([table.grad.numpy().ravel(), gradient])
+    found, ours = net.loss_and_gradient(X, y)
+    assert_near(found, loss.item(), dtype, "loss")
+    assert_near(ours, gradient, dtype, "gradient")

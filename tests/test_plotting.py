@@ -578,6 +578,8 @@ def test_the_examples_in_the_manual_run(monkeypatch, tmp_path):
         "probabilities",
         "gradient_by_distance",
         "spectral_radius",
+        "roc",
+        "reliability",
     }
     assert all(f"plotting.{name}(" in page.read_text(encoding="utf-8") for name in drawing)
 

@@ -24,7 +24,7 @@ def test_segments_are_split_as_scikit_learn_splits_them():
 def test_chunks_fall_where_their_segments_do():
     """The same segments in the same folds, whether they are whole or in pieces, shuffled or not."""
     y = np.repeat(list("ADE"), 10)
-    names = np.array([f"{letter}{i:03}" for i, letter in enumerate(y)])
+    names = np.array([f"{99 - i} {letter}" for i, letter in enumerate(y)])  # not in order
     order = np.random.default_rng(0).permutation(np.repeat(np.arange(30), 7))
     order = np.concatenate([np.arange(30), order])  # the first of each in the order of the segments
     pieces = folds(y[order], names[order], n_splits=5, seed=3)

@@ -155,6 +155,10 @@ def test_streams_share_nothing_with_each_other_the_caller_or_a_refit():
     model.fit([x * 100.0 + 7.0 for x in data[:2]], Y[:2])
     made = one.step(data[0][300:])
     assert np.array_equal(made[-1], expected)
+    for features in (Frames(1), Frames(2, 1), LogSpectrum(FS, 2)):
+        each = elman.stream(features.fit(data))
+        rows = [each.step(x) for x in data[0][:50]]
+        assert np.array_equal(np.concatenate(rows), features.transform([data[0][:50]])[0])
     alone = elman.stream(make_pipeline(FillMissing(flags=False)).fit(data))
     first = alone.step(data[0][:4])
     first[:] = -1.0
@@ -163,8 +167,8 @@ def test_streams_share_nothing_with_each_other_the_caller_or_a_refit():
 
 def test_what_is_wrong_leaves_the_state_as_it_was():
     small = make_pipeline(FillMissing(flags=False), Frames(4, 2), Frames(2, 1), quick(dtype="float32"))
-    small.fit(X, Y)
-    whole = elman.stream(small).step(X[0])
+    small.fit(HOLED, Y)
+    whole = elman.stream(small).step(HOLED[0])
     stream = elman.stream(small)
     rows = []
     bad = [
@@ -181,7 +185,7 @@ def test_what_is_wrong_leaves_the_state_as_it_was():
         for samples, kind, message in bad:
             with pytest.raises(kind, match=message):
                 stream.step(samples)
-        rows.append(stream.step(X[0][begin : begin + 7]))
+        rows.append(stream.step(HOLED[0][begin : begin + 7]))
     assert np.array_equal(np.concatenate(rows), whole)
 
 

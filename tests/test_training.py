@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from elman import SGD, Adam, CosineDecay, Dense, DivergenceError, Network, SimpleRNN, _engine, training
+from elman.memory import AUTO
 from elman.targets import Answers
 
 RNG = np.random.default_rng(0)
@@ -388,7 +389,7 @@ def test_class_weights_count_answers_as_so_many_repeated_ones(dtype, mean):
 
     def gradient(answers, mean=False):
         out = np.empty_like(net.parameters)
-        loss = net.model.native.gradient(data, _engine.targets(answers), 0, None, mean, 0.0, out, 1)
+        loss = net.model.native.gradient(data, _engine.targets(answers), 0, None, mean, 0.0, out, 1, AUTO)
         return loss, out
 
     loss, found = gradient(Answers(indices, None, weights), mean)

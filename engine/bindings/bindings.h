@@ -38,8 +38,15 @@ struct DataObject {
   AnyRows values;
   Vector<const std::int64_t> offsets;
   Data data;
+  Index below = 0;         // integers, all of them found to be below this
   DataObject(AnyRows values, Vector<const std::int64_t> offsets);
 };
+
+// Memory safety: do the sequences fit the network's input, and are its integers known to it?
+inline void check_input(const Spec& spec, const DataObject& data) {
+  require(data.data.F == spec.input_size, "values: wrong number of features");
+  require(!spec.symbols || (data.below > 0 && data.below <= spec.symbols), "values: integers that were not checked against the network's number of symbols");
+}
 
 struct AnswersObject {
   std::optional<Vector<const std::int64_t>> indices;

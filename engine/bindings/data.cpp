@@ -85,7 +85,17 @@ void bind_data(nb::module_& m) {
           return !interrupt.stop.load();
         });
         return bad;
-      }, nb::arg("float32"), "The first step with NaN, infinity or a value too large for the network's dtype; -1 none.");
+      }, nb::arg("float32"), "The first step with NaN, infinity or a value too large for the network's dtype; -1 none.")
+      .def("first_outside", [](DataObject& d, Index n) {
+        require(d.data.F == 1 && d.data.integers() && n >= 1, "values: one integer a step");
+        Index bad = -1;
+        call([&](Interrupt& interrupt) {
+          bad = d.data.first_outside(n, [&] { return interrupt.check(); });
+          return !interrupt.stop.load();
+        });
+        d.below = bad < 0 ? n : 0;
+        return bad;
+      }, nb::arg("n"), "The first step with an integer outside 0 .. n - 1; -1 none.");
   nb::class_<AnswersObject>(m, "Targets", "Answers: classes, or rows of numbers.")
       .def(nb::init<std::optional<Vector<const std::int64_t>>, std::optional<Rows2<const float>>, std::optional<Rows2<const double>>, std::optional<Vector<const double>>>(), nb::arg("indices").noconvert() = nb::none(),
            nb::arg("values32").noconvert() = nb::none(), nb::arg("values64").noconvert() = nb::none(), nb::arg("class_weight").noconvert() = nb::none(),

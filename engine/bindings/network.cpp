@@ -84,7 +84,7 @@ template <class Real> nb::object parameters(nb::handle self) {
 }
 
 template <class Real> void predict(const Network<Real>& net, const DataObject& data, Rows2<Real> out, int n_threads, std::optional<List<Real>> initial, DropoutKey key) {
-  require(data.data.F == net.spec.input_size, "values: wrong number of features");
+  check_input(net.spec, data);
   require(static_cast<Index>(out.shape(0)) == (net.spec.per_step ? data.data.N : data.data.n) && static_cast<Index>(out.shape(1)) == net.spec.output_size, "out: wrong shape");
   Wanted<Real> wanted;
   wanted.outputs = out.data();
@@ -95,7 +95,7 @@ template <class Real> void predict(const Network<Real>& net, const DataObject& d
 }
 
 template <class Real> void states(const Network<Real>& net, const DataObject& data, List<Real> outs, int n_threads) {
-  require(data.data.F == net.spec.input_size, "values: wrong number of features");
+  check_input(net.spec, data);
   Wanted<Real> wanted;
   wanted.states = pointers<Real>(outs, net.spec.hidden_sizes, data.data.N, "outs: wrong shapes");
   call([&](Interrupt& interrupt) { return run_forward(net, data.data, wanted, interrupt, n_threads); });
@@ -104,7 +104,7 @@ template <class Real> void states(const Network<Real>& net, const DataObject& da
 template <class Real>
 std::tuple<double, double, double, double, double> evaluate(const Network<Real>& net, const DataObject& data, const AnswersObject& targets, int loss, std::optional<Vector<const double>> weights,
                                                             std::optional<List<Real>> carry, int n_threads, std::optional<List<Real>> initial, DropoutKey key) {
-  require(data.data.F == net.spec.input_size, "values: wrong number of features");
+  check_input(net.spec, data);
   Wanted<Real> wanted;
   wanted.loss = loss_of(loss);
   check_loss(net.spec, wanted.loss);
@@ -124,7 +124,7 @@ std::tuple<double, double, double, double, double> evaluate(const Network<Real>&
 template <class Real>
 double gradient(Network<Real>& net, const DataObject& data, const AnswersObject& targets, int loss, std::optional<Vector<const double>> weights, bool mean, double l2,
                 Vector<Real> out, int n_threads, Index memory, std::optional<List<Real>> initial, DropoutKey key) {
-  require(data.data.F == net.spec.input_size, "values: wrong number of features");
+  check_input(net.spec, data);
   require(static_cast<Index>(out.size()) == net.spec.parameter_count, "gradient: wrong size");
   const Loss kind = loss_of(loss);
   check_loss(net.spec, kind);
@@ -172,7 +172,7 @@ int train_schedule(Network<Real>& net, const DataObject& data, const AnswersObje
   const Data& d = data.data;
   const Loss kind = loss_of(loss);
   check_loss(spec, kind);
-  require(d.F == spec.input_size, "values: wrong number of features");
+  check_input(spec, data);
   require(batch_size >= 1 && truncation >= 0 && first_batch >= 0, "batch_size, truncation, first_batch: out of range");
   require(static_cast<Index>(order.size()) % d.n == 0, "order: whole epochs");
   const Index epochs = static_cast<Index>(order.size()) / d.n;
@@ -199,12 +199,13 @@ int train_schedule(Network<Real>& net, const DataObject& data, const AnswersObje
   return static_cast<int>(status);
 }
 
-template <class Real> void tape_backward(Tape<Real>& tape, Rows2<const Real> d_outputs, Vector<Real> d_parameters, Rows2<Real> d_inputs, List<Real> d_initial, int n_threads) {
+template <class Real> void tape_backward(Tape<Real>& tape, Rows2<const Real> d_outputs, Vector<Real> d_parameters, std::optional<Rows2<Real>> d_inputs, List<Real> d_initial, int n_threads) {
   require(static_cast<Index>(d_outputs.shape(0)) == (tape.spec.per_step ? tape.N : tape.n) && static_cast<Index>(d_outputs.shape(1)) == tape.spec.output_size, "d_outputs: wrong shape");
   require(static_cast<Index>(d_parameters.size()) == tape.spec.parameter_count, "d_parameters: wrong size");
-  require(static_cast<Index>(d_inputs.shape(0)) == tape.N && static_cast<Index>(d_inputs.shape(1)) == tape.spec.input_size, "d_inputs: wrong shape");
+  require(d_inputs.has_value() == !tape.spec.symbols, "d_inputs: None where the inputs are integers");
+  require(!d_inputs || (static_cast<Index>(d_inputs->shape(0)) == tape.N && static_cast<Index>(d_inputs->shape(1)) == tape.spec.input_size), "d_inputs: wrong shape");
   const std::vector<Real*> starts = pointers<Real>(d_initial, tape.spec.state_sizes, tape.n, "d_initial: wrong shapes");
-  call([&](Interrupt& interrupt) { return tape.backward(d_outputs.data(), d_parameters.data(), d_inputs.data(), starts, interrupt, n_threads); });
+  call([&](Interrupt& interrupt) { return tape.backward(d_outputs.data(), d_parameters.data(), d_inputs ? d_inputs->data() : nullptr, starts, interrupt, n_threads); });
 }
 
 template <class Real> void bind(nb::module_& m, const char* network_name, const char* tape_name) {
@@ -214,15 +215,15 @@ template <class Real> void bind(nb::module_& m, const char* network_name, const 
         tape.outputs(out.data());
       }, nb::arg("out").noconvert())
       .def("states", [](Tape<Real>& tape, List<Real> outs) { tape.states(pointers<Real>(outs, tape.spec.hidden_sizes, tape.N, "outs: wrong shapes")); }, nb::arg("outs"))
-      .def("backward", &tape_backward<Real>, nb::arg("d_outputs").noconvert(), nb::arg("d_parameters").noconvert(), nb::arg("d_inputs").noconvert(), nb::arg("d_initial"), nb::arg("n_threads"));
+      .def("backward", &tape_backward<Real>, nb::arg("d_outputs").noconvert(), nb::arg("d_parameters").noconvert(), nb::arg("d_inputs").noconvert().none(), nb::arg("d_initial"), nb::arg("n_threads"));
 
   nb::class_<Network<Real>>(m, network_name, "Layers over one flat buffer of parameters.")
-      .def("__init__", [](Network<Real>* self, Index input_size, const std::vector<std::tuple<int, Index, int, bool, bool, double, bool, bool, double, double>>& given) {
+      .def("__init__", [](Network<Real>* self, Index input_size, const std::vector<std::tuple<int, Index, int, bool, bool, double, bool, bool, double, double, Index>>& given) {
         std::vector<Layer> layers;
-        for (const auto& [kind, units, activation, bias, sequences, leak, reset_after, bidirectional, dropout, recurrent_dropout] : given) {
-          require((kind >= 0 && kind <= 2) || (kind >= 8 && kind <= 10), "layers: unknown kind");
+        for (const auto& [kind, units, activation, bias, sequences, leak, reset_after, bidirectional, dropout, recurrent_dropout, symbols] : given) {
+          require((kind >= 0 && kind <= 2) || (kind >= 8 && kind <= 11), "layers: unknown kind");
           require(activation >= 0 && activation <= 4, "layers: unknown activation");
-          layers.push_back({static_cast<Kind>(kind), units, static_cast<Activation>(activation), bias, sequences, leak, reset_after, bidirectional, dropout, recurrent_dropout});
+          layers.push_back({static_cast<Kind>(kind), units, static_cast<Activation>(activation), bias, sequences, leak, reset_after, bidirectional, dropout, recurrent_dropout, symbols});
         }
         new (self) Network<Real>(input_size, std::move(layers));
       }, nb::arg("input_size"), nb::arg("layers"))
@@ -249,7 +250,7 @@ template <class Real> void bind(nb::module_& m, const char* network_name, const 
         return std::make_pair(need.whole(rows, longest, steps), need.least(rows, longest, steps));
       }, nb::arg("rows"), nb::arg("longest"), nb::arg("steps"), nb::arg("loss"), nb::arg("dropout"), "Bytes that a pass with its gradient holds: at once, and from checkpoints.")
       .def("record", [](const Network<Real>& net, const DataObject& data, int n_threads, std::optional<List<Real>> initial, DropoutKey key) {
-        require(data.data.F == net.spec.input_size, "values: wrong number of features");
+        check_input(net.spec, data);
         auto tape = std::make_unique<Tape<Real>>(net, data.data);
         const std::vector<const Real*> start = initial_of<Real>(initial, net.spec, data.data.n);
         const Dropout dropout = dropout_of(key);

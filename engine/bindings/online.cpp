@@ -19,14 +19,17 @@ template <class Real> class OnlineObject {
 
   // The first number of x that is not finite, nothing being changed then; or -1.
   Index step(Vector<const Real> x, Vector<Real> out) {
-    require(static_cast<Index>(x.size()) == network_.spec.input_size && static_cast<Index>(out.size()) == network_.spec.output_size, "x, out: wrong sizes");
+    require(!network_.spec.symbols && static_cast<Index>(x.size()) == network_.spec.input_size && static_cast<Index>(out.size()) == network_.spec.output_size, "x, out: wrong sizes");
     for (std::size_t i = 0; i < x.size(); ++i)
       if (!std::isfinite(x.data()[i])) return static_cast<Index>(i);
     online_.step(x.data(), out.data());
-    stepped_ = true;
-    if (learned_) std::fill_n(gradient_.data(), network_.spec.parameter_count, Real(0));
-    learned_ = false;
+    stepped();
     return -1;
+  }
+  void step_symbol(Index x, Vector<Real> out) {
+    require(x >= 0 && x < network_.spec.symbols && static_cast<Index>(out.size()) == network_.spec.output_size, "x, out: out of range, wrong size");
+    online_.step(static_cast<int>(x), out.data());
+    stepped();
   }
 
   // 0 updated, 1 no answer, 2 not finite: nothing was changed then.
@@ -94,11 +97,17 @@ template <class Real> class OnlineObject {
   }
   void load(Index steps, Vector<const Real> memory) {
     require(steps >= 0 && steps <= (Index(1) << 40) && static_cast<Index>(memory.size()) == online_.memory_size(steps), "memory: wrong size");
+    require(online_.readable(steps, memory.data()), "memory: its inputs are not integers that the network knows");
     online_.load(steps, memory.data());
     stepped_ = false;
   }
 
  private:
+  void stepped() {
+    stepped_ = true;
+    if (learned_) std::fill_n(gradient_.data(), network_.spec.parameter_count, Real(0));
+    learned_ = false;
+  }
   void check(const std::vector<Vector<Real>>& arrays) const {
     require(arrays.size() == network_.spec.state_sizes.size(), "states: one a recurrent layer");
     for (std::size_t i = 0; i < arrays.size(); ++i) require(static_cast<Index>(arrays[i].size()) == network_.spec.state_sizes[i], "states: wrong sizes");
@@ -124,6 +133,7 @@ template <class Real> void bind(nb::module_& m, const char* name, const char* ne
   using O = OnlineObject<Real>;
   nb::class_<O>(m, name, "A network that learns one step at a time.")
       .def("step", &O::step, nb::arg("x").noconvert(), nb::arg("out").noconvert(), "The output after one more step: -1; or, nothing being changed, the place of a number that is not finite.")
+      .def("step_symbol", &O::step_symbol, nb::arg("x"), nb::arg("out").noconvert(), "The same for a network over integers.")
       .def("learn", &O::learn, nb::arg("index"), nb::arg("values").noconvert(), nb::arg("rate"), nb::arg("count"), "From the last step's answer, a class or (index -1) values: 0 updated, 1 none given, 2 not finite.")
       .def("gradient", &O::gradient, nb::arg("out").noconvert())
       .def("use", &O::use, nb::arg("optimiser"), nb::arg("moments"), nb::arg("trainable").noconvert(), nb::arg("clip_norm"), "The optimiser, with its memory.")

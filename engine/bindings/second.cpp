@@ -16,7 +16,7 @@ template <class Real>
 std::tuple<double, double, double, double, double> matrix(Network<Real>& net, const DataObject& data, const AnswersObject& targets, int loss, std::optional<Vector<const double>> weights, int way,
                                                           Rows2<Real> out, Vector<Real> gradient, int n_threads) {
   const Index P = net.spec.parameter_count;
-  require(data.data.F == net.spec.input_size, "values: wrong number of features");
+  check_input(net.spec, data);
   require(loss >= 0 && loss <= 2, "loss: unknown");
   const Loss kind = static_cast<Loss>(loss);
   require(kind == Loss::squared_error || fused(net.spec, kind), "loss: does not fit the last activation");
@@ -36,7 +36,7 @@ template <class Real> void bind(nb::module_& m, const char* network_name) {
   network.attr("gauss_newton") = nb::cpp_function(&matrix<Real>, nb::is_method(), nb::scope(network), nb::name("gauss_newton"), nb::arg("data"), nb::arg("targets"), nb::arg("loss"), nb::arg("weights").none(),
                                                   nb::arg("way"), nb::arg("matrix").noconvert(), nb::arg("gradient").noconvert(), nb::arg("n_threads"));
   network.attr("jacobian") = nb::cpp_function([](Network<Real>& net, const DataObject& data, int way, Rows2<Real> out, int n_threads) {
-    require(data.data.F == net.spec.input_size, "values: wrong number of features");
+    check_input(net.spec, data);
     const Index answers = net.spec.per_step ? data.data.N : data.data.n;
     require(static_cast<Index>(out.shape(0)) == answers * net.spec.output_size && static_cast<Index>(out.shape(1)) == net.spec.parameter_count, "out: wrong shape");
     const Way how = way_of(way, net.spec);

@@ -39,14 +39,16 @@ template <class Real> class StreamObject {
     nb::object made;
     View in;
     const Real* from = nullptr;
-    if (in.get(x.ptr(), PyBUF_FORMAT | PyBUF_ND) && is_real<Real>(in.buffer)) {
+    if (stream_.spec().symbols) {
+      read_symbols(x);
+    } else if (in.get(x.ptr(), PyBUF_FORMAT | PyBUF_ND) && is_real<Real>(in.buffer)) {
       check_shape(in.buffer, "x", F_, "the network's input_size");
       from = static_cast<const Real*>(in.buffer.buf);
     } else {
       converted_ = numbers(x, "x", F_, "the network's input_size");
       from = converted_.data();
     }
-    for (Index i = 0; i < stream_.rows * F_; ++i)
+    for (Index i = 0; from && i < stream_.rows * F_; ++i)
       if (!(from[i] - from[i] == 0)) {
         const std::string row = one_ ? "" : std::to_string(i / F_) + ", ";
         throw std::invalid_argument("x[" + row + std::to_string(i % F_) + "] is not finite; the stream's state is unchanged");
@@ -65,7 +67,8 @@ template <class Real> class StreamObject {
       check_shape(given.buffer, "out", C_, "the network's output size");
     }
     to = static_cast<Real*>(given.buffer.buf);
-    stream_.step(from, to);
+    if (from) stream_.step(from, to);
+    else stream_.step(symbols_.data(), to);
     return made;
   }
 
@@ -142,6 +145,29 @@ template <class Real> class StreamObject {
       for (Index s = 0; s < entries[i].states; ++s) stream_.set_state(i, s, checked[next++].data());
   }
 
+  // x of a network over integers: an int, or one a row.
+  void read_symbols(nb::handle x) {
+    const Index n = stream_.spec().symbols;
+    symbols_.clear();
+    const auto read = [&](nb::handle value) {
+      int overflow = 0;
+      const long long v = PyLong_AsLongLongAndOverflow(value.ptr(), &overflow);
+      if (overflow || v < 0 || v >= n) {
+        const std::string row = one_ ? "" : "[" + std::to_string(symbols_.size()) + "]";
+        throw std::invalid_argument("x" + row + " is " + nb::cast<std::string>(nb::str(value)) + ", expected 0.." + std::to_string(n - 1) + " (the Embedding's n); the stream's state is unchanged");
+      }
+      symbols_.push_back(static_cast<int>(v));
+    };
+    if (one_ && PyLong_CheckExact(x.ptr())) return read(x);
+    const nb::object array = asarray_(x);
+    const std::string kind = nb::cast<std::string>(array.attr("dtype").attr("kind"));
+    if (kind != "i" && kind != "u") throw nb::type_error(("x has dtype " + nb::cast<std::string>(array.attr("dtype").attr("__str__")()) + ", expected integers (the network begins with an Embedding)").c_str());
+    const Index ndim = nb::cast<Index>(array.attr("ndim")), most = one_ ? 1 : 2;
+    if (ndim > most || ndim + 1 < most || nb::cast<Index>(array.attr("size")) != stream_.rows || (ndim == most && nb::cast<Index>(array.attr("shape")[most - 1]) != 1))
+      throw std::invalid_argument("x has shape " + nb::cast<std::string>(array.attr("shape").attr("__str__")()) + ", expected " + (one_ ? "an integer" : "(" + std::to_string(stream_.rows) + ",), an integer a row"));
+    for (nb::handle value : array.attr("ravel")().attr("tolist")()) read(value);
+  }
+
   void check_shape(const Py_buffer& b, const char* name, Index columns, const char* what) const {
     const bool fits = one_ ? b.ndim == 1 && b.shape[0] == columns : b.ndim == 2 && b.shape[0] == stream_.rows && b.shape[1] == columns;
     if (fits) return;
@@ -173,6 +199,7 @@ template <class Real> class StreamObject {
   Index F_, C_;
   nb::object empty_, asarray_, dtype_, shape_;
   std::vector<Real> converted_;
+  std::vector<int> symbols_;
 };
 
 template <class Real> void bind(nb::module_& m, const char* name, const char* network_name) {

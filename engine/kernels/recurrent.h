@@ -28,7 +28,7 @@ ELMAN_NOINLINE void finish_forward(const RecurrentForward<Real>& p, const Real* 
 
 // The sums of one phase of a step, for all rows and units, and what the cell makes of them.
 template <class Real, class Cell, int phase>
-ELMAN_INLINE void forward_phase(const RecurrentForward<Real>& p, const Real* x, const Real* before, const Real* h, Real* after, Real* kept, Index b0, Index end) {
+ELMAN_INLINE void forward_phase(const RecurrentForward<Real>& p, const Real* x, const int* index, const Real* before, const Real* h, Real* after, Real* kept, Index b0, Index end) {
   constexpr Index w = Vec<Real>::width;
   const Real* operand = h;                         // what is multiplied by the recurrent kernel
   Index ldo = p.ld;
@@ -48,10 +48,13 @@ ELMAN_INLINE void forward_phase(const RecurrentForward<Real>& p, const Real* x, 
     const Real* k = columns_at(p.kernel, p.F, v);
     const Real* r = columns_at(p.recurrent, p.H, v);
     if constexpr (Cell::gates == 1) {
-      tile.add(x + b * p.ldx, p.ldx, k, p.kernel.ld, p.F);
+      if (index) tile.template look_up<U.value, 1>(x + b, index + b, k, p.kernel.ld, w, 0);
+      else tile.add(x + b * p.ldx, p.ldx, k, p.kernel.ld, p.F);
       tile.add(operand + b * ldo, ldo, r, p.recurrent.ld, p.H);
     } else {
-      tile.template add_gates<U.value, n, n - 1>(x + b * p.ldx, p.ldx, k + first * p.kernel.gate, p.kernel.ld, next_vector<Real, U.value>(p.kernel, p.F, v, k), p.kernel.gate, p.F);
+      const Index next = next_vector<Real, U.value>(p.kernel, p.F, v, k);
+      if (index) tile.template look_up<U.value, n>(x + b, index + b, k + first * p.kernel.gate, p.kernel.ld, next, p.kernel.gate);
+      else tile.template add_gates<U.value, n, n - 1>(x + b * p.ldx, p.ldx, k + first * p.kernel.gate, p.kernel.ld, next, p.kernel.gate, p.F);
       tile.template add_gates<U.value, n, last>(operand + b * ldo, ldo, r + first * p.recurrent.gate, p.recurrent.ld, next_vector<Real, U.value>(p.recurrent, p.H, v, r), p.recurrent.gate, p.H);
     }
     if constexpr (!Cell::keeps) {
@@ -80,13 +83,14 @@ template <class Real, class Cell> void recurrent_forward(const RecurrentForward<
     const Index end = smaller(b1, s.active[t]);
     if (end <= b0) return;
     const Real* x = p.x + s.offset[t] * p.ldx;
+    const int* index = p.index ? p.index + s.offset[t] : nullptr;
     const Index row_before = t ? s.B + s.offset[t - 1] : 0, row_after = s.B + s.offset[t];
     const Real* before = p.states + row_before * p.ld;
     const Real* h = (p.mask ? p.masked : p.states) + row_before * p.ld;
     Real* after = p.states + row_after * p.ld;
     Real* kept = p.kept ? p.kept + s.offset[t] * p.ldk : nullptr;
-    forward_phase<Real, Cell, 0>(p, x, before, h, after, kept, b0, end);
-    if constexpr (Cell::phases == 2) forward_phase<Real, Cell, 1>(p, x, before, h, after, kept, b0, end);
+    forward_phase<Real, Cell, 0>(p, x, index, before, h, after, kept, b0, end);
+    if constexpr (Cell::phases == 2) forward_phase<Real, Cell, 1>(p, x, index, before, h, after, kept, b0, end);
     if (p.mask) mask_rows(p.masked + row_after * p.ld, after, p.mask, p.ld, p.H, b0, end);
   }
 }

@@ -52,6 +52,7 @@ template <class Real> struct RecurrentForward {
   Real* masked;           // [B + sum T, H] out: h so multiplied
   Activation activation;
   Real leak;
+  const int* index = nullptr; // [sum T] where x is an integer: the row of the kernel that stands for it; x is then [sum T, 1], what that row is multiplied by
 };
 
 template <class Real> struct RecurrentBackward {

@@ -119,6 +119,21 @@ template <class Real, int R, int C, int S> struct Tile {
     }
   }
 
+  // One term to chain 0 of the U vectors of n gates, as `add_gates` places them: a[r] times the row index[r] of the matrix.
+  template <int U, int n> ELMAN_INLINE void look_up(const Real* a, const int* index, const Real* m, Index ldm, Index unit, Index gate) {
+    constexpr int A = C / U;
+    ELMAN_UNROLL for (int r = 0; r < R; ++r) {
+      const Real* row = m + index[r] * ldm;
+      const Vec<Real> x = broadcast(a[r]);
+      ELMAN_UNROLL for (int u = 0; u < U; ++u) {
+        ELMAN_UNROLL for (int g = 0; g < n; ++g) {
+          Vec<Real>& to = acc[0][r][u * A + g];
+          to = multiply_add(x, load(row + u * unit + g * gate), to);
+        }
+      }
+    }
+  }
+
   // The sums to out [R, C vectors].
   ELMAN_INLINE void spill(Real* out) const {
     ELMAN_UNROLL for (int r = 0; r < R; ++r) {

@@ -24,11 +24,13 @@ if TYPE_CHECKING:
     from elman.estimators import RNNClassifier as RNNClassifier
     from elman.estimators import RNNRegressor as RNNRegressor
     from elman.estimators import RNNTagger as RNNTagger
+    from elman.generation import generate as generate
     from elman.history import History as History
     from elman.keeping import save as save
     from elman.layers import GRU as GRU
     from elman.layers import LSTM as LSTM
     from elman.layers import Dense as Dense
+    from elman.layers import Embedding as Embedding
     from elman.layers import MaxPool as MaxPool
     from elman.layers import MeanPool as MeanPool
     from elman.layers import SimpleRNN as SimpleRNN
@@ -60,9 +62,11 @@ _HOME = {
     "RNNClassifier": "estimators",
     "RNNRegressor": "estimators",
     "RNNTagger": "estimators",
+    "generate": "generation",
     "History": "history",
     "save": "keeping",
     "Dense": "layers",
+    "Embedding": "layers",
     "GRU": "layers",
     "LSTM": "layers",
     "MaxPool": "layers",
@@ -98,6 +102,7 @@ __all__ = [
     "CosineDecay",
     "Dense",
     "DivergenceError",
+    "Embedding",
     "Gradients",
     "History",
     "Learner",
@@ -115,6 +120,7 @@ __all__ = [
     "Tape",
     "check_gradient",
     "fit_many",
+    "generate",
     "load",
     "read_sequences",
     "save",

@@ -39,6 +39,9 @@ class Data:
         The first step with NaN, infinity or a value too large for the network's dtype; -1 none.
         """
 
+    def first_outside(self, n: int) -> int:
+        """The first step with an integer outside 0 .. n - 1; -1 none."""
+
 class Targets:
     """Answers: classes, or rows of numbers."""
 
@@ -51,12 +54,12 @@ class Tape32:
 
     def states(self, outs: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]]) -> None: ...
 
-    def backward(self, d_outputs: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], d_parameters: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')], d_inputs: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], d_initial: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]], n_threads: int) -> None: ...
+    def backward(self, d_outputs: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu', writable=False)], d_parameters: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')], d_inputs: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')] | None, d_initial: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]], n_threads: int) -> None: ...
 
 class Network32:
     """Layers over one flat buffer of parameters."""
 
-    def __init__(self, input_size: int, layers: Sequence[tuple[int, int, int, bool, bool, float, bool, bool, float, float]]) -> None: ...
+    def __init__(self, input_size: int, layers: Sequence[tuple[int, int, int, bool, bool, float, bool, bool, float, float, int]]) -> None: ...
 
     @property
     def table(self) -> list[tuple[str, int, tuple[int, ...]]]: ...
@@ -82,13 +85,18 @@ class Network32:
 
     def evaluate(self, data: Data, targets: Targets, loss: int, weights: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, carry: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]] | None, n_threads: int, initial: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]] | None = None, dropout: tuple[int, int] | None = None) -> tuple[float, float, float, float, float]: ...
 
-    def gradient(self, data: Data, targets: Targets, loss: int, weights: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, mean: bool, l2: float, gradient: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')], n_threads: int, initial: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]] | None = None, dropout: tuple[int, int] | None = None) -> float: ...
+    def gradient(self, data: Data, targets: Targets, loss: int, weights: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, mean: bool, l2: float, gradient: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')], n_threads: int, memory: int, initial: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]] | None = None, dropout: tuple[int, int] | None = None) -> float: ...
+
+    def need(self, rows: int, longest: int, steps: int, loss: int, dropout: bool) -> tuple[int, int]:
+        """
+        Bytes that a pass with its gradient holds: at once, and from checkpoints.
+        """
 
     def record(self, data: Data, n_threads: int, initial: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]] | None = None, dropout: tuple[int, int] | None = None) -> Tape32: ...
 
     def update(self, gradient: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)], optimiser: tuple[int, float, float, float, float, bool], rate: float, moments: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')]], count: int, trainable: Annotated[NDArray[numpy.int64], dict(shape=(None, None), order='C', device='cpu', writable=False)], clip_norm: float, bounds: tuple[Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)], Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)]] | None = None) -> None: ...
 
-    def train(self, data: Data, targets: Targets, weights: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, carry: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]] | None, order: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu', writable=False)], first_batch: int, batch_size: int, rates: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], settings: tuple[int, bool, float, float, int, tuple[int, float, float, float, float, bool], Annotated[NDArray[numpy.int64], dict(shape=(None, None), order='C', device='cpu', writable=False)], tuple[Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)], Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)]] | None], progress: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu')], sums: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')], snapshot: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')], moments: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')]], seconds: float, n_threads: int, initial: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]] | None = None, dropout: tuple[int, int] | None = None) -> int: ...
+    def train(self, data: Data, targets: Targets, weights: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, carry: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]] | None, order: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu', writable=False)], first_batch: int, batch_size: int, rates: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], settings: tuple[int, bool, float, float, int, int, tuple[int, float, float, float, float, bool], Annotated[NDArray[numpy.int64], dict(shape=(None, None), order='C', device='cpu', writable=False)], tuple[Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)], Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)]] | None], progress: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu')], sums: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')], snapshot: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')], moments: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')]], seconds: float, n_threads: int, initial: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]] | None = None, dropout: tuple[int, int] | None = None) -> int: ...
 
     def stream(self, rows: int, initial_state: object | None) -> Stream32: ...
 
@@ -105,12 +113,12 @@ class Tape64:
 
     def states(self, outs: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')]]) -> None: ...
 
-    def backward(self, d_outputs: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu', writable=False)], d_parameters: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')], d_inputs: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')], d_initial: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')]], n_threads: int) -> None: ...
+    def backward(self, d_outputs: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu', writable=False)], d_parameters: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')], d_inputs: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')] | None, d_initial: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')]], n_threads: int) -> None: ...
 
 class Network64:
     """Layers over one flat buffer of parameters."""
 
-    def __init__(self, input_size: int, layers: Sequence[tuple[int, int, int, bool, bool, float, bool, bool, float, float]]) -> None: ...
+    def __init__(self, input_size: int, layers: Sequence[tuple[int, int, int, bool, bool, float, bool, bool, float, float, int]]) -> None: ...
 
     @property
     def table(self) -> list[tuple[str, int, tuple[int, ...]]]: ...
@@ -136,13 +144,18 @@ class Network64:
 
     def evaluate(self, data: Data, targets: Targets, loss: int, weights: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, carry: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')]] | None, n_threads: int, initial: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')]] | None = None, dropout: tuple[int, int] | None = None) -> tuple[float, float, float, float, float]: ...
 
-    def gradient(self, data: Data, targets: Targets, loss: int, weights: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, mean: bool, l2: float, gradient: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')], n_threads: int, initial: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')]] | None = None, dropout: tuple[int, int] | None = None) -> float: ...
+    def gradient(self, data: Data, targets: Targets, loss: int, weights: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, mean: bool, l2: float, gradient: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')], n_threads: int, memory: int, initial: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')]] | None = None, dropout: tuple[int, int] | None = None) -> float: ...
+
+    def need(self, rows: int, longest: int, steps: int, loss: int, dropout: bool) -> tuple[int, int]:
+        """
+        Bytes that a pass with its gradient holds: at once, and from checkpoints.
+        """
 
     def record(self, data: Data, n_threads: int, initial: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')]] | None = None, dropout: tuple[int, int] | None = None) -> Tape64: ...
 
     def update(self, gradient: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], optimiser: tuple[int, float, float, float, float, bool], rate: float, moments: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')]], count: int, trainable: Annotated[NDArray[numpy.int64], dict(shape=(None, None), order='C', device='cpu', writable=False)], clip_norm: float, bounds: tuple[Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)]] | None = None) -> None: ...
 
-    def train(self, data: Data, targets: Targets, weights: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, carry: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')]] | None, order: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu', writable=False)], first_batch: int, batch_size: int, rates: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], settings: tuple[int, bool, float, float, int, tuple[int, float, float, float, float, bool], Annotated[NDArray[numpy.int64], dict(shape=(None, None), order='C', device='cpu', writable=False)], tuple[Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)]] | None], progress: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu')], sums: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')], snapshot: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')], moments: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')]], seconds: float, n_threads: int, initial: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')]] | None = None, dropout: tuple[int, int] | None = None) -> int: ...
+    def train(self, data: Data, targets: Targets, weights: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, carry: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')]] | None, order: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu', writable=False)], first_batch: int, batch_size: int, rates: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], settings: tuple[int, bool, float, float, int, int, tuple[int, float, float, float, float, bool], Annotated[NDArray[numpy.int64], dict(shape=(None, None), order='C', device='cpu', writable=False)], tuple[Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)]] | None], progress: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu')], sums: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')], snapshot: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')], moments: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')]], seconds: float, n_threads: int, initial: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')]] | None = None, dropout: tuple[int, int] | None = None) -> int: ...
 
     def stream(self, rows: int, initial_state: object | None) -> Stream64: ...
 
@@ -200,6 +213,9 @@ class Online32:
         The output after one more step: -1; or, nothing being changed, the place of a number that is not finite.
         """
 
+    def step_symbol(self, x: int, out: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')]) -> None:
+        """The same for a network over integers."""
+
     def learn(self, index: int, values: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)], rate: float, count: int) -> int:
         """
         From the last step's answer, a class or (index -1) values: 0 updated, 1 none given, 2 not finite.
@@ -232,6 +248,9 @@ class Online64:
         """
         The output after one more step: -1; or, nothing being changed, the place of a number that is not finite.
         """
+
+    def step_symbol(self, x: int, out: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')]) -> None:
+        """The same for a network over integers."""
 
     def learn(self, index: int, values: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], rate: float, count: int) -> int:
         """

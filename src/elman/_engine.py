@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman import losses, optimisers
-from elman.layers import GRU, LSTM, Dense, Layer, MaxPool, MeanPool, SimpleRNN
-from elman.sequences import Array, Batch, Offsets
+from elman.layers import GRU, LSTM, Dense, Embedding, Layer, MaxPool, MeanPool, SimpleRNN
+from elman.sequences import Array, Batch, Offsets, refuse_symbol
 from elman.targets import Answers
 
 try:
@@ -29,7 +29,15 @@ except ImportError as error:
 Sums = tuple[float, float, float, float, float]
 States = list[Array] | None  # one array (n, state size) a recurrent layer
 DropoutKey = tuple[int, int] | None  # key and epoch of the masks; None: no dropout
-_KINDS: dict[type[Layer], int] = {SimpleRNN: 0, GRU: 1, LSTM: 2, Dense: 8, MeanPool: 9, MaxPool: 10}
+_KINDS: dict[type[Layer], int] = {
+    SimpleRNN: 0,
+    GRU: 1,
+    LSTM: 2,
+    Dense: 8,
+    MeanPool: 9,
+    MaxPool: 10,
+    Embedding: 11,
+}
 _ACTIVATIONS = {"identity": 0, "tanh": 1, "relu": 2, "sigmoid": 3, "softmax": 4}
 LOSSES = {name: code for code, name in enumerate(losses.NAMES)}
 
@@ -52,7 +60,7 @@ class NativeTape(Protocol):
         self,
         d_outputs: Array,
         d_parameters: Array,
-        d_inputs: Array,
+        d_inputs: Array | None,
         d_initial: list[Array],
         n_threads: int,
     ) -> None: ...
@@ -64,6 +72,7 @@ class NativeOnline(Protocol):
     remembered: int
 
     def step(self, x: Array, out: Array) -> int: ...
+    def step_symbol(self, x: int, out: Array) -> None: ...
     def learn(self, index: int, values: Array, rate: float, count: int) -> int: ...
     def gradient(self, out: Array) -> None: ...
     def use(
@@ -172,7 +181,7 @@ def build(layers: tuple[Layer, ...], input_size: int, dtype: np.dtype[Any]) -> N
     spec = [
         (
             _KINDS[type(layer)],
-            getattr(layer, "units", 0),
+            getattr(layer, "units", 0) or 0,
             _ACTIVATIONS[getattr(layer, "activation", "identity")],
             getattr(layer, "use_bias", False),
             getattr(layer, "return_sequences", False),
@@ -181,6 +190,7 @@ def build(layers: tuple[Layer, ...], input_size: int, dtype: np.dtype[Any]) -> N
             getattr(layer, "bidirectional", False),
             getattr(layer, "dropout", 0.0),
             getattr(layer, "recurrent_dropout", 0.0),
+            getattr(layer, "n", 0),
         )
         for layer in layers
     ]
@@ -202,6 +212,16 @@ def data(batch: Batch, dtype: np.dtype[Any], name: str = "X") -> Any:
             f"feature {feature}; "
             f"expected numbers that are finite in {dtype}"
         )
+    return made
+
+
+def symbols(batch: Batch, n: int, name: str = "X") -> Any:
+    """Return sequences of integers for the engine; ValueError names the first that is not below n."""
+    made = _core.Data(batch.values, batch.offsets)
+    bad = made.first_outside(n)
+    if bad >= 0:
+        row = int(np.searchsorted(batch.offsets, bad, side="right")) - 1
+        refuse_symbol(name, row, bad - int(batch.offsets[row]), int(batch.values[bad, 0]), n)
     return made
 
 

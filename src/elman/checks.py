@@ -157,7 +157,7 @@ def _summed(model: Model, X: Any, seed: int | None) -> tuple[Loss, Array]:
     cotangent = np.zeros_like(out)
     cotangent[last] = 1.0
     gradient = np.empty_like(model.parameters)
-    d_inputs = np.empty((batch.rows, model.input_size), model.dtype)
+    d_inputs = model.new_cotangents(batch)
     d_initial = [np.empty((batch.n, size), model.dtype) for size in model.native.state_sizes]
     dropout = model.dropout(seed)
     tape = model.native.record(data, n_threads, None, dropout)

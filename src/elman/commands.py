@@ -289,16 +289,17 @@ def demo(
         bool, typer.Option("--interactive", help="letters only: asks for letters and answers them.")
     ] = False,
     data: Annotated[
-        Path | None, typer.Option(help="anaesthesia only: a file or folder of recordings.")
+        Path | None, typer.Option(help="eeg: the Bonn files; anaesthesia: a file or folder of recordings.")
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="A smaller size, as `all` has it.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A small size where there is one, as in all.")
+    ] = False,
 ) -> None:
-    """Run the systems of the five articles, and more."""
-    if name == "all":
-        if data is not None:
-            raise ValueError("--data is given with all, expected the name of one demo")
-    else:
+    """Run the systems of the five articles, a real data set and EEG."""
+    if name != "all":
         demos.get(name, data)  # an unknown name is said before a folder is made
+    elif data is not None:
+        raise ValueError("--data belongs to one demo, not to all")
     if interactive and name != "letters":
         raise ValueError(f"--interactive belongs to the demo letters, not to {name}")
     folder = demos.prepare(plot_dir)
@@ -308,7 +309,7 @@ def demo(
         result, _ = letters.DEMO.play(say, folder)
         letters.chat(result.net, input, say)
         return
-    demos.play(demos.NAMES if name == "all" else (name,), say, folder, data, quick or name == "all")
+    demos.play(demos.NAMES if name == "all" else (name,), say, folder, data=data, quick=quick)
 
 
 @app.command()

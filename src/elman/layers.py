@@ -19,6 +19,59 @@ MOST_UNITS = 2**20  # as the engine's
 
 
 @dataclass(frozen=True)
+class Embedding:
+    """A first layer for sequences of integers: x_t = embeddings[i_t], a row of numbers for each of n symbols.
+
+    Without ``units`` the row is one-hot, n numbers of which the i_t-th is 1: it has no parameters and is
+    never made; the layer above picks the row of its kernel that stands for i_t, and the gradient of that
+    kernel is added row by row.
+
+    Shapes: X (n sequences, T) or (n, T, 1) of integers from 0 to n - 1, a list of (T_i,) or (T_i, 1), or
+    `elman.Sequences` over (N,) or (N, 1) -> x (n, T, E); embeddings (n, E); E is ``units``, or n. Integers
+    are checked and never become floats. ``dropout`` of the layer above drops one of the E features for all
+    steps of a sequence; where the row is one-hot, all occurrences of a symbol in it. ``l2`` leaves embeddings
+    alone.
+
+    Parameters
+    ----------
+    n : int, at least 1
+        The number of symbols.
+    units : int or None
+        E, at least 1; None for one-hot.
+    embeddings_initializer : str
+        A name of `elman.initializers.NAMES`, or one with a number (see `elman.initializers.draw`).
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, what was expected and what came.
+
+    References
+    ----------
+    Y. Bengio, R. Ducharme, P. Vincent and C. Jauvin (2003), A neural probabilistic language model, Journal of
+    Machine Learning Research 3, 1137-1155, section 2.
+
+    >>> from elman import Network
+    >>> net = Network([Embedding(65), LSTM(8, return_sequences=True), Dense(65, "softmax")], seed=0)
+    >>> net.predict([[4, 17, 64], [2]])[0].shape
+    (3, 65)
+    """
+
+    n: int
+    units: int | None = None
+    _: KW_ONLY
+    embeddings_initializer: str = "uniform:0.05"
+
+    def __post_init__(self) -> None:
+        _normalise(
+            self,
+            n=integer("n", self.n, 1, MOST_UNITS),
+            units=None if self.units is None else integer("units", self.units, 1, MOST_UNITS),
+            embeddings_initializer=_initializer("embeddings_initializer", self.embeddings_initializer),
+        )
+
+
+@dataclass(frozen=True)
 class SimpleRNN:
     """Elman's recurrent layer: h_t = f(x_t kernel + h_{t-1} recurrent_kernel + bias).
 
@@ -284,10 +337,10 @@ class MaxPool:
 
 
 Recurrent = SimpleRNN | GRU | LSTM
-Layer = Recurrent | Dense | MeanPool | MaxPool
+Layer = Embedding | Recurrent | Dense | MeanPool | MaxPool
 RECURRENT = (SimpleRNN, GRU, LSTM)
 POOLS = (MeanPool, MaxPool)
-KINDS: dict[str, type[Layer]] = {kind.__name__: kind for kind in (*RECURRENT, Dense, *POOLS)}
+KINDS: dict[str, type[Layer]] = {kind.__name__: kind for kind in (Embedding, *RECURRENT, Dense, *POOLS)}
 GATES: dict[type[Layer], int] = {SimpleRNN: 1, GRU: 3, LSTM: 4}
 
 
@@ -325,9 +378,13 @@ def output_width(layer: Layer, width: int) -> int:
 
     >>> output_width(SimpleRNN(3, bidirectional=True), 5), output_width(MeanPool(), 5)
     (6, 5)
+    >>> output_width(Embedding(65), 1), output_width(Embedding(65, 8), 1)
+    (65, 8)
     """
     if isinstance(layer, POOLS):
         return width
+    if isinstance(layer, Embedding):
+        return layer.units or layer.n
     return layer.units * (2 if isinstance(layer, RECURRENT) and layer.bidirectional else 1)
 
 
@@ -339,6 +396,8 @@ def parameter_count(layer: Layer, width: int) -> int:
     """
     if isinstance(layer, POOLS):
         return 0
+    if isinstance(layer, Embedding):
+        return layer.n * (layer.units or 0)
     if isinstance(layer, Dense):
         return layer.units * (width + int(layer.use_bias))
     biases = int(layer.use_bias) * (2 if isinstance(layer, GRU) and layer.reset_after else 1)
@@ -370,6 +429,8 @@ return_sequences=True there
             hint = ", not the class itself" if isinstance(layer, type) else ""
             raise TypeError(f"layers[{i}] is {describe(layer)}, expected one of {', '.join(KINDS)}{hint}")
         name = type(layer).__name__
+        if isinstance(layer, Embedding):
+            _check_embedding(layer, i, layers)
         if isinstance(layer, POOLS) and i == 0:
             raise ValueError(f"layers[0] is a {name}, expected a layer with return_sequences=True below it")
         if ended is not None and isinstance(layer, RECURRENT + POOLS):
@@ -385,6 +446,17 @@ return_sequences=True there
         if isinstance(layer, POOLS) or (isinstance(layer, RECURRENT) and not layer.return_sequences):
             ended = i
     return tuple(layers)
+
+
+def _check_embedding(layer: Embedding, i: int, layers: Sequence[Any]) -> None:
+    if i:
+        raise ValueError(f"layers[{i}] is an Embedding, expected it first: it reads the integers of X")
+    if layer.units is None and (len(layers) == 1 or isinstance(layers[1], POOLS)):
+        what = f"a {type(layers[1]).__name__} above it" if len(layers) > 1 else "nothing above it"
+        raise ValueError(
+            f"layers[0] is a one-hot Embedding with {what}, expected a layer with a kernel there, or "
+            f"Embedding(n, units)"
+        )
 
 
 def to_dict(layer: Layer) -> dict[str, Any]:

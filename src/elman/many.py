@@ -11,7 +11,7 @@ from elman import planning
 from elman.arguments import describe, flag
 from elman.history import History
 from elman.network import Network
-from elman.sequences import Sequences, as_batch
+from elman.sequences import Sequences
 
 
 def fit_many(
@@ -120,10 +120,10 @@ def _options(
 
 def _once(nets: list[Network], X: Any) -> Any:
     """Return a list of sequences as one buffer, so that it is put together once and not for every network."""
-    sizes = {(net.input_size, net.dtype) for net in nets}
+    sizes = {(net.input_size, net.model.symbols, net.dtype) for net in nets}
     if not isinstance(X, (list, tuple)) or len(sizes) > 1:
         return X
-    batch = as_batch(X, *sizes.pop())
+    batch = nets[0].model.sequences(X)
     return Sequences(batch.values, batch.offsets)
 
 

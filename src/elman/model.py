@@ -19,9 +19,9 @@ from elman import _engine, initializers
 from elman.arguments import describe, integer, real_dtype
 from elman.constraints import Constraint, constraint, flat_bounds
 from elman.history import History
-from elman.layers import LSTM, RECURRENT, Layer, check_stack
+from elman.layers import LSTM, RECURRENT, Embedding, Layer, check_stack
 from elman.optimisers import Optimiser
-from elman.sequences import Array, Batch, Offsets, as_batch
+from elman.sequences import Array, Batch, Offsets, as_batch, as_symbols
 
 _MOST_INPUTS = 2**31 - 1  # times the most units, far from the end of the engine's 64-bit sizes
 
@@ -79,12 +79,14 @@ class Model:
     ``epoch`` counts the epochs ever trained: with ``key`` it is the random state. ``updates`` and ``moments``
     belong to ``optimiser``. ``carry`` holds the states of ``stateful`` rows, one array (n, H) a recurrent
     layer, of an LSTM (n, 2H): h, then c. ``began`` is the epoch at which the latest fit began if it writes a
-    checkpoint, otherwise None.
+    checkpoint, otherwise None. ``symbols`` is the n of an Embedding as the first layer, otherwise 0.
     """
 
     def __init__(self, layers: Any, input_size: Any, dtype: Any, seed: Any) -> None:
         self.layers: tuple[Layer, ...] = check_stack(layers)
-        self.input_size = integer("input_size", input_size, 1, _MOST_INPUTS)
+        first = self.layers[0]
+        self.symbols = first.n if isinstance(first, Embedding) else 0  # X holds integers below it
+        self.input_size = _input_size(input_size, self.symbols)
         self.dtype: np.dtype[Any] = real_dtype(dtype)
         self.seed_given = seed is not None
         self.seed = _fresh_seed() if seed is None else integer("seed", seed, maximum=math.inf)
@@ -132,8 +134,20 @@ class Model:
 
     def batch(self, X: Any, name: str = "X") -> tuple[Batch, Any]:
         """Return X in the inner form, and as the engine reads it; what does not fit is refused."""
-        batch = as_batch(X, self.input_size, self.dtype, name)
+        batch = self.sequences(X, name)
+        if self.symbols:
+            return batch, _engine.symbols(batch, self.symbols, name)
         return batch, _engine.data(batch, self.dtype, name)
+
+    def sequences(self, X: Any, name: str = "X") -> Batch:
+        """Return X in the inner form, its values not looked at."""
+        if self.symbols:
+            return as_symbols(X, self.symbols, name)
+        return as_batch(X, self.input_size, self.dtype, name)
+
+    def new_cotangents(self, batch: Batch) -> Array | None:
+        """Return room for the cotangents of the inputs (N, F); None where these are integers."""
+        return None if self.symbols else np.empty((batch.rows, self.input_size), self.dtype)
 
     def new_outputs(self, batch: Batch) -> Array:
         """Return room for the outputs: (n, C), or (N, C) where there is one for each step."""
@@ -232,11 +246,28 @@ class Model:
 
 
 _INITIALIZERS = {
+    "embeddings": "embeddings_initializer",
     "kernel": "kernel_initializer",
     "recurrent_kernel": "recurrent_initializer",
     "bias": "bias_initializer",
     "recurrent_bias": "bias_initializer",
 }
+
+
+def _input_size(given: Any, symbols: int) -> int:
+    if symbols:
+        if given is not None and integer("input_size", given, 1, _MOST_INPUTS) != 1:
+            raise ValueError(
+                f"input_size is {given}, expected 1 or None: layers[0] is an Embedding, which reads one "
+                f"integer a step"
+            )
+        return 1
+    if given is None:
+        raise TypeError(
+            "input_size is None, expected the number of features of X (only a network that begins with an "
+            "Embedding can do without)"
+        )
+    return integer("input_size", given, 1, _MOST_INPUTS)
 
 
 def _fresh_seed() -> int:

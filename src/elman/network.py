@@ -29,10 +29,10 @@ class Network:
 
     Parameters
     ----------
-    layers : list of SimpleRNN, GRU, LSTM, Dense, MeanPool, MaxPool
+    layers : list of Embedding, SimpleRNN, GRU, LSTM, Dense, MeanPool, MaxPool
         From the input upwards.
-    input_size : int
-        F, at least 1.
+    input_size : int or None
+        F, at least 1; None is for networks that begin with an Embedding, whose X holds integers (n, T).
     dtype : {"float32", "float64"}
         Of parameters, states and results.
     seed : int or None
@@ -54,7 +54,7 @@ class Network:
     def __init__(
         self,
         layers: Sequence[Layer],
-        input_size: int,
+        input_size: int | None = None,
         dtype: str | type | np.dtype[Any] = "float32",
         seed: int | None = None,
     ) -> None:
@@ -70,7 +70,7 @@ class Network:
 
     @property
     def input_size(self) -> int:
-        """F, the number of input features."""
+        """F, the number of input features; 1 where X holds the integers of an Embedding."""
         return self.model.input_size
 
     @property
@@ -461,6 +461,7 @@ class Network:
         by the same; ``reset()`` starts anew. ``initial_state``: one entry a recurrent layer, as in ``state``.
         Bidirectional layers need whole sequences: ValueError. NaN or a wrong size is a ValueError and changes
         nothing. Changed weights take effect at the next step.
+        Where the network begins with an Embedding, x is an integer, or (k,) of them.
 
         >>> from elman import Network, SimpleRNN
         >>> Network([SimpleRNN(4)], input_size=2, seed=0).stream().step(np.zeros(2)).shape
@@ -481,9 +482,10 @@ class Network:
     ) -> Learner:
         """Return a learner: one step of a sequence at a time, an update after each answer.
 
-        Shapes: ``step(x, y=None)`` x (F,) -> output (C,), before the update. ``rule`` "bptt" goes back
-        through the last ``truncation`` steps (None: 10), "rtrl" is exact and never goes back. Optimiser state
-        and update count are the network's, as in `fit`. Networks with pools: ValueError. See `elman.Learner`.
+        Shapes: ``step(x, y=None)`` x (F,) (an integer, for an Embedding) -> output (C,), before the update.
+        ``rule`` "bptt" goes back through the last ``truncation`` steps (None: 10), "rtrl" is exact and never
+        goes back. Optimiser state and update count are the network's, as in `fit`. Networks with pools:
+        ValueError. See `elman.Learner`.
 
         >>> from elman import SGD, Network, SimpleRNN
         >>> net = Network([SimpleRNN(4)], input_size=2, seed=0)

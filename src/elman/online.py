@@ -79,12 +79,15 @@ class Learner:
             RULES.index(self.rule), self.truncation or 1, _engine.LOSSES[self.loss]
         )
         self._inputs, self._outputs = (model.input_size,), (model.outputs,)
+        self._symbols = model.symbols
         self._dtype = model.dtype
         self._nothing = np.zeros(model.outputs, model.dtype)
         self._in_use: Any = None
 
     def step(self, x: Any, y: Any = None) -> Array:
         """Return the output (C,) after the step x (F,), with the weights as they were, and learn from y.
+
+        ``x`` is an integer where the network begins with an Embedding.
 
         ``y`` is a class index, or probabilities (C,), with cross_entropy; values (C,), or a number where C is
         1, otherwise. None, -1 or NaN is no answer: the state goes on alone (NaN may stand for single values
@@ -98,7 +101,7 @@ class Learner:
         (3,)
         """
         model = self.network.model
-        given = self._input(x)
+        given = self._symbol(x) if self._symbols else self._input(x)
         index, values = (-1, None) if y is None else self._answer(y)
         out = np.empty(self._outputs, self._dtype)
         usage = model.usage
@@ -233,7 +236,23 @@ class Learner:
         with np.errstate(over="ignore"):
             return np.ascontiguousarray(given, dtype)
 
-    def _advance(self, flat: Array, given: Any, out: Array) -> None:
+    def _symbol(self, x: Any) -> int:
+        given = np.asarray(x)
+        if given.dtype.kind not in "iu":
+            raise TypeError(
+                f"x has dtype {given.dtype}, expected an integer (the network begins with an Embedding)"
+            )
+        if given.size != 1 or given.ndim > 1:
+            raise ValueError(f"x has shape {given.shape}, expected an integer")
+        symbol = int(given.item())
+        if not 0 <= symbol < self._symbols:
+            raise ValueError(f"x is {symbol}, expected 0..{self._symbols - 1} (the Embedding's n)")
+        return symbol
+
+    def _advance(self, flat: Array | int, given: Any, out: Array) -> None:
+        if isinstance(flat, int):
+            self._native.step_symbol(flat, out)
+            return
         bad = self._native.step(flat, out)
         if bad >= 0:
             came = np.asarray(given)[bad]

@@ -15,8 +15,8 @@ class Gradients(NamedTuple):
     """What `Tape.backward` gives.
 
     Shapes: parameters (P,), in the order of ``net.parameters``; weights by name, views of the same memory;
-    inputs in the form of X; initial_state a list with one entry a recurrent layer, in the form in which
-    ``initial_state`` is given.
+    inputs in the form of X, None where X holds the integers of an Embedding; initial_state a list with one
+    entry a recurrent layer, in the form in which ``initial_state`` is given.
     """
 
     parameters: Array
@@ -66,14 +66,13 @@ class Tape:
         """
         flat = cotangent(d_outputs, self._batch, self._model)
         d_parameters = np.empty_like(self._model.parameters)
-        d_inputs = np.empty((self._batch.rows, self._model.input_size), self._model.dtype)
+        d_inputs = self._model.new_cotangents(self._batch)
         sizes = self._model.native.state_sizes
         d_initial = [np.empty((self._batch.n, size), self._model.dtype) for size in sizes]
         self._native.backward(flat, d_parameters, d_inputs, d_initial, self._threads)
         named = Weights(views(self._model.table, d_parameters))
-        return Gradients(
-            d_parameters, named, self._batch.give_back(d_inputs), as_given(d_initial, self._model)
-        )
+        inputs = None if d_inputs is None else self._batch.give_back(d_inputs)
+        return Gradients(d_parameters, named, inputs, as_given(d_initial, self._model))
 
 
 def cotangent(d_outputs: Any, batch: Batch, model: Model) -> Array:

@@ -37,3 +37,23 @@ def read_samples(samples: Any, features: int, missing: bool = False) -> Array:
         i, feature = np.argwhere(wrong)[0].tolist()
         raise ValueError(f"samples[{i}] has {x[i, feature]} in feature {feature}, expected finite numbers")
     return x if x.dtype == np.float32 else x.astype(np.float64, copy=False)
+
+
+def read_symbols(samples: Any, n: int) -> Array:
+    """Return integers below n, a number, (k,) or (k, 1), as int64 (k, 1): samples for an Embedding.
+
+    Errors: TypeError for what are no integers, ValueError for a wrong size or an integer out of range.
+
+    >>> read_symbols([3, 1], 5).tolist()
+    [[3], [1]]
+    """
+    x = np.asarray(samples)
+    if x.size and x.dtype.kind not in "iu":
+        expected = "integers (the network begins with an Embedding)"
+        raise TypeError(f"samples has dtype {x.dtype}, expected {expected}")
+    if x.ndim > 2 or (x.ndim == 2 and x.shape[1] != 1):
+        raise ValueError(f"samples has shape {x.shape}, expected (k,), one integer a step")
+    x = x.reshape(-1, 1)
+    for i in np.flatnonzero((x < 0) | (x >= n))[:1].tolist():
+        raise ValueError(f"samples[{i}] is {x[i, 0]}, expected 0..{n - 1} (the Embedding's n)")
+    return x.astype(np.int64)

@@ -45,6 +45,8 @@ def gradient_norms(net: Network, X: Any, y: Any = None, *, loss: str | None = No
     """
     if not isinstance(net, Network):
         raise TypeError(f"net is {describe(net)}, expected an elman.Network")
+    if net.model.symbols:
+        raise ValueError("net begins with an Embedding, expected numbers: integers have no gradient")
     name = _loss_of(net, y, loss)
     twin = _twin(net, name)
     batch, _ = twin.model.batch(X)

@@ -10,7 +10,7 @@ import operator
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -219,6 +219,86 @@ def _from_list(X: Any, features: int, dtype: np.dtype[Any], name: str, source: s
         values = np.empty((int(offsets[-1]), features), dtype)  # C order, also for items in Fortran order
         np.concatenate(items, out=values, casting="unsafe")
     return Batch(values, offsets, 0, True)
+
+
+def as_symbols(X: Any, n: int, name: str = "X") -> Batch:
+    """Return sequences of integers in the one inner form, values (N, 1), which are not looked at here.
+
+    X is (n, T) or (n, T, 1), a list of (T_i,) or (T_i, 1), or `Sequences` over (N,) or (N, 1).
+
+    >>> as_symbols([[3, 1], [2]], 5).offsets
+    array([0, 2, 3])
+    """
+    if isinstance(X, Sequences):
+        _check_integers(f"{name}.values", X.values)
+        if X.values.ndim == 2 and X.values.shape[1] != 1:
+            raise ValueError(f"{name}.values has shape {X.values.shape}, expected one integer a step")
+        if len(X) == 0:
+            raise ValueError(f"{name} has no sequences, expected at least one")
+        _refuse_empty(X.offsets, name)
+        return Batch(_readable(X.values).reshape(-1, 1), X.offsets, 0, False)
+    if isinstance(X, (list, tuple)):
+        return _symbols_from_list(X, n, name)
+    if not hasattr(X, "__array__"):
+        raise TypeError(
+            f"{name} is {describe(X)}, expected an array (n, T) of integers, a list of arrays (T,) or "
+            f"elman.Sequences"
+        )
+    array = np.asarray(X)
+    _refuse_mask(name, X)
+    _check_integers(name, array, " (sequences of different lengths go into a list)")
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 1):
+        hint = f"; one sequence is {name}[None]" if array.ndim == 1 else ""
+        raise ValueError(
+            f"{name} has shape {array.shape}, expected (sequences, steps), one integer a step{hint}"
+        )
+    rows, steps = array.shape[:2]
+    if rows == 0:
+        raise ValueError(f"{name} has no sequences, expected at least one")
+    if steps == 0:
+        raise ValueError(f"{name} has sequences of 0 steps, expected at least one step")
+    offsets = np.arange(0, rows * steps + 1, steps, dtype=np.int64)
+    return Batch(_readable(array).reshape(rows * steps, 1), offsets, steps, False)
+
+
+def _symbols_from_list(X: Any, n: int, name: str) -> Batch:
+    if not len(X):
+        raise ValueError(f"{name} has no sequences, expected at least one")
+    items: list[Array] = []
+    lengths = np.zeros(len(X) + 1, dtype=np.int64)
+    for i, item in enumerate(X):
+        array = _asarray(f"{name}[{i}]", item)
+        if array.size:  # an empty list is of no dtype in particular; it is refused below
+            _check_integers(f"{name}[{i}]", array)
+        if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] != 1):
+            hint = "; one sequence goes into a list of its own" if array.ndim == 0 else ""
+            raise ValueError(f"{name}[{i}] has shape {array.shape}, expected (steps,), integers{hint}")
+        flat = array.ravel()
+        if flat.dtype == np.uint64 and len(large := np.flatnonzero(flat >= n)):  # int64 cannot hold them all
+            refuse_symbol(name, i, int(large[0]), int(flat[large[0]]), n)
+        lengths[i + 1] = len(flat)
+        items.append(flat)
+    offsets = np.cumsum(lengths)
+    _refuse_empty(offsets, name)
+    values = np.empty(int(offsets[-1]), np.int64)
+    np.concatenate(items, out=values, casting="unsafe")
+    return Batch(values.reshape(-1, 1), offsets, 0, True)
+
+
+def _check_integers(name: str, array: Array, hint: str = "") -> None:
+    _refuse_mask(name, array)
+    if array.dtype.kind not in "iu":
+        raise TypeError(
+            f"{name} has dtype {array.dtype}, expected integers (the network begins with an Embedding)"
+            f"{hint if array.dtype.kind == 'O' else ''}"
+        )
+
+
+def refuse_symbol(name: str, row: int, step: int, value: int, n: int) -> NoReturn:
+    """Raise the ValueError that says which integer of X an Embedding of n symbols does not know."""
+    raise ValueError(
+        f"{name}[{row}] has index {value} at step {step}, expected 0..{n - 1} (the Embedding's n)"
+    )
 
 
 def _refuse_empty(offsets: Offsets, name: str) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from elman.arguments import describe
 from elman.network import Network
-from elman.samples import read_samples
+from elman.samples import read_samples, read_symbols
 from elman.sequences import Array
 
 
@@ -72,31 +72,45 @@ class Stream:
     """Samples in, answers out: `elman.stream` makes it."""
 
     def __init__(self, stages: list[Any]) -> None:  # features' streams, then perhaps a network
-        self._stages = stages
-        self._features, self._missing = stages[0].features, stages[0].missing
+        # Features that a network reads are checked there.
+        read = [*(isinstance(stage, _Answers) for stage in stages[1:]), isinstance(stages[-1], _Answers)]
+        self._stages = [(stage, not by_network) for stage, by_network in zip(stages, read, strict=True)]
+        first = stages[0]
+        self._features, self._missing = first.features, first.missing
+        self._symbols = first.symbols if isinstance(first, _Answers) else 0
+        self._nothing = stages[-1].nothing
 
     def step(self, samples: Any) -> Array:
         """Return the answers complete by now, (m, C), of samples (F,) or (k, F) in time order.
 
-        Errors: ValueError for NaN (where nothing fills it) or a wrong size, TypeError for what is no array of
-        numbers; the state is unchanged then.
+        A network that begins with an Embedding takes integers. Errors: ValueError for NaN (where nothing
+        fills it), a wrong size or an integer out of range, TypeError for what is no array of numbers; the
+        state is unchanged then.
         """
-        rows = read_samples(samples, self._features, self._missing)
+        if self._symbols:
+            rows = read_symbols(samples, self._symbols)
+        else:
+            rows = read_samples(samples, self._features, self._missing)
         done = 0
         try:
             with np.errstate(over="ignore", invalid="ignore"):
-                for stage in self._stages:
+                for stage, check in self._stages:
                     rows = stage.advance(rows)
+                    if check:
+                        stage.refuse(rows)
                     done += 1
+                    if not len(rows):  # nor is there anything for the stages behind
+                        rows = self._nothing(rows.dtype)
+                        break
         except BaseException:
-            for stage in self._stages[:done]:
+            for stage, _ in self._stages[:done]:
                 stage.undo()
             raise
         return rows
 
     def reset(self) -> None:
         """Start anew."""
-        for stage in self._stages:
+        for stage, _ in self._stages:
             stage.reset()
 
 
@@ -111,15 +125,19 @@ class _Answers:
         self._scaler = None if model is network else model._scaler
         self._native = network.stream()
         self._dtype = network.dtype
+        self.symbols = network.model.symbols
         self.features, self.columns = network.input_size, network.output_size
+        self._none: Array = self._finish(np.empty((0, self.columns), self._dtype))
+
+    def nothing(self, dtype: Any) -> Array:  # noqa: ARG002
+        """Return no answer, (0, C)."""
+        return self._none.copy()
 
     def advance(self, rows: Array) -> Array:
         """Take steps (m, F) that were checked; where it raises, the state is unchanged."""
-        if not len(rows):
-            return self._finish(np.empty((0, self.columns), self._dtype))
-        scaled = self._scale(rows)
+        scaled = rows if self.symbols else self._scale(rows)
         # One step is checked by the engine; of more, all are before the first is taken.
-        if len(scaled) > 1 and not np.isfinite(scaled).all():
+        if not self.symbols and len(scaled) > 1 and not np.isfinite(scaled).all():
             raise ValueError(f"samples are too large for the network's input to be finite in {self._dtype}")
         out = np.empty((len(scaled), self.columns), self._dtype)
         step = self._native.step

@@ -139,8 +139,8 @@ def simulate_seizure(
     The column of `simulate_eeg`, whose inhibitory gains change as time goes on. First background activity;
     slow inhibition weakens and sporadic spikes come; at the onset it drops, and fast activity of low voltage
     begins; out of this grows a slow rhythm, which becomes quasi-sinusoidal and then a discharge of spikes; at
-    the end inhibition is back. Spikes, drop and fast onset are those of the temporal lobe in Wendling et al.
-    (2002; 2005, J. Clin. Neurophysiol. 22, 343-356); what follows them and all times are ours.
+    the end inhibition is back. The drop and the fast onset are those of the temporal lobe (Wendling et al.
+    2005, J. Clin. Neurophysiol. 22, 343-356); the rest of the course and all times are ours.
 
     Parameters
     ----------

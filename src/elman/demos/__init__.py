@@ -1,4 +1,4 @@
-"""The systems of the five articles, and one real data set, running on elman.
+"""The systems of the five articles, one real data set and EEG, running on elman.
 
 Each demo is one file with functions that compute (``run``), tell (``describe``) and draw (``draw``); ``elman
 demo NAME`` plays one, ``elman demo all`` plays them all.
@@ -13,8 +13,8 @@ from typing import Any
 
 from elman.demos._demo import Demo, Outcome, Show, closing_table, prepare
 
-NAMES = ("points", "gradient", "adder", "letters", "digits", "anaesthesia")
-_WITH_DATA = ("anaesthesia",)  # those that also take recordings, and have a quick size
+NAMES = ("points", "gradient", "adder", "letters", "digits", "eeg", "anaesthesia")
+SIZED = ("eeg", "anaesthesia")  # these take data of the user, and have a quick size
 
 __all__ = ["NAMES", "Demo", "Outcome", "get", "play", "prepare"]
 
@@ -22,14 +22,14 @@ __all__ = ["NAMES", "Demo", "Outcome", "get", "play", "prepare"]
 def get(name: str, data: Path | None = None, quick: bool = False) -> Demo[Any]:
     """Load the demo of that name; its module and what that imports are loaded now, not with the package.
 
-    ``data`` is a file or folder of recordings, for the demos that take them; ``quick`` a smaller size.
+    ``data`` are files of the user's, and ``quick`` is a small size, for those that have it.
     """
     if name not in NAMES:
         raise ValueError(f"there is no demo {name!r}, expected one of {', '.join(NAMES)} or all")
-    if data is not None and name not in _WITH_DATA:
-        raise ValueError(f"--data belongs to the demo {' or '.join(_WITH_DATA)}, not to {name}")
+    if data is not None and name not in SIZED:
+        raise ValueError(f"--data belongs to the demo {' or '.join(SIZED)}, not to {name}")
     module = import_module(f"elman.demos.{name}")
-    demo: Demo[Any] = module.demo(data, quick) if name in _WITH_DATA else module.DEMO
+    demo: Demo[Any] = module.demo(data, quick) if name in SIZED else module.DEMO
     return demo
 
 
@@ -37,11 +37,12 @@ def play(
     names: Sequence[str],
     show: Show = print,
     folder: Path | None = None,
+    *,
     data: Path | None = None,
     quick: bool = False,
 ) -> list[Outcome]:
-    """Play the demos one after the other; more than one ends with the closing table."""
-    demos = [get(name, data, quick) for name in names]
+    """Play the demos one after the other; more than one are quick and end with the closing table."""
+    demos = [get(name, data, quick or len(names) > 1) for name in names]
     outcomes = [demo.play(show, folder)[1] for demo in demos]
     if len(outcomes) > 1:
         show("\n" + closing_table(outcomes))

@@ -10,6 +10,15 @@
 from elman.features.frames import Frames
 from elman.features.lyapunov import LyapunovExponents
 from elman.features.missing import FillMissing
+from elman.features.reservoirs import Reservoirs
 from elman.features.spectrum import EEG_BANDS, BandPower, LogSpectrum
 
-__all__ = ["EEG_BANDS", "BandPower", "FillMissing", "Frames", "LogSpectrum", "LyapunovExponents"]
+__all__ = [
+    "EEG_BANDS",
+    "BandPower",
+    "FillMissing",
+    "Frames",
+    "LogSpectrum",
+    "LyapunovExponents",
+    "Reservoirs",
+]

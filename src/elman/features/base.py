@@ -36,11 +36,23 @@ class FeatureStream:
         """
         x = read_samples(samples, self.features, self.missing)
         with np.errstate(over="ignore", invalid="ignore"):
-            return self.advance(x)
+            rows = self.advance(x)
+        self.refuse(rows)
+        return rows
 
     def advance(self, x: Array) -> Array:
-        """Take samples (k, F) that were checked; where it raises, the state is unchanged."""
+        """Take samples (k, F) that were checked; what overflows becomes infinite."""
         raise NotImplementedError
+
+    def nothing(self, dtype: Any) -> Array:
+        """Return no features, (0, F')."""
+        return np.empty((0, self.columns), dtype)
+
+    def refuse(self, rows: Array) -> None:
+        """Raise ValueError where features of the last ``advance`` are not finite, and take it back."""
+        if len(rows) and not np.isfinite(rows).all():
+            self.undo()
+            raise ValueError(f"samples are too large for their features to be finite in {rows.dtype}")
 
     def undo(self) -> None:
         """Take the last ``advance`` back."""

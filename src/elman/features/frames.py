@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from elman.arguments import integer
 from elman.features.base import Float64
 from elman.features.windows import Function, Windowed
@@ -39,7 +41,7 @@ class Frames(Windowed):
 
     def _function(self, window: int) -> Function:  # noqa: ARG002
         def frames(windows: Float64) -> Float64:
-            return windows.swapaxes(1, 2).reshape(len(windows), -1)
+            return np.array(windows.swapaxes(1, 2), order="C").reshape(len(windows), -1)
 
         return frames
 

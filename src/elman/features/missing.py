@@ -115,7 +115,7 @@ class FillStream(FeatureStream):
         """Take samples (k, F) that were checked."""
         self._mark = self._last
         if not len(x):
-            return np.empty((0, self.columns), x.dtype)
+            return self.nothing(x.dtype)
         missing = np.isnan(x)
         values = np.vstack([self._last, x])  # the value before them first
         source = np.where(missing, 0, np.arange(1, len(values))[:, None])

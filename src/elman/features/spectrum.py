@@ -29,7 +29,6 @@ def density(fs: float, window: int, begin: int, end: int) -> Function:
     discrete Fourier transform, P_k = 2 |X_k|^2 / (fs sum w^2), without the 2 at 0 and at fs/2. In units of
     x^2/Hz: SciPy's ``signal.spectrogram(x, fs, "hann", window)``. Bin k is at the frequency k fs / window.
     """
-    from scipy.fft import rfft
     from scipy.signal.windows import hann
 
     taper = hann(window, sym=False)
@@ -37,9 +36,9 @@ def density(fs: float, window: int, begin: int, end: int) -> Function:
     nyquist = end - 1 == window / 2
 
     def of(windows: Float64) -> Float64:
-        windows -= np.add.reduce(windows, axis=-1, keepdims=True) / window
-        windows *= taper
-        spectrum = rfft(windows)[..., begin:end]
+        centred = windows - np.add.reduce(windows, axis=-1, keepdims=True) / window
+        centred *= taper
+        spectrum = np.fft.rfft(centred)[..., begin:end]
         power: Float64 = np.square(spectrum.real)
         power += np.square(spectrum.imag)
         if begin == 0:

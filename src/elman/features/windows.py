@@ -12,8 +12,9 @@ from elman.arguments import integer
 from elman.features.base import FeatureStream, Float64, SequenceTransformer
 from elman.sequences import Array, Batch, Offsets
 
-# Windows (m, F, window) in float64, contiguous, to features (m, F'); each window by itself, so that the bits
-# of its features do not depend on m. It may overwrite the windows.
+# Windows (m, F, window) in float64, each channel's contiguous, to new features (m, F'); each window by
+# itself, so that the bits of its features do not depend on m. The windows may be a stream's own memory: they
+# are only read.
 Function = Callable[[Float64], Float64]
 
 _BLOCK = 1 << 16  # numbers in the windows of one call, so that they stay in the cache
@@ -144,12 +145,8 @@ class WindowStream(FeatureStream):
         self._end += len(x)
         count = max(0, (self._end - self._next - self._window) // self._hop + 1)
         if not count:
-            return np.empty((0, self.columns), x.dtype)
-        rows = self._windows(count).astype(x.dtype, copy=False)
-        if not np.isfinite(rows).all():
-            self.undo()
-            raise ValueError(f"samples are too large for their features to be finite in {rows.dtype}")
-        return rows
+            return self.nothing(x.dtype)
+        return self._windows(count).astype(x.dtype, copy=False)
 
     def undo(self) -> None:
         """Take the last ``advance`` back."""
@@ -157,6 +154,10 @@ class WindowStream(FeatureStream):
 
     def _windows(self, count: int) -> Float64:
         window, hop, held = self._window, self._hop, self._held
+        if count == 1:
+            begin = self._next
+            self._next += hop
+            return self._function(held[None, :, begin : begin + window])
         parts = []
         for done in range(0, count, self._most):
             block = np.empty((min(self._most, count - done), self.features, window))
@@ -164,7 +165,7 @@ class WindowStream(FeatureStream):
                 each[...] = held[:, self._next : self._next + window]
                 self._next += hop
             parts.append(self._function(block))
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        return np.concatenate(parts)
 
     def _make_room(self, samples: int) -> None:
         """Move what is still needed to the front where the samples to come do not fit behind it."""

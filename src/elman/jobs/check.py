@@ -52,7 +52,11 @@ def check(
     opened = models.load(model)
     net = opened.network
     if path is None:
-        X = [rng.standard_normal((steps, net.input_size)) for steps in _LENGTHS]
+        n = net.model.symbols
+        X = [
+            rng.integers(0, n, steps) if n else rng.standard_normal((steps, net.input_size))
+            for steps in _LENGTHS
+        ]
         source = "random sequences"
     else:
         data = files.load(path, columns, missing=opened.takes_missing)

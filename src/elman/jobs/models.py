@@ -15,6 +15,7 @@ from elman.network import Network
 from elman.sequences import Array
 from elman.streams import Stream
 
+_LONGEST = 24  # a power of two: samples in a window of features, at most
 _TASKS = {"RNNClassifier": "classify", "RNNTagger": "tag", "RNNRegressor": "regress"}
 
 
@@ -80,10 +81,27 @@ class Opened:
             ends = ends[features.ends(len(ends))]
         return ends
 
+    @property
+    def integers(self) -> bool:
+        """Whether it is a network that begins with an Embedding."""
+        return self.task == "network" and self.network.model.symbols > 0
+
+    def cadence(self) -> tuple[int, int]:
+        """Return how many samples the stream's first answer takes, and how many more each further one."""
+        for power in range(1, _LONGEST):
+            try:
+                ends = self.ends(2**power)
+            except ValueError:  # shorter than one window
+                continue
+            if len(ends) > 1:
+                return int(ends[0]) + 1, int(ends[1] - ends[0])
+        most = f"more than {2**_LONGEST} samples"
+        raise ValueError(f"the features of {self.path!r} need {most} for two answers, expected less")
+
     def answers(self, data: Data) -> Array | list[Array]:
         """Return probabilities, values or outputs: (n, C), or a list of (T_i, C) with one row a step."""
         self.check(data)
-        X: Any = np.stack([x[:, 0] for x in data.X]) if self.table else data.X
+        X: Any = np.stack([x[:, 0] for x in data.X]) if self.table else self._read(data.X)
         with warnings.catch_warnings():
             # Fitted on a data frame, it would be told that a file's values come without column names.
             warnings.filterwarnings("ignore", message="X does not have valid feature names")
@@ -95,12 +113,21 @@ class Opened:
     def scaled(self, X: list[Array]) -> list[Array]:
         """Return sequences as its network reads them, in float64."""
         if self.task == "network":
-            return X
+            return self._read(X)
         rows: Any = np.stack([x[:, 0] for x in X]) if self.table else X
         for features in self.before:
             rows = features.transform(rows)
         X = list(rows) if self.before else X
         return [self.last._scaler.apply(x, np.dtype(np.float64)) for x in X]
+
+    def _read(self, X: list[Array]) -> list[Array]:
+        """Return sequences, as integers for an Embedding: files hold plain numbers."""
+        if not self.integers:
+            return X
+        for i, x in enumerate(X):
+            if x.dtype.kind == "f" and not (x == np.floor(x)).all():  # NaN too
+                raise ValueError(f"sequence {i} holds numbers that are not whole, expected integers")
+        return [x.astype(np.int64) for x in X]
 
     def check(self, data: Data) -> None:
         """Raise ValueError where the sequences are not of the form that the model takes."""

@@ -19,6 +19,7 @@ from elman.monitoring.record import Record, moment
 from elman.monitoring.seen import Seen
 
 _WAIT = 0.05  # s for samples, at most: then the view and the record have their turn
+_SILENT = 2.0  # s without a sample before it is said
 _RATES_DIFFER = 0.01
 _COUNTS = ("samples", "answers", "gaps", "lost", "missing", "left_out", "resets")
 
@@ -125,6 +126,8 @@ def _watch(run: _Run, source: Any, view: View, clock: Callable[[], float]) -> st
             run.follow(source)
             if chunk is not None:
                 run.take(chunk, clock)
+            elif source.connected:
+                run.wonder()
             if run.record is not None:
                 run.record.tick()
             view.tick()
@@ -151,6 +154,7 @@ class _Run:
         self.seen = Seen(f"elman monitor  {model.path}", self.outputs, models.with_classes(model) is not None)
         self._connections = 0
         self._picked: list[int] = []
+        self._heard, self._told = time.monotonic(), False  # when samples came last, and that none do
 
     def say(self, text: str) -> None:
         """Tell whoever is shown the run now."""
@@ -182,6 +186,7 @@ class _Run:
             return
         again = self._connections > 0
         self._connections = source.connections
+        self._heard, self._told = time.monotonic(), False
         stream: Description = source.description
         self.seen.description = stream
         self._picked = _picked(stream, self.how.channels)
@@ -200,16 +205,32 @@ class _Run:
         self.note(f"{'found again' if again else 'reading'}: {stream}")
 
     def _answering(self, rate: float | None) -> Answering:
+        first, every = self.model.cadence()
         if self.how.window is None:
-            return Answering(self.model.stream)
+            return Answering(self.model.stream, first, every)
         assert rate is not None  # `check` has seen to it
-        return LastSeconds(self.model.stream, max(round(self.how.window * rate), 4))
+        window = round(self.how.window * rate)
+        if window * 3 // 4 < first:
+            raise ValueError(
+                f"--window is {self.how.window:g} s, expected at least {first / rate * 4 / 3:.3g} s: the "
+                f"features of {self.model.path!r} need {first} samples for their first step"
+            )
+        return LastSeconds(self.model.stream, max(window, 4), first, every)
 
     # the samples
+
+    def wonder(self) -> None:
+        """Say once that nothing comes from a stream that is there."""
+        rate = (self.monitor and self.monitor.rate) or 1.0
+        patience = max(_SILENT, 3.0 / rate)
+        if not self._told and time.monotonic() - self._heard > patience:
+            self._told = True
+            self.note(f"nothing has come for {patience:g} s; the stream is still there")
 
     def take(self, chunk: Any, clock: Callable[[], float]) -> None:
         """Answer what has arrived."""
         assert self.monitor is not None
+        self._heard, self._told = time.monotonic(), False
         samples = chunk.samples[:, self._picked]
         happened = self.monitor.feed(samples, chunk.stamps)
         now = clock()

@@ -17,6 +17,7 @@ from elman.jobs import Say
 from elman.jobs.data import as_options, plural
 from elman.monitoring.description import Description, listed
 from elman.monitoring.replay import Player
+from elman.reading.parsing import shown
 from elman.sequences import Array
 
 _LINGER = 1.0  # s that the stream stays after its last sample, so that readers get it
@@ -129,7 +130,11 @@ def load(path: str, options: Mapping[str, Any], rate: float | None, only: str | 
     """Return a file as one recording."""
     if rate is not None:
         number("--rate", rate, positive=True)
-    edf = Path(path).suffix.lower() in _EDF
+    ending = Path(path).suffix.lower()
+    edf = ending in _EDF
+    if not edf and ending not in reading.ENDINGS:
+        endings = ", ".join((*reading.ENDINGS, *_EDF))
+        raise ValueError(f"{path!r} ends in {shown(ending)}, expected one of {endings}")
     sequences, ids, names, own, unit = _edf(path, options, rate) if edf else _table(path, options)
     if only is not None:
         known = [str(i) for i in range(len(sequences))] if ids is None else list(ids)

@@ -56,6 +56,10 @@ def _step(model: models.Opened, text: str, count: int) -> Array:
         raise ValueError(
             f"line {count} has {parts[int(np.argmin(right))]}, expected {_wanted(model)}, all finite"
         )
+    if model.integers:
+        if x[0] != np.floor(x[0]):
+            raise ValueError(f"line {count} has {parts[0]}, expected an integer")
+        return x.astype(np.int64)
     return x
 
 

@@ -25,29 +25,20 @@ def trace(values: Array, width: int, rows: int) -> list[str]:
         return [" " * width] * rows
     if len(values) < columns:  # a slow signal: hold each value
         values = values[np.arange(columns) * len(values) // columns]
-    there = values[np.isfinite(values)]
-    low, high = (float(there.min()), float(there.max())) if len(there) else (0.0, 0.0)
-    cells = np.zeros((rows, width), int)
-    last: float | None = None
-    for column, part in enumerate(np.array_split(values, columns)):
-        places = _places(part[np.isfinite(part)], low, high, height)
-        if not len(places):
-            last = None
-            continue
-        ends = [places.min(), places.max()]
-        if last is not None:  # join on to where the signal was
-            ends.append((last + places[0]) / 2)
-        last = places[-1]
-        for dot in range(round(min(ends)), round(max(ends)) + 1):
-            cells[dot // 4, column // 2] |= _DOTS[dot % 4, column % 2]
-    return ["".join(chr(0x2800 + cell) for cell in row) for row in cells]
-
-
-def _places(values: Array, low: float, high: float, height: int) -> Array:
-    """Return at which of ``height`` dots, from the top, values are; where all are alike, in the middle."""
-    if high == low:
-        return np.full(len(values), height // 2, float)
-    return (high - values) / (high - low) * (height - 1)
+    starts = np.arange(columns) * len(values) // columns
+    values = np.where(np.isfinite(values), values, np.nan)
+    low, high = np.fmin.reduceat(values, starts), np.fmax.reduceat(values, starts)
+    ends = np.append(starts[1:], len(values)) - 1
+    meeting = (values[ends[:-1]] + values[starts[1:]]) / 2  # where a column joins on to the one before
+    low[1:], high[1:] = np.fmin(low[1:], meeting), np.fmax(high[1:], meeting)
+    bottom, top = np.fmin.reduce(low), np.fmax.reduce(high)
+    scale = (height - 1) / (top - bottom) if top > bottom else 0.0
+    middle = 0.0 if top > bottom else height // 2
+    first, last = np.rint((top - high) * scale + middle), np.rint((top - low) * scale + middle)
+    rank = np.arange(height)[:, None]
+    drawn = (first <= rank) & (rank <= last)  # NaN is neither
+    cells = (drawn.reshape(rows, 4, width, 2) * _DOTS[None, :, None, :]).sum(axis=(1, 3))
+    return ["".join(chr(0x2800 + cell) for cell in row) for row in cells.tolist()]
 
 
 def bar(share: float, width: int) -> str:

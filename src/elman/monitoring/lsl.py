@@ -168,7 +168,7 @@ class Source:
         # recover=False: what liblsl finds again silently, nobody could be told of, nor check.
         inlet = pylsl.StreamInlet(info, _BUFFER, recover=False)
         try:
-            description = _described(inlet.info(timeout=2.0))
+            description = _described(inlet.info(timeout=5.0))
             try:
                 self._check(description)
             except ValueError as error:

@@ -27,7 +27,7 @@ class Answer(NamedTuple):
 
 
 class Event(NamedTuple):
-    """Something worth noting: "gap", "clock", "missing", "silent", "alarm" or "all clear", in words too."""
+    """Worth noting, in words too: "gap", "clock", "missing", "silent", "refused", "alarm" or "all clear"."""
 
     time: float
     sample: int
@@ -92,9 +92,9 @@ class Monitor:
     gaps, resets : int
     alarms : list of Raised
 
-    >>> from elman import Dense, Network, SimpleRNN
+    >>> from elman import Dense, Network, SimpleRNN, stream
     >>> net = Network([SimpleRNN(3), Dense(2, "softmax")], input_size=1, seed=0)
-    >>> monitor = Monitor(Answering(net.stream), features=1, rate=10.0)
+    >>> monitor = Monitor(Answering(lambda: stream(net)), features=1, rate=10.0)
     >>> [type(what).__name__ for what in monitor.feed(np.zeros((3, 1)), np.array([0.0, 0.1, 1.3]))]
     ['Answer', 'Answer', 'Event', 'Answer']
     >>> monitor.lost
@@ -253,7 +253,13 @@ class Monitor:
 
     def _answer(self, values: Array, stamps: Array, start: int) -> list[Answer | Event]:
         happened: list[Answer | Event] = []
-        at, answers = self._answering.feed(values)
+        try:
+            at, answers = self._answering.feed(values)
+        except ValueError as error:  # numbers of which the model can make nothing, as of a broken amplifier
+            self.left_out += len(values)
+            when, first = float(stamps[0]), self.samples + start + 1
+            text = f"{error}; a new sequence begins"
+            return [Event(when, first, "refused", text), *self._reset(when, first)]
         self.answers += len(at)
         for i, answer in zip(at.tolist(), answers, strict=True):
             time, sample = float(stamps[i]), self.samples + start + i + 1

@@ -27,6 +27,7 @@ _READERS: dict[str, tuple[Reader, Sequence[str]]] = {
     ".parquet": (parquet_files.read, _TABLE),
     ".pq": (parquet_files.read, _TABLE),
 }
+ENDINGS = tuple(_READERS)
 
 
 def read_sequences(
