@@ -25,10 +25,10 @@ from elman.sequences import Sequences
 
 DATA = Path(os.environ.get("ELMAN_DATA", Path(__file__).parents[1] / "../shared/data")) / "anesthesia"
 AHEAD = 6
-# The best has the Elman network of the first row among its five, which are seeds 0 to 4.
+# The best has the Elman network of the first row among its four, which are seeds 0 to 3.
 RECIPES = {
     "Elman network": ("rnn",),
-    "two Elman networks and three GRUs": ("rnn", "rnn", "gru", "gru", "gru"),
+    "two Elman networks and two GRUs": ("rnn", "rnn", "gru", "gru"),
 }
 
 
@@ -38,18 +38,25 @@ def linear(train: Any, valid: Any, tracks: Any) -> list[Any]:
     read = features.fit_transform(train.X)
     change = np.concatenate(future(train.X, tracks, AHEAD)) - read.values[:, 0]
     known = ~np.isnan(change)
-    model = make_pipeline(StandardScaler(), Ridge(1.0)).fit(read.values[known], change[known])
+    values = read.values[known].astype(np.float64)
+    model = make_pipeline(StandardScaler(), Ridge(1.0)).fit(values, change[known])
     found = features.transform(valid.X)
-    bis = np.clip(found.values[:, 0] + model.predict(found.values), 0, 98)
+    bis = np.clip(found.values[:, 0] + model.predict(found.values.astype(np.float64)), 0, 98)
     return list(Sequences(bis, found.offsets))
 
 
-def row(scores: Scores, chosen: Scores, seconds: float) -> dict[str, float]:
+def known_now(valid: Any, answers: list[Any]) -> list[Any]:
+    """Return the answers to those steps alone that have a reading of their own."""
+    return [np.where(np.isnan(bis), np.nan, answer) for bis, answer in zip(valid.y, answers, strict=True)]
+
+
+def row(scores: Scores, now: Scores, chosen: Scores, seconds: float) -> dict[str, Any]:
     """Return what is kept of a method: balanced accuracy of the forecast BIS, and of the chosen depth."""
     errors = scores.by_case[~np.isnan(scores.by_case)]
     low, middle, high = np.quantile(errors, [0.25, 0.5, 0.75])
     return {
         "mean_absolute_error": round(scores.error, 4),
+        "mean_absolute_error_where_known_now": round(now.error, 4),
         "balanced_accuracy_of_bis": round(scores.balanced_accuracy, 4),
         "balanced_accuracy": round(chosen.balanced_accuracy, 4),
         "case_quartiles": [round(float(value), 3) for value in (low, middle, high)],
@@ -70,8 +77,9 @@ def main() -> None:
     found: dict[str, Any] = {}
 
     def keep(name: str, bis: Any, depths: Any, seconds: float) -> None:
-        plain = score(answers, bis)
-        found[name] = row(plain, plain if depths is None else score(answers, bis, depths), seconds)
+        plain, now = score(answers, bis), score(known_now(valid, answers), bis)
+        chosen = plain if depths is None else score(answers, bis, depths)
+        found[name] = row(plain, now, chosen, seconds)
         print(name, found[name], flush=True)
 
     keep("repeating the last value", repeated(valid.X, tracks), None, 0.0)
@@ -83,8 +91,13 @@ def main() -> None:
         seconds = time.process_time() - start
         keep(name, list(model.predict(valid.X)), list(model.predict_depth(valid.X)), seconds)
     show(found)
-    steps = int(sum((~np.isnan(a)).sum() for a in answers))
-    document = {"operations": [len(train.X), len(valid.X)], "steps": steps, "methods": found}
+    steps = [int(sum((~np.isnan(a)).sum() for a in some)) for some in (answers, known_now(valid, answers))]
+    document = {
+        "operations": [len(train.X), len(valid.X)],
+        "steps": steps[0],
+        "steps_known_now": steps[1],
+        "methods": found,
+    }
     (RESULTS / f"{args.save}.json").write_text(json.dumps(document, indent=2) + "\n")
 
 
@@ -98,13 +111,13 @@ def recipe(tracks: Any, cells: tuple[str, ...], threads: int | None) -> DepthFor
 
 def show(found: dict[str, Any]) -> None:
     """Print a Markdown table."""
-    print("\n| method | BIS error | balanced accuracy | of the forecast BIS | case quartiles | CPU s |")
-    print("| --- | ---: | ---: | ---: | --- | ---: |")
+    print("\n| method | BIS error | where known now | balanced accuracy | of the forecast BIS | CPU s |")
+    print("| --- | ---: | ---: | ---: | ---: | ---: |")
     for name, value in found.items():
-        quartiles = ", ".join(f"{q:.2f}" for q in value["case_quartiles"])
         print(
-            f"| {name} | {value['mean_absolute_error']:.2f} | {value['balanced_accuracy']:.3f} | "
-            f"{value['balanced_accuracy_of_bis']:.3f} | {quartiles} | {value['cpu_seconds']:.0f} |"
+            f"| {name} | {value['mean_absolute_error']:.2f} | "
+            f"{value['mean_absolute_error_where_known_now']:.2f} | {value['balanced_accuracy']:.3f} | "
+            f"{value['balanced_accuracy_of_bis']:.3f} | {value['cpu_seconds']:.0f} |"
         )
 
 

@@ -137,6 +137,14 @@ def test_features_are_what_they_are_called():
     assert named["propofol_effect_change"][3] == pytest.approx(change)
 
 
+def test_means_forget_from_the_first_value_on():
+    bis, mean = np.array([90.0, 60.0, 60.0, 40.0]), 90.0
+    rows = DepthFeatures(("BIS", "PPF20_RATE", "RFTN20_RATE")).fit_transform([np.c_[bis, bis, bis]])[0]
+    for x, row in zip(bis, rows, strict=True):
+        mean += (x - mean) * (1 - np.exp(-1 / 6))
+        assert row[NAMES.index("bis_from_mean_6")] == pytest.approx(x - mean)
+
+
 def test_features_stream_to_the_bit_however_they_are_cut(data):
     features = DepthFeatures(data.description.channels).fit(data.X)
     whole, stream, random = features.transform(data.X)[0], features.stream(), np.random.default_rng(0)
@@ -264,6 +272,15 @@ def test_a_forecaster_is_its_networks_mean_and_its_seeds_are_theirs(model, data)
     again = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(again.predict(data.X)[0], model.predict(data.X)[0])
     assert clone(model).get_params() == model.get_params()
+
+
+def test_the_depth_is_the_likeliest_for_its_share(model, data):
+    answers = np.concatenate(future(data.X, data.description.channels))
+    kinds = depth(answers[~np.isnan(answers)])
+    np.testing.assert_allclose(model.shares_, np.bincount(kinds, minlength=3) / len(kinds))
+    chances = model.predict_depth_proba(data.X)[0]
+    np.testing.assert_array_equal(model.predict_depth(data.X)[0], (chances / model.shares_).argmax(axis=1))
+    assert (model.predict_depth(data.X)[0] != chances.argmax(axis=1)).any()
 
 
 def test_what_a_forecaster_cannot_learn_from_is_named(data):
