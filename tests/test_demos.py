@@ -293,9 +293,9 @@ def test_digit_changes_its_mind_while_it_is_read(digit_run):
 
 
 def test_every_demo_is_listed():
-    assert demos.NAMES == ("points", "gradient", "adder", "letters", "digits")
+    assert demos.NAMES == ("points", "gradient", "adder", "letters", "digits", "eeg", "anaesthesia")
     for name in demos.NAMES:
-        assert demos.get(name).name == name
+        assert demos.get(name, quick=True).name == name
 
 
 def test_unknown_demo():
@@ -367,7 +367,7 @@ def test_eeg_takes_files(tmp_path):
 
 
 def test_data_belong_to_the_demos_that_take_them(tmp_path):
-    with pytest.raises(ValueError, match="--data belongs to the demo eeg, not to digits"):
+    with pytest.raises(ValueError, match="--data belongs to the demo eeg or anaesthesia, not to digits"):
         demos.get("digits", tmp_path)
 
 
