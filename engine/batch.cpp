@@ -1,6 +1,7 @@
 #include "batch.h"
 
 #include <algorithm>
+#include <atomic>
 #include <numeric>
 
 namespace elman {
@@ -46,7 +47,8 @@ void Chunk::outline(const Batch& batch, Index first, Index most) {
 
 void Chunk::cut(const Batch& batch, Index first, Index most, bool goes_on) {
   outline(batch, first, most);
-  ++version;
+  static std::atomic<Index> cuts{0};
+  stamp = ++cuts;
   active.resize(static_cast<std::size_t>(T + 1));
   offset.resize(static_cast<std::size_t>(T + 1));
   Index alive = B;

@@ -28,7 +28,7 @@ struct Batch {
 struct Chunk {
   Index t0 = 0, B = 0, T = 0, N = 0;
   std::vector<Index> active, offset;   // [T + 1]
-  Index version = 0;                   // another number after every cut
+  Index stamp = 0;                     // no other cut of any chunk has this number
 
   Steps steps() const { return {T, B, active.data(), offset.data()}; }
   void outline(const Batch& batch, Index t0, Index most);   // all but where the steps lie

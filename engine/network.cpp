@@ -133,7 +133,7 @@ template <class Real> Sizes Pass<Real>::sizes(std::size_t i, Index B, Index N, U
   const Index rows = op.steps_out ? N : B, ld_in = padded<Real>(op.in);
   Sizes n{};
   if (!(last && fused)) n.value = (recurrent ? B + rows : rows) * ld_[i];
-  if (backward || (last && (fused || use == Use::loss))) n.cotangent = rows * ld_[i];
+  if (backward || (last && (fused || use == Use::loss))) n.cotangent = (cotangents_by_row(i) ? B : rows) * ld_[i];
   if (ldk_[i] && (backward || op.cell == Cell::gru_before)) n.kept = rows * ldk_[i];
   if (ldk_[i] && backward) n.handed = B * ld_[i];
   if (ldk_[i] && backward && tape) n.dz = rows * ldk_[i];
@@ -152,11 +152,11 @@ template <class Real> Sizes Pass<Real>::sizes(std::size_t i, Index B, Index N, U
 }
 
 template <class Real> void Pass<Real>::prepare(const Data& data, const Batch& batch, const Chunk& chunk, Use use, bool fused, bool tape) {
-  const bool same = &chunk == chunk_ && chunk.version == version_ && use == use_ && fused == fused_ && tape == tape_;
+  const bool same = chunk.stamp == stamp_ && use == use_ && fused == fused_ && tape == tape_;
   batch_ = &batch;
   chunk_ = &chunk;
   if (!same) {
-    version_ = chunk.version;
+    stamp_ = chunk.stamp;
     use_ = use;
     fused_ = fused;
     tape_ = tape;
@@ -322,8 +322,8 @@ template <class Real> void Pass<Real>::join_backward(std::size_t i, Index b0, In
     const Index length = chunk_->length(*batch_, b);
     for (Index t = op.steps_out ? 0 : length - 1; t < length; ++t) {
       const Real* from = cotangent_[i].data() + (op.steps_out ? row_of(b, t, false) : b) * ld_[i];
-      std::copy_n(from, op.in, cotangent_[first].data() + row_of(b, t, false) * ld_[first]);
-      std::copy_n(from + op.in, op.in, cotangent_[second].data() + row_of(b, t, op.steps_out) * ld_[second]);
+      std::copy_n(from, op.in, cotangent_[first].data() + cotangent_row(first, b, t, false) * ld_[first]);
+      std::copy_n(from + op.in, op.in, cotangent_[second].data() + cotangent_row(second, b, t, op.steps_out) * ld_[second]);
     }
   }
 }
@@ -339,7 +339,7 @@ template <class Real> RecurrentForward<Real> Pass<Real>::forward_arguments(const
 template <class Real> RecurrentBackward<Real> Pass<Real>::backward_arguments(const Weights<Real>& weights, std::size_t i) {
   const Operation& op = spec_.operations[i];
   return {weights.recurrent_transposed[i], value_[i].data(), ld_[i], stride_[i], op.out, kept_[i].data(), ldk_[i], cotangent_[i].data(), ld_[i], sums_cotangents(i), sums_ld(i),
-          handed_[i].data(), ld_[i], masked_states(i) ? mask_h_[i].data() : nullptr, masked_[i].data(), tape_ ? initial_[i].data() : nullptr, !op.last_alone, op.activation, static_cast<Real>(op.leak)};
+          handed_[i].data(), ld_[i], masked_states(i) ? mask_h_[i].data() : nullptr, masked_[i].data(), tape_ ? initial_[i].data() : nullptr, !op.last_alone, cotangents_by_row(i), op.activation, static_cast<Real>(op.leak)};
 }
 
 template <class Real> template <class F> void Pass<Real>::over_blocks(bool steps, Index most, Index b0, Index b1, F f) const {
@@ -436,7 +436,7 @@ template <class Real> void Pass<Real>::pool_backward(std::size_t i, Index b0, In
     const Real* from = d + b * ld_[i];
     const auto row = [&](Index t) { return c.offset[static_cast<std::size_t>(t)] + b; };
     if (op.pool == Pool::last) {
-      if (b >= c.later()) std::copy_n(from, op.out, below + row(length - 1) * ldb);   // where its last step is here
+      if (b >= c.later()) std::copy_n(from, op.out, below + cotangent_row(under, b, length - 1, false) * ldb);   // where its last step is here
     } else if (op.pool == Pool::mean) {
       kernels_.divide(scaled.data(), from, static_cast<Real>(batch_->length[static_cast<std::size_t>(b)]), op.out);
       for (Index t = 0; t < length; ++t) std::copy_n(scaled.data(), op.out, below + row(t) * ldb);

@@ -170,6 +170,9 @@ template <class Real> class Pass {
   RecurrentBackward<Real> backward_arguments(const Weights<Real>& weights, std::size_t op);
   // The cotangents of an operation's sums [., columns]: where those of its outputs are, or of their own.
   Real* sums_cotangents(std::size_t op) { return spec_.operations[op].type == Operation::Type::recurrent && ldk_[op] ? (tape_ ? dz_ : kept_)[op].data() : cotangent_[op].data(); }
+  // Where a cell's sums have cotangents of their own, those of its h are few if each row's last is used alone.
+  bool cotangents_by_row(std::size_t op) const { return spec_.operations[op].last_alone && ldk_[op]; }
+  Index cotangent_row(std::size_t op, Index b, Index t, bool reverse) const { return cotangents_by_row(op) ? b : row_of(b, t, reverse); }
   Index sums_ld(std::size_t op) const { return ldk_[op] ? ldk_[op] : ld_[op]; }
   template <class F> void over_blocks(bool steps, Index most, Index b0, Index b1, F f) const;   // f(first row, rows), at most `most` rows at once
   Span all() const { return {0, spec_.operations.size()}; }
@@ -187,7 +190,7 @@ template <class Real> class Pass {
   const Chunk* chunk_ = nullptr;
   Use use_ = Use::states;
   bool fused_ = false, tape_ = false, dropping_ = false;
-  Index version_ = -1, reserved_rows_ = -1;   // of the chunk that the buffers are for; rows of the batch
+  Index stamp_ = 0, reserved_rows_ = -1;      // of the chunk that the buffers are for; rows of the batch
   Index input_ld_ = 0;
   std::vector<Index> ld_, stride_, ldk_;      // rows of values, states within a row, rows of what a cell keeps (0: nothing)
   std::vector<Index> most_rows_;              // rows of one step between two looks at the interrupt

@@ -219,7 +219,7 @@ template <class Real, class Cell> void recurrent_backward(const RecurrentBackwar
     const Index row_before = (t ? s.B + s.offset[t - 1] : 0) * p.ld;
     const Real* before = p.states + row_before;
     const Real* after = p.states + (s.B + s.offset[t]) * p.ld;
-    const Real* d = p.d + s.offset[t] * p.ldd;
+    const Real* d = p.d + (p.d_by_row ? 0 : s.offset[t] * p.ldd);
     Real* dz = p.dz + s.offset[t] * p.ldz;
     const Real* next = p.dz + s.offset[t + 1] * p.ldz;
     const Finish<Real> finish{finish_backward<Real, Cell>, &p, before, (p.mask ? p.masked : p.states) + row_before, after, p.kept + s.offset[t] * p.ldk, p.every_step ? d : nullptr, dz, Cell::kept * p.H};
