@@ -524,13 +524,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         None. TypeError for class labels other than str, int, float and bool, and for parameters that have no
         plain form.
         """
-        check_is_fitted(self, "network_")
-        usage = self.network_.model.usage
-        usage.begin_read()
-        try:
-            saving.write(path, *files.pack(self))
-        finally:
-            usage.end_read()
+        saving.write(path, *files.pack_fitted(self))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
         """Return what notebooks show: scikit-learn's diagram and, once fitted, the curves of training."""

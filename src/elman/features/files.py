@@ -33,13 +33,7 @@ def pack(pipeline: Pipeline) -> tuple[dict[str, Any], dict[str, Array]]:
     name, last = pipeline.steps[-1]
     if not isinstance(last, SequenceEstimator):
         raise TypeError(f"the step {name!r} is {describe(last)}, expected an estimator of elman's at the end")
-    check_is_fitted(last, "network_")
-    usage = last.network_.model.usage
-    usage.begin_read()
-    try:
-        spec, arrays = files.pack(last)
-    finally:
-        usage.end_read()
+    spec, arrays = files.pack_fitted(last)
     steps = [_pack(step, part, f"step.{i}.", arrays) for i, (step, part) in enumerate(pipeline.steps[:-1])]
     return {"kind": "pipeline", "steps": steps, "name": name, "model": spec}, arrays
 
