@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -47,8 +46,7 @@ def _pack(name: str, part: Any, prefix: str, arrays: dict[str, Array]) -> dict[s
             f"the step {name!r} is {describe(part)}, expected features of elman's: {', '.join(KINDS)}"
         )
     check_is_fitted(part, "n_features_in_")
-    for own in part._learned:
-        arrays[prefix + own] = getattr(part, own)
+    arrays |= {prefix + own: array for own, array in part._kept().items()}
     given, names = part.get_params(deep=False), getattr(part, "feature_names_in_", None)
     return {
         "name": name,
@@ -73,7 +71,7 @@ def unpack(spec: dict[str, Any], arrays: dict[str, Array], name: str) -> Pipelin
             raise ValueError("its steps have no names, or one twice")
         parts = [(each, part) for each, part in steps if part != "passthrough"]
         for (each, part), (_, following) in pairwise(parts):
-            if following._table or part._columns() != following.n_features_in_:
+            if following._table != part._one_a_sequence or part._columns() != following.n_features_in_:
                 raise ValueError(f"the step {each!r} makes other features than the next one reads")
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError) as error:
         raise ValueError(f"{name} holds no pipeline that can be read: {error}") from None
@@ -94,9 +92,5 @@ def _unpack(step: dict[str, Any], prefix: str, arrays: dict[str, Array]) -> tupl
     part.n_features_in_ = integer("features", step["features"], 1)
     if step["feature_names"] is not None:
         part.feature_names_in_ = files.feature_names(step["feature_names"], part.n_features_in_)
-    for own in part._learned:
-        found = arrays[prefix + own]
-        if found.dtype != np.float64 or found.shape != (part._channels,) or not np.isfinite(found).all():
-            raise ValueError(f"{own} is not {part._channels} finite numbers")
-        setattr(part, own, found.copy())
+    part._take({key.removeprefix(prefix): each for key, each in arrays.items() if key.startswith(prefix)})
     return step["name"], part
