@@ -57,6 +57,21 @@ def test_eeg(monkeypatch, tmp_path):
     run("eeg.md", names)
     assert np.mean(names["scores"]) > 0.9 and np.mean(names["beside"]) > 0.8
     assert len(names["answers"]) == 1 + (len(names["X"][0]) - 128) // 64
+    with np.load("recording.npz") as recording:
+        assert recording["X"].shape == (2, len(names["X"][0]), 1)
+
+
+def test_monitor(monkeypatch, tmp_path, capsys):
+    """The alarm comes some seconds after the seizure, which begins after 23.6 s."""
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    run("monitor.md", names)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "kind='alarm', text='ictal 0.8" in line
+    assert 24 < names["monitor"].alarms[0].start < 34
+    assert names["monitor"].samples == 2 * 4097
+    with np.load("recording.npz") as recording:
+        assert recording["fs"] == names["monitor"].rate
 
 
 def test_reservoirs(monkeypatch, tmp_path):
