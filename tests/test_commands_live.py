@@ -142,31 +142,69 @@ def test_every_sample_of_a_replay_is_answered(folder, start):
 
 
 def test_a_stream_that_is_killed_and_restarted_is_picked_up_again(folder, start):
+    """Both replays go on until they are killed: however late the monitor is, the stream is still there."""
     samples = recording(folder)
     out = folder / "again.csv"
-    watch = start("monitor", "--model", "m.elman", "--lsl", "eeg", "--csv", out.name, "--json")
+    # Any gap begins a new sequence here: how long it is, hangs on how fast the second replay starts.
+    watch = start(
+        "monitor", "--model", "m.elman", "--lsl", "eeg", "--reset-after", 0.1, "--csv", out.name, "--json"
+    )
     play = start("replay", "eeg.npz", "--lsl", "eeg", "--loop", "--wait", PATIENCE)
     wait_for(lambda: len(answers(rows(out))) >= 100, watch, play)
     play.kill()
     play.wait()
-    again = start("replay", "eeg.npz", "--lsl", "eeg", "--wait", PATIENCE)
-    wait_for(lambda: any(row["event"] for row in rows(out)), watch, again)
-    events = [row["event"] for row in rows(out) if row["event"]]
-    assert events[0].startswith("gap: a gap of ")
-    assert events[0].endswith("a new sequence begins")
+    again = start("replay", "eeg.npz", "--lsl", "eeg", "--loop", "--wait", PATIENCE)
 
     def after():
         table = rows(out)
-        return table[next(i for i, row in enumerate(table) if row["event"]) + 1 :]
+        gap = next((i for i, row in enumerate(table) if row["event"]), len(table))
+        return table[gap + 1 :]
 
     wait_for(lambda: len(after()) >= 200, watch, again)
     watch.send_signal(signal.SIGINT)
     seen, said = finish(watch)
+    assert again.poll() is None
+    (gap,) = (row["event"] for row in rows(out) if row["event"])
+    assert gap.startswith("gap: a gap of ")
+    assert gap.endswith("a new sequence begins")
     assert (seen["connections"], seen["gaps"], seen["resets"]) == (2, 1, 1)
     assert seen["lost"] > 0
     assert "is lost; looking for it" in said
     assert "found again: eeg from" in said
-    np.testing.assert_allclose(probabilities(after()), expected(folder, samples)[: len(after())], atol=1e-6)
+    table = after()
+    sent = np.resize(samples, (len(table), samples.shape[1]))  # again and again
+    np.testing.assert_allclose(probabilities(table), expected(folder, sent), atol=1e-6)
+
+
+def test_what_came_before_a_stream_was_lost_is_kept():
+    pytest.importorskip("pylsl", exc_type=ImportError)
+    from elman.monitoring import lsl as streams
+
+    class Cut:
+        """An inlet that is cut off within the second pull."""
+
+        def __init__(self):
+            self.left = [[1.0, 2.0]]
+
+        def pull_sample(self, _):
+            if not self.left:
+                raise streams.LostError
+            return self.left.pop(), 5.0
+
+        def pull_chunk(self, *_):
+            raise streams.LostError
+
+        def time_correction(self, _):
+            raise streams.LostError
+
+    said = []
+    source = streams.Source("cut", None, lambda _: None, said.append)
+    source._inlet, source._buffer = Cut(), np.empty((1024, 2))
+    chunk = source.pull(0.0)
+    assert (chunk.samples.tolist(), chunk.stamps.tolist(), said) == ([[1.0, 2.0]], [5.0], [])
+    assert source.pull(0.0) is None
+    assert said == ["stream 'cut' is lost; looking for it"]
+    assert not source.connected
 
 
 def test_a_killed_monitor_has_written_what_it_answered(folder, start):

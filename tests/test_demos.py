@@ -353,6 +353,19 @@ def test_eeg_streams_what_the_batch_says(judged):
     np.testing.assert_allclose(judged.running.sum(axis=1), 1.0)
 
 
+def test_eeg_draws_a_seizure_in_seconds_and_microvolts(judged, tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    drawn = []
+    monkeypatch.setattr(eeg.plotting, "save", lambda figure, _: drawn.append(figure))
+    eeg.draw(judged, tmp_path)
+    above, below = drawn[1].axes
+    assert (above.get_ylabel(), below.get_xlabel()) == ("EEG, µV", "time, s")
+    assert float(below.get_xticklabels()[-1].get_text()) == 7  # of 8 s at 173.61 Hz
+    assert below.get_xticks()[-1] == pytest.approx(7 * 173.61)
+    assert np.isnan(below.lines[0].get_ydata()[: judged.ends[0]]).all()
+    assert {text.get_text() for text in below.get_legend().get_texts()} == set(eeg.KINDS)
+
+
 def test_eeg_takes_files(tmp_path):
     wave = np.random.default_rng(0).normal(size=(60, 4097))
     tones = np.sin(np.arange(4097) * np.repeat([0.2, 0.5, 0.9], 20)[:, None])

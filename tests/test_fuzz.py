@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import elman
 import networks
 import reference as ref
-from elman import Dense, MaxPool, MeanPool
+from elman import Dense, Embedding, MaxPool, MeanPool
 from networks import rnn
 from support import assert_near, flat, network, proofs, weights_of
 
@@ -66,6 +66,17 @@ def right_problems(draw):
     return layers, F, dtype, form, rows, [y if per_step else y[0] for y in answers], loss, options, generator
 
 
+@st.composite
+def right_problems_of_symbols(draw):
+    """The same of sequences of integers, which an Embedding reads, with a table or as one-hot rows."""
+    layers, _, dtype, form, rows, answers, loss, options, generator = draw(right_problems())
+    n = draw(st.integers(1, 130))
+    layers = [Embedding(n, draw(st.sampled_from([None, 1, 4, 17]))), *layers]
+    came = draw(st.sampled_from(["u1", "i2", "i4", "i8", "u8", ">i4"]))
+    rows = [generator.integers(0, n, size=len(row)).astype(came) for row in rows]
+    return layers, 1, dtype, form, rows, answers, loss, options, generator
+
+
 def one_answer(generator, loss, C, n, missing, draw):
     gone = generator.uniform(size=(n, C)) < missing
     if loss == "cross_entropy":
@@ -91,7 +102,8 @@ def check_right(problem):
     )
     net = network(layers, F, dtype, ref.random_weights(layers, F, generator))
     weights = weights_of(net)
-    X, truth = in_form(rows, form), [row.astype(float) for row in rows]
+    X = in_form(rows, form)
+    truth = rows if isinstance(layers[0], Embedding) else [row.astype(float) for row in rows]
     y = in_form(answers, form) if per_step else np.array(answers)
     before = [row.copy() for row in rows]
 
@@ -124,6 +136,19 @@ TOLERANCE_OF = {"float64": 1e-11, "float32": 1e-5}
 @QUICK
 @given(right_problems())
 def test_right_input_gives_the_reference(problem):
+    check_right(problem)
+
+
+@QUICK
+@given(right_problems_of_symbols())
+def test_right_integers_give_the_reference(problem):
+    check_right(problem)
+
+
+@pytest.mark.prove
+@LONG
+@given(right_problems_of_symbols())
+def test_right_integers_give_the_reference_at_length(problem):
     check_right(problem)
 
 
@@ -294,6 +319,75 @@ def test_a_stream_refuses_or_answers(x):
         row = np.asarray(x, float)
         assert row.shape == (2,)
         assert_near(y, ref.output(net.layers, weights_of(net), row[None]), "float64")
+
+
+ANY_SYMBOLS = st.one_of(
+    st.lists(st.integers(-2, 5), max_size=6), st.lists(st.floats(), max_size=4), st.integers(), st.none(),
+    st.lists(st.lists(st.integers(0, 4), min_size=1, max_size=2), max_size=3), st.text(max_size=3),
+    st.lists(st.booleans(), max_size=3), st.lists(st.integers(), max_size=3),
+)  # fmt: skip
+
+
+@QUICK
+@given(ANY_SYMBOLS, st.sampled_from([None, 3]))
+def test_anything_as_symbols_is_refused_or_read_right(x, units):
+    """Integers from 0 to 4 are answered as one-hot rows would be, all else is refused."""
+    layers = [Embedding(5, units), rnn(4, "gru", steps=True), Dense(5, activation="softmax")]
+    net = network(
+        layers, 1, "float64", networks.lively_weights(layers, 1, np.random.default_rng(len(repr(x))))
+    )
+    try:
+        array = np.asarray(x)
+    except ValueError:  # rows of different lengths
+        array = np.asarray(x, object)
+    whole = array.dtype.kind in "iu" and array.ndim > 0 and array.size > 0
+    fits = whole and 0 <= array.min() <= array.max() < 5
+    if fits and (array.ndim == 1 or array.shape[1] == 1):
+        expected = ref.output(layers, weights_of(net), array.ravel())
+        assert_near(net.predict([x])[0], expected, "float64")
+    else:
+        refused(lambda: net.predict([x]))
+    if fits and array.ndim == 1:
+        said = elman.generate(net, x, 4, temperature=0)
+        told = np.concatenate([x, said])
+        after = ref.output(layers, weights_of(net), told[:-1])[len(x) - 1 :]
+        assert said.tolist() == after.argmax(axis=1).tolist()
+    else:
+        refused(lambda: elman.generate(net, x, 4))
+
+
+@QUICK
+@given(
+    CELLS, st.integers(1, 9), st.sampled_from([None, 1, 3]), st.integers(1, 6), st.integers(1, 12),
+    st.one_of(st.just(0.0), st.floats(1e-300, 1e300)), st.integers(0, 2**70), st.booleans(), st.data(),
+)  # fmt: skip
+def test_generation_draws_from_the_references_probabilities(
+    cell, n, units, begun, steps, heat, seed, one_hot, data
+):
+    """Each symbol is the one that the same seed draws from what the reference says of all before it."""
+    layers = [rnn(3, cell, steps=data.draw(st.booleans())), Dense(n, activation="softmax")]
+    layers = layers if one_hot else [Embedding(n, units), *layers]
+    generator = np.random.default_rng(seed)
+    net = network(
+        layers, n if one_hot else 1, "float64", ref.random_weights(layers, n if one_hot else 1, generator)
+    )
+    start = generator.integers(0, n, size=begun)
+    said = elman.generate(net, start, steps, heat, seed)
+    assert said.dtype == np.int64 and said.shape == (steps,) and ((said >= 0) & (said < n)).all()
+    told = np.concatenate([start, said])
+    drawing = np.random.default_rng(seed)
+    for t in range(begun, len(told)):
+        p = ref.output(layers, weights_of(net), np.eye(n)[told[:t]] if one_hot else told[:t])
+        p = np.log(p[-1] if p.ndim == 2 else p)
+        if heat == 0.0:
+            assert p[told[t]] >= p.max() - 1e-9
+            continue
+        with np.errstate(over="ignore"):
+            up_to = np.cumsum(np.exp((p - p.max()) / heat))
+        place = drawing.random() * up_to[-1]
+        below = up_to[told[t] - 1] if told[t] else 0.0
+        slack = 1e-6 * up_to[-1] + (up_to[-1] if heat < 1e-4 else 0.0)  # rounding is as hot as it is cold
+        assert below - slack <= place <= up_to[told[t]] + slack
 
 
 @QUICK

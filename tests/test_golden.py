@@ -59,7 +59,10 @@ def test_vector_jacobian_product(golden, dtype, net):
     assert list(gradients.weights) == list(expected)
     for name, v in expected.items():
         assert_near(gradients.weights[name], v, dtype, name)
-    assert_near(stack(gradients.inputs), golden.arrays["v/X"], dtype, "inputs")
+    if "v/X" in golden.arrays:
+        assert_near(stack(gradients.inputs), golden.arrays["v/X"], dtype, "inputs")
+    else:  # integers
+        assert gradients.inputs is None
 
 
 @pytest.mark.parametrize("run", RUNS)

@@ -1,4 +1,4 @@
-"""The examples in the pages on recordings and evaluation run as they stand."""
+"""The examples in pages of docs run as they stand."""
 
 import re
 from pathlib import Path
@@ -57,3 +57,28 @@ def test_eeg(monkeypatch, tmp_path):
     run("eeg.md", names)
     assert np.mean(names["scores"]) > 0.9 and np.mean(names["beside"]) > 0.8
     assert len(names["answers"]) == 1 + (len(names["X"][0]) - 128) // 64
+    with np.load("recording.npz") as recording:
+        assert recording["X"].shape == (2, len(names["X"][0]), 1)
+
+
+def test_monitor(monkeypatch, tmp_path, capsys):
+    """The alarm comes some seconds after the seizure, which begins after 23.6 s."""
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    run("monitor.md", names)
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "kind='alarm', text='ictal 0.8" in line
+    assert 24 < names["monitor"].alarms[0].start < 34
+    assert names["monitor"].samples == 2 * 4097
+    with np.load("recording.npz") as recording:
+        assert recording["fs"] == names["monitor"].rate
+
+
+def test_reservoirs(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    names = {}
+    run("reservoirs.md", names)
+    assert names["features"].fit_transform(names["X"]).shape == (36, 4 * 8 * 8)
+    assert np.mean(names["scores"]) > 0.9
+    assert names["windowed"].score(names["X"], names["y"]) > 0.8
+    assert names["answers"].shape == (len(names["X"][0]) // 64, 3)

@@ -10,7 +10,7 @@ from sklearn.preprocessing import StandardScaler
 
 import elman
 from elman import Dense, Network, RNNClassifier, RNNRegressor, RNNTagger, SimpleRNN, saving
-from elman.features import BandPower, FillMissing, Frames, LogSpectrum
+from elman.features import BandPower, FillMissing, Frames, LogSpectrum, Reservoirs
 from elman.jobs import models
 from elman.jobs.check import check
 from elman.jobs.evaluate import evaluate
@@ -28,6 +28,8 @@ EVERY = [
     [LogSpectrum(FS, window=32, hop=8, max_hz=40.0)],
     [BandPower(FS, {"slow": (0, 20.0), "fast": [20, 50]}, 32)],
     [FillMissing(before=-1.0, flags=False), BandPower(FS, [(0, 20.0), (30, 40)], 32)],
+    [Reservoirs(3, 4, window=10, input_scaling=0.02, random_state=0)],
+    [Reservoirs(2, 3, window=np.int64(5), random_state=1), Reservoirs(1, 5, window=2, random_state=2)],
     ["passthrough", FillMissing(), LogSpectrum(FS, window=32)],
 ]
 
@@ -60,6 +62,27 @@ def test_one_fitted_on_a_table_comes_back(tmp_path):
     assert other[0].feature_names_in_.tolist() == list(table.columns)
     with pytest.raises(ValueError, match="collection of sequences, expected 2-D"):
         other.predict(X)
+
+
+@pytest.mark.parametrize(
+    "whole", [BandPower(FS, [(0, 20.0), (30, 40)], None), Reservoirs(2, 3, random_state=0)], ids=str
+)
+def test_one_of_whole_sequences_comes_back(whole, tmp_path):
+    """Each number that it has of a sequence is a step to the network: odd, but it is what was fitted."""
+    model = make_pipeline(whole, RNNClassifier(**QUICK)).fit(X, Y)
+    elman.save(model, tmp_path / "m.elman")
+    other = elman.load(tmp_path / "m.elman")
+    assert np.array_equal(model.predict_proba(X), other.predict_proba(X))
+
+
+def test_reservoirs_without_a_seed_come_back(tmp_path):
+    random = np.random.default_rng(0)
+    features = Reservoirs(2, 3, window=10, difference=True, random_state=random)
+    model = make_pipeline(features, RNNClassifier(**QUICK)).fit(X, Y)
+    elman.save(model, tmp_path / "m.elman")
+    other = elman.load(tmp_path / "m.elman")
+    assert other[0].random_state is None
+    assert np.array_equal(model.predict_proba(X), other.predict_proba(X))
 
 
 def test_save_takes_whatever_load_gives_back(tmp_path):
@@ -127,6 +150,37 @@ def test_a_file_that_says_strange_things_is_refused(spoil, tmp_path):
     elman.save(make_pipeline(FillMissing(), LogSpectrum(FS, 32), RNNClassifier(**QUICK)).fit(HOLED, Y), path)
     spec, arrays = saving.read(path)
     assert spec["kind"] == "pipeline"
+    spoil(spec, arrays)
+    saving.write(path, spec, arrays)
+    with pytest.raises(ValueError, match=r"m\.elman"):
+        elman.load(path)
+
+
+SPOILT_RESERVOIRS = {
+    "no leaks": lambda _, arrays: arrays.pop("step.0.leaks"),
+    "a leak above 1": lambda _, arrays: arrays.update({"step.0.leaks": np.array([0.5, 1.5])}),
+    "a leak of NaN": lambda _, arrays: arrays.update({"step.0.leaks": np.array([0.5, np.nan])}),
+    "one leak": lambda _, arrays: arrays.update({"step.0.leaks": np.array([0.5])}),
+    "leaks in float32": lambda _, arrays: arrays.update({"step.0.leaks": np.full(2, 0.5, "f4")}),
+    "no weights": lambda _, arrays: arrays.pop("step.0.parameters"),
+    "weights of NaN": lambda _, arrays: arrays["step.0.parameters"].fill(np.nan),
+    "weights in float64": lambda _, arrays: arrays.update(
+        {"step.0.parameters": arrays["step.0.parameters"].astype(float)}
+    ),
+    "more units": lambda spec, _: spec["steps"][0]["parameters"].update(units=2**40),
+    "more networks": lambda spec, _: spec["steps"][0]["parameters"].update(networks=2**40),
+    "another column": lambda spec, _: spec["steps"][0].update(features=3),
+    "a whole sequence": lambda spec, _: spec["steps"][0]["parameters"].update(window=None),
+}
+
+
+@pytest.mark.parametrize("spoil", SPOILT_RESERVOIRS.values(), ids=SPOILT_RESERVOIRS)
+def test_a_file_of_strange_reservoirs_is_refused(spoil, tmp_path):
+    path = tmp_path / "m.elman"
+    features = Reservoirs(2, 3, window=10, random_state=0)
+    elman.save(make_pipeline(features, RNNClassifier(**QUICK)).fit(X, Y), path)
+    spec, arrays = saving.read(path)
+    arrays = {name: array.copy() for name, array in arrays.items()}
     spoil(spec, arrays)
     saving.write(path, spec, arrays)
     with pytest.raises(ValueError, match=r"m\.elman"):

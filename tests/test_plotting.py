@@ -281,6 +281,8 @@ def test_probabilities_highlight_the_winner_unless_told(ax):
         ({"signal": np.zeros(6)}, r"signal has shape \(6,\), expected \(T, F\)"),
         ({"signal": np.zeros((6, 0))}, r"signal has shape \(6, 0\)"),
         ({"signal": np.zeros((5, 2))}, "signal has 5 steps, expected 6"),
+        ({"fs": 0.0}, "fs is 0.0, expected a finite number above 0"),
+        ({"fs": 2.0, "steps": "abcdef"}, "steps is given with fs, expected one of the two"),
         ({"signal": np.zeros((6, 1)), "ax": Figure().subplots()}, "ax is given with a signal, expected None"),
     ],
 )
@@ -320,6 +322,40 @@ def test_a_signal_stands_above_on_the_same_axis(tmp_path):
     assert above.get_window_extent().x0 == pytest.approx(below.get_window_extent().x0)
     assert [label.get_text() for label in ax.get_xticklabels()] == list("123456")
     assert (tmp_path / "p.png").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(
+    ("count", "fs", "seconds"),
+    [
+        (501, 50.0, ["0", "2", "4", "6", "8", "10"]),
+        (6, 20.0, ["0", "0.05", "0.1", "0.15", "0.2", "0.25"]),
+        (1, 5.0, ["0"]),
+    ],
+)
+def test_steps_of_a_known_rate_are_seconds(count, fs, seconds):
+    shares = np.full((count, 3), 1 / 3)
+    ax = plotting.probabilities(shares, signal=np.zeros((count, 10)), fs=fs)
+    assert ax.get_xlabel() == "time, s"
+    assert [label.get_text() for label in ax.get_xticklabels()] == seconds
+    np.testing.assert_allclose(ax.get_xticks(), [float(text) * fs for text in seconds])
+    assert ax.figure.axes[0].get_xticks().tolist() == ax.get_xticks().tolist()
+
+
+def test_before_the_first_answer_nothing_is_drawn():
+    shares = PROBABILITIES.copy()
+    shares[:2] = np.nan
+    ax = plotting.probabilities(shares, labels=["a", "b", "c"])
+    for drawn in ax.lines:
+        assert np.isnan(drawn.get_ydata()[:2]).all() and np.isfinite(drawn.get_ydata()[2:]).all()
+
+
+def test_few_classes_all_have_a_name_and_of_many_those_that_mattered(ax):
+    shares = np.full((4, 5), 0.01)
+    shares[:, 0] = 0.96
+    plotting.probabilities(shares, labels=list("abcde"), ax=ax)
+    assert {text.get_text() for text in ax.get_legend().get_texts()} == set("abcde")
+    many = plotting.probabilities(np.c_[shares, shares[:, 1]], labels=list("abcdef"))
+    assert [text.get_text() for text in many.get_legend().get_texts()] == ["a"]
 
 
 def test_many_features_are_a_map_of_z_scores():

@@ -134,7 +134,8 @@ def test_golden_vector_jacobian_products(golden):
         ref.backward(layers, weights, ref.forward(layers, weights, x), dy)
         for x, dy in zip(X, cotangents, strict=True)
     ]
-    assert_golden(np.concatenate([dx for _, dx, _ in results]), golden.arrays["v/X"], "inputs")
+    if "v/X" in golden.arrays:
+        assert_golden(np.concatenate([dx for _, dx, _ in results]), golden.arrays["v/X"], "inputs")
     for name, v in golden.named("v").items():
         assert_golden(sum(gradient[name] for gradient, *_ in results), v, name)
 

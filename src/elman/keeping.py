@@ -13,10 +13,11 @@ from elman.online import Learner
 
 
 def save(model: Any, path: str | os.PathLike[str]) -> None:
-    """Write a network, a learner, an estimator, or a pipeline of features and an estimator into one file.
+    """Write a network, a learner, an estimator, a forecaster, or a pipeline of features and an estimator.
 
-    `elman.load` gives it back, with the same answers to the bit; no pickle. A pipeline is scikit-learn's, of
-    `elman.features` and one estimator of elman's at its end.
+    Into one file; `elman.load` gives it back, with the same answers to the bit; no pickle. A pipeline is
+    scikit-learn's, of `elman.features` and one estimator of elman's at its end; a forecaster is a
+    `DepthForecaster`.
 
     Errors: TypeError for what is none of these, naming the step of a pipeline; OSError where the file cannot
     be written.
@@ -36,14 +37,15 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     # at call: scikit-learn takes half a second to import
     from sklearn.pipeline import Pipeline
 
+    from elman.depth import DepthForecaster
     from elman.estimators.base import SequenceEstimator
 
-    if isinstance(model, SequenceEstimator):
+    if isinstance(model, (SequenceEstimator, DepthForecaster)):
         model.save(path)
     elif isinstance(model, Pipeline):
         saving.write(path, *importlib.import_module("elman.features.files").pack(model))
     else:
         raise TypeError(
-            f"model is {describe(model)}, expected a network, a learner, an estimator of elman's, or a "
-            f"scikit-learn Pipeline of elman.features and one of those estimators"
+            f"model is {describe(model)}, expected a network, a learner, an estimator of elman's, a "
+            f"DepthForecaster, or a scikit-learn Pipeline of elman.features and one of those estimators"
         )

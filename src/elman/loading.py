@@ -1,4 +1,4 @@
-"""Loading: gives back what was saved in a file, a network, an estimator, a pipeline or a learner."""
+"""Loading: gives back what was saved in a file, a network or what stands on one."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ _ESTIMATORS = ("RNNClassifier", "RNNRegressor", "RNNTagger")
 
 
 def load(path: str | os.PathLike[str]) -> Any:
-    """Return what was saved in a file, a network, an estimator, a pipeline or a learner, to the same bits.
+    """Return what was saved in a file, to the same bits.
 
+    That is a network, an estimator, a pipeline, a `DepthForecaster` or a learner.
     A checkpoint of ``fit`` gives the network, or the estimator, as it was after that epoch.
 
     Errors: ValueError for a file that is damaged, not elman's, or of a newer format; OSError where it cannot
@@ -35,6 +36,8 @@ def load(path: str | os.PathLike[str]) -> Any:
         return importlib.import_module("elman.estimators").unpack(spec, arrays, name)
     if kind == "pipeline":
         return importlib.import_module("elman.features.files").unpack(spec, arrays, name)
+    if kind == "DepthForecaster":
+        return importlib.import_module("elman.depth").unpack(spec, arrays, name)
     if kind == "learner":
         return online.unpack(_network(network_spec(spec, name), arrays, name), spec, arrays, name)
     if kind != "network":

@@ -167,6 +167,31 @@ def _show(bar: Any, history: History, done: int) -> None:
         bar.update(done - bar.n)
 
 
+def count_updates(
+    lengths: Offsets, order: Offsets, batch_size: int, truncation: int, per_step: bool
+) -> int:
+    """Return how many updates epochs have that take rows in ``order`` (epochs, n), if no answer is missing.
+
+    One a minibatch; with a truncation (above 0) one for each of its chunks that has an answer. That is every
+    chunk of its longest row, or, where a row has one answer, in its last chunk, each that is the last of any.
+
+    >>> lengths, order = np.array([4, 6, 1]), np.array([[0, 1, 2]])
+    >>> [count_updates(lengths, order, 2, k, True) for k in (0, 1, 2)]
+    [2, 7, 4]
+    >>> [count_updates(lengths, order, 2, k, False) for k in (0, 1, 2)]
+    [2, 3, 3]
+    """
+    epochs, n = order.shape
+    starts = np.arange(0, n, batch_size)
+    if not truncation:
+        return int(epochs) * len(starts)
+    chunks = (-(-lengths // truncation))[order]
+    if per_step:
+        return int(np.maximum.reduceat(chunks, starts, axis=1).sum())
+    minibatch = np.arange(epochs)[:, None] * len(starts) + np.arange(n) // batch_size
+    return len(np.unique(minibatch * (chunks.max() + 1) + chunks))
+
+
 class _Run:
     """The schedules of one fit, and the bookkeeping between them."""
 
@@ -245,20 +270,15 @@ class _Run:
         optimiser, count = self.plan.optimiser, self.model.updates
         if not varying:
             return np.array([rate_at(optimiser, count)])
-        updates = self.batches * epochs
-        if self.plan.truncation:
-            updates = self._chunks(order, epochs)
+        plan = self.plan
+        updates = count_updates(
+            plan.train.batch.lengths(),
+            order.reshape(epochs, self.n),
+            plan.batch_size,
+            plan.truncation,
+            self.model.per_step,
+        )
         return np.array([rate_at(optimiser, count + u) for u in range(updates)])
-
-    def _chunks(self, order: Offsets, epochs: int) -> int:
-        """How many chunks of truncated sequences have an answer, if none is missing: each is an update."""
-        chunks = (-(-self.plan.train.batch.lengths() // self.plan.truncation))[order].reshape(epochs, self.n)
-        starts = np.arange(0, self.n, self.plan.batch_size)
-        if self.model.per_step:
-            return int(np.maximum.reduceat(chunks, starts, axis=1).sum())
-        # a row's one answer lies in its last chunk: count the different last chunks of each minibatch
-        minibatch = np.arange(epochs)[:, None] * len(starts) + np.arange(self.n) // self.plan.batch_size
-        return len(np.unique(minibatch * (chunks.max() + 1) + chunks))
 
     def _record(self, sums: Float64, recorded: int, finished: int) -> int:
         """Write the newly finished epochs of a schedule down; how many are written."""

@@ -4,12 +4,15 @@
     .torch/bin/python tests/golden/make_golden.py
 
 A file holds: `spec` (JSON: layers, loss, options of each run), the rows (`X`, `lengths`), the answers `Y`,
-weights `w/NAME`, outputs, hidden states `states/LAYER`, every gradient `g/NAME` and `g/X`, and for each run
-its ten losses (one an epoch, met before each update, without l2) `RUN/losses` and the final weights
-`RUN/NAME`. Rows and answers are stacked step by step; missing answers are -1 or NaN.
+weights `w/NAME`, outputs, hidden states `states/LAYER`, the loss' gradients `g/NAME`, those of a `cotangent`
+`v/NAME` and `v/X`, and for each run its ten losses (one an epoch, met before each update, without l2)
+`RUN/losses` and the final weights `RUN/NAME`. Rows and answers are stacked step by step; missing answers are
+-1 or NaN.
 
-Only torch.nn.RNN, GRU and LSTM with packed sequences, torch.nn.functional and torch.optim do the arithmetic.
-All have two biases: the second is zero and does not train, but nn.GRU's, which is our recurrent_bias.
+Only torch.nn.Embedding, RNN, GRU and LSTM with packed sequences, torch.nn.functional and torch.optim do the
+arithmetic. An Embedding without units is nn.Embedding of a fixed unit matrix; the rows below one are integers
+and have no gradient. All recurrent layers have two biases: the second is zero and does not train, but
+nn.GRU's, which is our recurrent_bias.
 """
 
 import json
@@ -97,6 +100,27 @@ NETWORKS = {
         "loss": "cross_entropy",
         "missing": True,
     },
+    "embedding_gru_steps_cross_entropy": {
+        "F": 1,
+        "layers": [["Embedding", 6, 4], ["GRU", 5, True], ["Dense", 3, "softmax"]],
+        "loss": "cross_entropy",
+        "missing": True,
+    },
+    "embedding_tanh2_last_squared": {
+        "F": 1,
+        "layers": [
+            ["Embedding", 9, 17],
+            ["SimpleRNN", 6, "tanh", True],
+            ["SimpleRNN", 5, "tanh", False],
+            ["Dense", 2, "identity"],
+        ],
+        "loss": "squared_error",
+    },
+    "one_hot_lstm_steps_cross_entropy": {
+        "F": 1,
+        "layers": [["Embedding", 7, None], ["LSTM", 5, True], ["Dense", 7, "softmax"]],
+        "loss": "cross_entropy",
+    },
 }
 LENGTHS = [7, 2, 11, 1, 5, 11, 3, 4]
 
@@ -134,6 +158,10 @@ class Torch(nn.Module):
                 part = getattr(nn, kind)(width, facts[0], batch_first=True)
             elif kind == "Dense":
                 part = nn.Linear(width, facts[0])
+            elif kind == "Embedding":
+                n, units = facts
+                part = nn.Embedding(n, units) if units else nn.Embedding.from_pretrained(torch.eye(n))
+                facts = [units or n]
             else:
                 part = nn.Identity()
             if kind in ("SimpleRNN", "LSTM"):
@@ -158,10 +186,12 @@ class Torch(nn.Module):
                     named[f"{index}.recurrent_bias"] = part.bias_hh_l0
             elif isinstance(part, nn.Linear):
                 named |= {f"{index}.kernel": part.weight, f"{index}.bias": part.bias}
+            elif isinstance(part, nn.Embedding) and part.weight.requires_grad:
+                named[f"{index}.embeddings"] = part.weight
         return named
 
     def forward(self, rows):
-        """Rows (T_i, F) -> before the last activation, (sum T_i, C) or (B, C); and the states."""
+        """Rows (T_i, F), or integers (T_i,) -> what the last activation gets, a row an answer; and states."""
         lengths = torch.tensor([len(row) for row in rows])
         steps = rows
         hidden = []
@@ -173,6 +203,8 @@ class Torch(nn.Module):
                 hidden.append(torch.cat(steps))
                 last = last[0] if kind == "LSTM" else last  # of the pair (h, c)
                 out = torch.cat(steps) if facts[-1] else last[0]
+            elif kind == "Embedding":
+                steps = [part(row) for row in steps]
             elif kind == "Dense":
                 out = part(out)
             elif kind == "MeanPool":
@@ -215,7 +247,11 @@ def per_step(spec):
 
 
 def make_data(spec, generator):
-    X = [torch.from_numpy(generator.normal(size=(T, spec["F"]))) for T in LENGTHS]
+    kind, *facts = spec["layers"][0]
+    if kind == "Embedding":
+        X = [torch.from_numpy(generator.integers(0, facts[0], size=T)) for T in LENGTHS]
+    else:
+        X = [torch.from_numpy(generator.normal(size=(T, spec["F"]))) for T in LENGTHS]
     answers = sum(LENGTHS) if per_step(spec) else len(LENGTHS)
     C = spec["layers"][-1][1]
     missing = (
@@ -294,11 +330,14 @@ def train(
     return history
 
 
+def ours(name, tensor):
+    """A kernel is ours turned round; a table of embeddings is not."""
+    array = tensor.detach().numpy()
+    return (array.T if name.endswith("kernel") else array).copy()
+
+
 def named_arrays(prefix, tensors):
-    return {
-        f"{prefix}/{name}": (t.detach().numpy().T if t.ndim == 2 else t.detach().numpy()).copy()
-        for name, t in tensors.items()
-    }
+    return {f"{prefix}/{name}": ours(name, tensor) for name, tensor in tensors.items()}
 
 
 def make(name, spec, seed):
@@ -310,8 +349,7 @@ def make(name, spec, seed):
         "w", net.named
     )
 
-    inputs = [row.clone().requires_grad_() for row in X]
-    z, hidden = net(inputs)
+    z, hidden = net(X)
     each, known = losses(spec, z, Y)
     loss = each.sum() / known.sum()
     loss.backward()
@@ -320,10 +358,13 @@ def make(name, spec, seed):
     arrays |= named_arrays("g", {key: p.grad for key, p in net.named.items()})
 
     cotangent = torch.from_numpy(generator.normal(size=z.shape))
-    inputs = [row.clone().requires_grad_() for row in X]
+    numbers = X[0].is_floating_point()
+    inputs = [row.clone().requires_grad_(numbers) for row in X]
     net.zero_grad()
     activate(spec, net(inputs)[0]).backward(cotangent)
-    arrays |= {"cotangent": cotangent.numpy(), "v/X": torch.cat([row.grad for row in inputs]).numpy()}
+    arrays["cotangent"] = cotangent.numpy()
+    if numbers:
+        arrays["v/X"] = torch.cat([row.grad for row in inputs]).numpy()
     arrays |= named_arrays("v", {key: p.grad for key, p in net.named.items()})
 
     start = {key: p.detach().clone() for key, p in net.named.items()}

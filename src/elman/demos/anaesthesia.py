@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 
@@ -183,9 +184,9 @@ def _draw_operation(result: AnaesthesiaResult, path: Path) -> None:
     given = result.operation[:, there]
     highest = np.nanpercentile(given, 98) if (~np.isnan(given)).any() else 1.0
     rates.set_ylim(0, 1.6 * max(float(highest), 1.0))  # boluses go beyond
-    rates.legend(frameon=False, fontsize=8, ncols=2, loc="upper right")
+    _legend_above(rates)
     plotting.plain(rates, title=f"operation {result.name}: BIS one minute ahead", y="rate, ml/h")
-    index.axhspan(40, 60, color="#EAF3EA", lw=0)
+    index.axhspan(40, 60, color="#DDEEDD", lw=0, label="adequate, 40 to 60")
     index.plot(minutes, result.operation[:, bis], color=plotting.GREY, lw=1.0, label="BIS")
     # The forecast made a minute before stands where it can be compared.
     index.plot(
@@ -193,26 +194,40 @@ def _draw_operation(result: AnaesthesiaResult, path: Path) -> None:
         label="what was forecast a minute before",
     )  # fmt: skip
     index.set_ylim(0, 100)
-    index.legend(frameon=False, fontsize=8, ncols=2, loc="lower right")
+    _legend_above(index)
     plotting.plain(index, y="BIS")
     later = np.where(np.isnan(result.expected), np.nan, depth(np.nan_to_num(result.expected)))
     at = minutes + AHEAD / 6.0
-    kinds.plot(at, later, ".", color=plotting.GREY, ms=5, label="depth")
+    kinds.plot(at, later, ".", color=plotting.GREY, ms=5, label="measured")
     kinds.plot(at, result.depths + 0.25, ".", color=plotting.COLOURS[1], ms=2.5, label="forecast")
     kinds.set_yticks(range(3), DEPTHS)
     kinds.set_ylim(-0.5, 2.75)
-    plotting.plain(kinds, x="minutes")
+    _legend_above(kinds)
+    plotting.plain(kinds, x="time, min", y="depth")
+    figure.align_ylabels()
     plotting.save(figure, path)
 
 
+def _legend_above(ax: Any) -> None:
+    """Put the legend where no curve can be: above the axes, on the right; the title is on the left."""
+    ax.legend(
+        frameon=False, fontsize=8, ncols=3, loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.1,
+        markerscale=2.0,
+    )  # fmt: skip
+
+
 def _draw_errors(result: AnaesthesiaResult, path: Path) -> None:
-    figure = plotting.new_figure(5.4, 4.6)
+    figure = plotting.new_figure(4.8, 4.8)
     ax = figure.subplots()
-    ax.plot(result.repeating.by_case, result.network.by_case, "o", color=plotting.COLOURS[0], ms=4, alpha=0.7)
-    most = float(np.nanmax([result.repeating.by_case, result.network.by_case])) * 1.05
-    ax.plot([0, most], [0, most], color=plotting.GREY, lw=0.8)
-    ax.set_xlim(0, most)
-    ax.set_ylim(0, most)
+    errors = np.array([result.repeating.by_case, result.network.by_case])
+    ax.plot(*errors, "o", color=plotting.COLOURS[0], ms=4, alpha=0.7)
+    ends = (0.95 * float(np.nanmin(errors)), 1.05 * float(np.nanmax(errors)))
+    ax.plot(ends, ends, color=plotting.GREY, lw=0.8)
+    ax.set(xlim=ends, ylim=ends, aspect="equal")
+    ax.text(
+        0.03, 0.97, "below the line\nthe network is better", transform=ax.transAxes, va="top",
+        color=plotting.GREY, fontsize=8,
+    )  # fmt: skip
     plotting.plain(
         ax, title="mean absolute error of BIS, one dot an operation", x="repeating the last value",
         y="Elman network",

@@ -46,6 +46,7 @@ class EegResult:
     expected: Any  # (n,)
     predicted: Any  # (n,): the Elman network's out-of-fold answers
     shares: Floats  # (n, C): its out-of-fold probabilities
+    fs: float  # Hz
     signal: Floats  # (T,): a segment of a seizure that the network did not see, µV
     ends: NDArray[np.int64]  # which samples complete an answer
     running: Floats  # (m, C): the answers as they came
@@ -92,6 +93,7 @@ def run(data: Path | None = None, quick: bool = False) -> EegResult:
         expected=y,
         predicted=results[0].predicted,
         shares=results[0].scores,
+        fs=fs,
         signal=np.asarray(X[shown], float)[:, 0],
         ends=model[0].ends(len(X[shown])),
         running=running,
@@ -169,19 +171,25 @@ def draw(result: EegResult, folder: Path) -> list[Path]:
     expected = np.array([places[kind] for kind in result.expected])
     predicted = np.array([places[kind] for kind in result.predicted])
     plotting.confusion_matrix(expected, predicted, labels=KINDS, ax=left)
-    plotting.roc(result.expected, result.shares, labels=sorted(KINDS), ax=right)
-    plotting.save(figure, judged)
-    # Between two answers the last one stands; before the first there is none to draw.
-    first = int(result.ends[0])
-    held = np.searchsorted(result.ends, np.arange(first, len(result.signal)), side="right") - 1
-    plotting.probabilities(
-        result.running[held],
-        labels=sorted(KINDS),
-        signal=result.signal[first:, None],
-        highlight=sorted(KINDS).index("ictal"),
-        title="a seizure, and what the network says as it comes",
-        path=seizure,
+    columns = [sorted(KINDS).index(kind) for kind in KINDS]
+    plotting.roc(
+        result.expected, result.shares[:, columns], labels=KINDS, ax=right, title="each kind against the rest"
     )
+    plotting.save(figure, judged)
+    # Between two answers the last one stands; before the first there is none.
+    held = np.searchsorted(result.ends, np.arange(len(result.signal)), side="right") - 1
+    shares = np.where(held[:, None] >= 0, result.running[held][:, columns], np.nan)
+    ax = plotting.probabilities(
+        shares,
+        labels=KINDS,
+        signal=result.signal[:, None],
+        highlight=KINDS.index("ictal"),
+        title="a seizure, and what the network says as it comes",
+        fs=result.fs,
+    )
+    both: Any = ax.figure
+    both.axes[0].set_ylabel("EEG, µV", fontsize=9)
+    plotting.save(both, seizure)
     return [judged, seizure]
 
 

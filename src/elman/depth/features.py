@@ -24,6 +24,7 @@ MIDDLE = Patient(age=57.0, weight=62.0, height=163.0, male=True)
 AWAKE = 93.0  # BIS before the first reading
 _MEANS = (2, 6, 18, 60, 180)  # steps
 _LAGS = 6
+_DAY = 8640  # steps
 _NEEDED, _OPTIONAL = TRACKS[2::-1], TRACKS[3:]
 # mmHg, 1/min: what is beyond is a line that is flushed, a sensor that fell off
 _PLAUSIBLE = ((20.0, 200.0), (20.0, 250.0))
@@ -64,8 +65,8 @@ class DepthFeatures(SequenceTransformer):
     tracks : sequence of str
         The names of the F tracks, as ``description.channels`` of `load_vitals` and `simulate_anaesthesia`.
         Rates (in ml/h, 20 mg/ml of propofol and 20 µg/ml of remifentanil) and BIS must be among them.
-    ahead : int, at least 1
-        Steps of 10 s.
+    ahead : int
+        Steps of 10 s, at least 1 and at most a day.
     patient : Patient or None
         Whose kinetics are used; None takes a middle one.
 
@@ -88,7 +89,7 @@ class DepthFeatures(SequenceTransformer):
         self.patient = patient
 
     def _check(self) -> None:
-        integer("ahead", self.ahead, 1)
+        integer("ahead", self.ahead, 1, _DAY)
         if self.patient is not None and not isinstance(self.patient, Patient):
             raise TypeError(f"patient is {describe(self.patient)}, expected a Patient or None")
         columns(self.tracks)

@@ -9,9 +9,11 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from elman import saving
 from elman.arguments import integer
 from elman.datasets.anaesthesia import TRACKS
 from elman.datasets.pharmacology import Floats
+from elman.depth import files
 from elman.depth.features import AWAKE, DepthFeatures
 from elman.depth.filters import Carry
 from elman.estimators import RNNTagger, forms
@@ -187,6 +189,13 @@ class DepthForecaster(BaseEstimator):  # type: ignore[misc]
         """Return a stream: ``step(row)``, (F,) with NaN where there is no value, gives a `Forecast`."""
         check_is_fitted(self, "networks_")
         return ForecastStream(self)
+
+    def save(self, path: Any) -> None:
+        """Write the fitted forecaster into one safetensors file that `elman.load` reads; no pickle.
+
+        TypeError for parameters that have no plain form; OSError where the file cannot be written.
+        """
+        saving.write(path, *files.pack(self, EDGES))
 
     def _shares(self, X: Any) -> tuple[Batch, Floats, Floats]:
         check_is_fitted(self, "networks_")

@@ -359,20 +359,14 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _updates(self, network: Network, batch: Batch, options: Options) -> int:
         """Return how many updates the run has, at whose end a changing rate arrives."""
-        starts = np.arange(0, batch.n, options.batch_size)
-        if options.truncation is None or options.constant_rate:
-            return options.epochs * len(starts)
-        # Each chunk of a minibatch with an answer is an update: all of them, or the last one of each row.
-        chunks = -(-batch.lengths() // options.truncation)
-        minibatch = np.arange(batch.n) // options.batch_size * (int(chunks.max()) + 1)
-        updates, order = 0, np.arange(batch.n)
+        truncation = 0 if options.constant_rate else options.truncation or 0  # nobody asks for the end then
+        lengths, updates, order = batch.lengths(), 0, np.arange(batch.n)
         for epoch in range(network.model.epoch, network.model.epoch + options.epochs):
-            if options.shuffle:
+            if options.shuffle and truncation:
                 order = _engine.shuffle(network.model.key, epoch, 1, batch.n)
-            if self._per_step:
-                updates += int(np.maximum.reduceat(chunks[order], starts).sum())
-            else:
-                updates += len(np.unique(minibatch + chunks[order]))
+            updates += training.count_updates(
+                lengths, order[None], options.batch_size, truncation, self._per_step
+            )
         return updates
 
     def _split(self, data: Labelled, fraction: float, seed: int) -> tuple[Labelled, Labelled]:
@@ -524,13 +518,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         None. TypeError for class labels other than str, int, float and bool, and for parameters that have no
         plain form.
         """
-        check_is_fitted(self, "network_")
-        usage = self.network_.model.usage
-        usage.begin_read()
-        try:
-            saving.write(path, *files.pack(self))
-        finally:
-            usage.end_read()
+        saving.write(path, *files.pack_fitted(self))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
         """Return what notebooks show: scikit-learn's diagram and, once fitted, the curves of training."""

@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from sklearn.utils.validation import check_is_fitted
 
 from elman import saving
 from elman.arguments import describe, real_dtype
@@ -40,6 +41,17 @@ def pack(estimator: SequenceEstimator) -> tuple[dict[str, Any], dict[str, Array]
     if hasattr(estimator, "validation_scores_"):
         arrays["validation_scores"] = np.array(estimator.validation_scores_, np.float64)
     return {"kind": kind, "network": spec, "estimator": own}, arrays
+
+
+def pack_fitted(estimator: SequenceEstimator) -> tuple[dict[str, Any], dict[str, Array]]:
+    """Return what `pack` does, while nothing trains the estimator."""
+    check_is_fitted(estimator, "network_")
+    usage = estimator.network_.model.usage
+    usage.begin_read()
+    try:
+        return pack(estimator)
+    finally:
+        usage.end_read()
 
 
 def fingerprint(*data: Labelled | None) -> str:

@@ -91,6 +91,18 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
     def _learn(self, batch: Batch) -> None:
         """Learn from sequences."""
 
+    def _kept(self) -> dict[str, Array]:
+        """Return what was learnt as arrays, for a file."""
+        return {name: getattr(self, name) for name in self._learned}
+
+    def _take(self, kept: dict[str, Array]) -> None:
+        """Take up what `_kept` gave; ValueError or KeyError where it cannot be."""
+        for name in self._learned:
+            found = kept[name]
+            if found.dtype != np.float64 or found.shape != (self._channels,) or not np.isfinite(found).all():
+                raise ValueError(f"{name} is not {self._channels} finite numbers")
+            setattr(self, name, found.copy())
+
     def _lengths(self, lengths: Offsets) -> Offsets:
         """Return the number of steps that sequences of such lengths will have."""
         return lengths

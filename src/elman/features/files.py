@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-import numpy as np
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
@@ -33,13 +32,7 @@ def pack(pipeline: Pipeline) -> tuple[dict[str, Any], dict[str, Array]]:
     name, last = pipeline.steps[-1]
     if not isinstance(last, SequenceEstimator):
         raise TypeError(f"the step {name!r} is {describe(last)}, expected an estimator of elman's at the end")
-    check_is_fitted(last, "network_")
-    usage = last.network_.model.usage
-    usage.begin_read()
-    try:
-        spec, arrays = files.pack(last)
-    finally:
-        usage.end_read()
+    spec, arrays = files.pack_fitted(last)
     steps = [_pack(step, part, f"step.{i}.", arrays) for i, (step, part) in enumerate(pipeline.steps[:-1])]
     return {"kind": "pipeline", "steps": steps, "name": name, "model": spec}, arrays
 
@@ -53,8 +46,7 @@ def _pack(name: str, part: Any, prefix: str, arrays: dict[str, Array]) -> dict[s
             f"the step {name!r} is {describe(part)}, expected features of elman's: {', '.join(KINDS)}"
         )
     check_is_fitted(part, "n_features_in_")
-    for own in part._learned:
-        arrays[prefix + own] = getattr(part, own)
+    arrays |= {prefix + own: array for own, array in part._kept().items()}
     given, names = part.get_params(deep=False), getattr(part, "feature_names_in_", None)
     return {
         "name": name,
@@ -79,7 +71,7 @@ def unpack(spec: dict[str, Any], arrays: dict[str, Array], name: str) -> Pipelin
             raise ValueError("its steps have no names, or one twice")
         parts = [(each, part) for each, part in steps if part != "passthrough"]
         for (each, part), (_, following) in pairwise(parts):
-            if following._table or part._columns() != following.n_features_in_:
+            if following._table != part._one_a_sequence or part._columns() != following.n_features_in_:
                 raise ValueError(f"the step {each!r} makes other features than the next one reads")
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError) as error:
         raise ValueError(f"{name} holds no pipeline that can be read: {error}") from None
@@ -100,9 +92,5 @@ def _unpack(step: dict[str, Any], prefix: str, arrays: dict[str, Array]) -> tupl
     part.n_features_in_ = integer("features", step["features"], 1)
     if step["feature_names"] is not None:
         part.feature_names_in_ = files.feature_names(step["feature_names"], part.n_features_in_)
-    for own in part._learned:
-        found = arrays[prefix + own]
-        if found.dtype != np.float64 or found.shape != (part._channels,) or not np.isfinite(found).all():
-            raise ValueError(f"{own} is not {part._channels} finite numbers")
-        setattr(part, own, found.copy())
+    part._take({key.removeprefix(prefix): each for key, each in arrays.items() if key.startswith(prefix)})
     return step["name"], part

@@ -141,14 +141,37 @@ class Reservoirs(SequenceTransformer):
     def _network(self, features: int, rng: Generator) -> Network:
         units = self.units
         leak = float(np.exp(rng.uniform(*np.log(self._leaks()))))
-        layer = SimpleRNN(units, return_sequences=True, leak=min(leak, 1.0))
-        network = Network([layer], input_size=features, dtype="float32", seed=0)
+        network = self._empty(features, min(leak, 1.0))
         recurrent = rng.normal(size=(units, units))
         recurrent *= self.spectral_radius / np.abs(np.linalg.eigvals(recurrent)).max()
         network.weights["0.kernel"][:] = self.input_scaling * rng.uniform(-1.0, 1.0, (features, units))
         network.weights["0.recurrent_kernel"][:] = recurrent
         network.weights["0.bias"][:] = self.bias_scaling * rng.uniform(-1.0, 1.0, units)
         return network
+
+    def _empty(self, features: int, leak: float) -> Network:
+        layer = SimpleRNN(self.units, return_sequences=True, leak=leak)
+        return Network([layer], input_size=features, dtype="float32", seed=0)
+
+    def _kept(self) -> dict[str, Array]:
+        layers = [net.layers[0] for net in self.networks_]
+        return {
+            "leaks": np.array([layer.leak for layer in layers if isinstance(layer, SimpleRNN)]),
+            "parameters": np.stack([net.parameters for net in self.networks_]),
+        }
+
+    def _take(self, kept: dict[str, Array]) -> None:
+        features, leaks, parameters = self._channels, kept["leaks"], kept["parameters"]
+        if leaks.dtype != np.float64 or leaks.shape != (self.networks,):
+            raise ValueError(f"leaks is not {self.networks} numbers")
+        expected = (self.networks, self.units * (features + self.units + 1))
+        if parameters.dtype != np.float32 or parameters.shape != expected:
+            raise ValueError(f"parameters is not {expected} numbers in float32")
+        if not np.isfinite(parameters).all():
+            raise ValueError("parameters is not finite")
+        self.networks_ = [self._empty(features, leak) for leak in leaks.tolist()]
+        for network, own in zip(self.networks_, parameters, strict=True):
+            network.parameters[:] = own
 
     def _lengths(self, lengths: Offsets) -> Offsets:
         return np.ones_like(lengths) if self.window is None else lengths // self.window

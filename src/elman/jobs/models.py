@@ -150,7 +150,12 @@ def load(path: str) -> Opened:
     """Return the model in a file; ValueError for one that is damaged or not elman's."""
     it = loading.load(path)
     first, last = _parts(it)[0], _parts(it)[-1]
-    net = last if isinstance(last, Network) else last.network_
+    net = last if isinstance(last, Network) else getattr(last, "network_", None)
+    if net is None:
+        raise ValueError(
+            f"{path!r} holds a {type(last).__name__}, which only elman.load in Python reads; "
+            f"expected a network, an estimator or a pipeline"
+        )
     task = _TASKS.get(type(last).__name__, "network")
     classes = last.classes_.tolist() if task in ("classify", "tag") else None
     features = net.input_size if first is last else first._channels

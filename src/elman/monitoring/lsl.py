@@ -111,16 +111,17 @@ class Source:
             if sample is None:
                 self._suspect()
                 return None
-            samples, stamps = [np.array([sample], self._buffer.dtype)], [stamp]
+        except LostError:
+            self._lose("is lost")
+            return None
+        samples, stamps = [np.array([sample], self._buffer.dtype)], [stamp]
+        with contextlib.suppress(LostError):  # what came before is kept; the next pull meets it again
             while True:
                 _, more = self._inlet.pull_chunk(0.0, _BLOCK, self._buffer)
                 samples.append(self._buffer[: len(more)].copy())
                 stamps += more
                 if len(more) < _BLOCK:
                     break
-        except LostError:
-            self._lose("is lost")
-            return None
         self._heard, self._resolver = clock(), None
         self._correct(0.0)
         return Chunk(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from elman.arguments import number
 from elman.plotting.style import (
     COLOURS,
     GREY,
@@ -19,6 +20,7 @@ from elman.plotting.style import (
     heat_map,
     legend_beside,
     line,
+    name_seconds,
     name_steps,
     new_figure,
     plain,
@@ -29,6 +31,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _DOTTED = 50  # the most steps that get a marker each
+_NAMED = 5  # the most classes that are told apart by colours
 _LINES = 8  # the most features that are drawn as lines
 
 
@@ -42,16 +45,18 @@ def probabilities(
     steps: Sequence[object] | None = None,
     title: str = "class probabilities",
     signal: ArrayLike | None = None,
+    fs: float | None = None,
 ) -> Axes:
     """Class probabilities (T, C) after each step of one sequence, one line a class, named beside them.
 
-    ``highlight`` draws one class (the true one) strongly; without it the class that wins in the end is drawn
-    so. ``steps`` names the steps. ``signal`` (T, F) is drawn above, over the same time axis: a thin line a
-    feature, or a heat map of more than eight, each feature in its own standard deviations. The axes of the
-    probabilities are returned, ``ax.figure.axes`` has both; a signal needs a figure of its own.
+    NaN is no answer. ``highlight`` draws one class (the true one) strongly; without it the class that wins in
+    the end is drawn so. ``steps`` names the steps; ``fs``, steps a second in Hz, makes the axis one of
+    seconds. ``signal`` (T, F) is drawn above, over the same time axis: a thin line a feature, or a heat map
+    of more than eight, each feature in its own standard deviations. The axes of the probabilities are
+    returned, ``ax.figure.axes`` has both; a signal needs a figure of its own.
 
     ValueError for values or a signal that are not those of one sequence, for labels or steps of another
-    number, and for a signal where ``ax`` is given.
+    number, for a signal where ``ax`` is given, and for steps where ``fs`` is.
 
     >>> ax = probabilities([[0.5, 0.5], [0.2, 0.8]], labels=["rest", "seizure"], signal=[[0.1], [3.0]])
     >>> [panel.get_ylabel() for panel in ax.figure.axes]
@@ -62,6 +67,10 @@ def probabilities(
         raise ValueError(
             f"values has shape {shares.shape}, expected (T, C): the probabilities of one sequence"
         )
+    if fs is not None:
+        number("fs", fs, positive=True)
+        if steps is not None:
+            raise ValueError("steps is given with fs, expected one of the two: both say where the steps are")
     names = [short(label) for label in (range(shares.shape[1]) if labels is None else labels)]
     if len(names) != shares.shape[1]:
         raise ValueError(f"labels has {len(names)} names, expected {shares.shape[1]}: one a class")
@@ -80,24 +89,26 @@ def probabilities(
         _draw_signal(above, signal, len(shares))
         above.set_title(title, loc="left", fontsize=10)
     _draw_shares(ax, shares, names, highlight)
-    name_steps(ax, len(shares), steps)
-    plain(ax, x="step", y="probability")
+    if fs is None:
+        name_steps(ax, len(shares), steps)
+    else:
+        name_seconds(ax, len(shares), fs)
+    plain(ax, x="step" if fs is None else "time, s", y="probability")
     return finish(ax, figure, path)
 
 
 def _draw_shares(ax: Axes, shares: NDArray[np.float64], names: list[str], highlight: int) -> None:
     time = np.arange(len(shares))
     dot = "o" if len(shares) <= _DOTTED else None
-    # Only classes that ever mattered get a colour and a name: ten coloured lines near zero say nothing.
-    rivals = [
-        c
-        for c in np.argsort(-shares.max(axis=0), kind="stable")
-        if c != highlight and shares[:, c].max() > 0.15
-    ]
+    highest = np.nan_to_num(shares).max(axis=0)
+    # Of many classes only those that ever mattered get a colour and a name: ten lines near zero say nothing.
+    least = 0.15 if shares.shape[1] > _NAMED else 0.0
+    rivals = [c for c in np.argsort(-highest, kind="stable") if c != highlight and highest[c] >= least]
+    named = rivals[: _NAMED - 1]
     for c in range(shares.shape[1]):
-        if c != highlight and c not in rivals[:4]:
+        if c != highlight and c not in named:
             line(ax, time, shares[:, c], color="#C8C8C8", linewidth=1.0)
-    for colour, c in zip(COLOURS[1:5], rivals, strict=False):
+    for colour, c in zip(COLOURS[1:_NAMED], named, strict=False):
         ax.plot(time, shares[:, c], color=colour, linewidth=1.4, marker=dot, markersize=3, label=names[c])
     ax.plot(
         time,

@@ -215,6 +215,15 @@ def name_steps(ax: Axes, count: int, names: Sequence[object] | None) -> None:
     ax.set_xticks(at, [texts[step] for step in at], rotation=90 if turned else 0)
 
 
+def name_seconds(ax: Axes, count: int, fs: float) -> None:
+    """Give steps that come ``fs`` times a second ticks at round times; the first is at 0 s."""
+    from matplotlib.ticker import MaxNLocator
+
+    end = (count - 1) / fs
+    times = [t for t in MaxNLocator(nbins=8, steps=[1, 2, 5, 10]).tick_values(0.0, end) if 0.0 <= t <= end]
+    ax.set_xticks([t * fs for t in times], [f"{t:g}" for t in times])
+
+
 def width_of(ax: Axes) -> float:
     """Return the width of the axes in inches, before the layout has given room to labels."""
     return float(ax.get_window_extent().width / figure_of(ax).dpi)
