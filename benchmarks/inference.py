@@ -9,8 +9,20 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
-from benchmarks.cases import CASES, Case
-from benchmarks.measure import figures, in_turns, names, options, prove, pythons, save, setting, told
+from benchmarks.cases import Case
+from benchmarks.measure import (
+    chosen,
+    figures,
+    in_turns,
+    names,
+    options,
+    prove,
+    pythons,
+    save,
+    setting,
+    told,
+    with_cases,
+)
 from benchmarks.peers import Peer, open_peers
 
 TOLERANCE = {"float32": 2e-5, "float64": 1e-12}  # of the largest probability
@@ -18,10 +30,10 @@ ROWS = 10_000
 SHOWN = 4  # sequences whose answers are compared
 
 
-def cases(names: list[str], dtype: str) -> list[Case]:
+def cases(trained: list[Case]) -> list[Case]:
     """One minibatch of each case; ragged ones are left to training."""
     found = []
-    for case in (replace(CASES[name], dtype=dtype) for name in names):
+    for case in trained:
         if case.shortest is None:
             found.append(replace(case, batches=1))
         if case.name in ("adder", "letters"):
@@ -50,9 +62,7 @@ def measure(case: Case, peers: list[Peer], truth: Peer, repeat: int) -> dict[str
 def main() -> None:
     """Prove, measure, print and save."""
     parser = options(__doc__, ["torch", "torch-compiled", "jax", "onnxruntime", "numpy"], 7, 2)
-    parser.add_argument("--cases", nargs="*", default=list(CASES), choices=list(CASES), metavar="CASE")
-    parser.add_argument("--dtype", default="float32", choices=list(TOLERANCE))
-    args = parser.parse_args()
+    args = with_cases(parser).parse_args()
     peers = open_peers(names(args), args.threads, pythons(args))
     result: dict[str, Any] = {
         "what": "microseconds of one call",
@@ -62,7 +72,7 @@ def main() -> None:
     }
     name = args.save or f"inference-{args.dtype}-{args.threads}"
     with Peer("numpy", args.threads) as truth:
-        for case in cases(args.cases, args.dtype):
+        for case in cases(chosen(args)):
             result["cases"][case.name] = measure(case, peers, truth, args.repeat)
             print(f"{case.name}: {told(result['cases'][case.name])}", flush=True)
             save(name, result)

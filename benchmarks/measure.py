@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.cases import Case
+from benchmarks.cases import CASES, Case
 from benchmarks.peers import Peer
 
 RESULTS = Path(__file__).parent / "results"
@@ -43,6 +43,22 @@ def options(description: str | None, peers: list[str], repeat: int, threads: int
         "--save", default=None, metavar="NAME", help="write results/NAME.json, not the usual name"
     )
     return parser
+
+
+def with_cases(parser: ArgumentParser) -> ArgumentParser:
+    """Let the cases and their dtype be chosen."""
+    parser.add_argument(
+        "--cases", nargs="*", choices=list(CASES), metavar="CASE",
+        help="which (default: all; of float64, Elman networks)",
+    )  # fmt: skip
+    parser.add_argument("--dtype", default="float32", choices=["float32", "float64"])
+    return parser
+
+
+def chosen(args: Namespace) -> list[Case]:
+    """The cases that were asked for."""
+    usual = [name for name, case in CASES.items() if args.dtype == "float32" or case.cell == "rnn"]
+    return [replace(CASES[name], dtype=args.dtype) for name in args.cases or usual]
 
 
 def names(args: Namespace) -> list[str]:

@@ -65,16 +65,20 @@ def minibatches(case: Case, batches: int | None = None) -> list[tuple[Any, torch
     return packed
 
 
-def updater(case: Case, model: Any, optimizer: Any) -> Callable[[Any, Any], torch.Tensor]:
+def entropy(case: Case) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    """Make the loss of logits and answers."""
+    if case.loss == "binary_cross_entropy":
+        return nn.BCEWithLogitsLoss()
+    cross = nn.CrossEntropyLoss()
+    return lambda z, y: cross(z.flatten(0, -2), y.flatten())
+
+
+def updater(loss_of: Callable[[Any, Any], Any], optimizer: Any) -> Callable[[Any, Any], torch.Tensor]:
     """Make one update as a function of a minibatch; it returns the loss."""
-    entropy = nn.CrossEntropyLoss() if case.loss == "cross_entropy" else nn.BCEWithLogitsLoss()
 
     def update(xb: Any, yb: torch.Tensor) -> torch.Tensor:
         optimizer.zero_grad()
-        logits = model(xb)
-        if case.loss == "cross_entropy" and case.per_step:
-            logits, yb = logits.flatten(0, 1), yb.flatten()
-        loss = entropy(logits, yb)
+        loss = loss_of(xb, yb)
         loss.backward()
         optimizer.step()
         return loss.detach()
@@ -84,10 +88,9 @@ def updater(case: Case, model: Any, optimizer: Any) -> Callable[[Any, Any], torc
 
 def build(case: Case) -> Callable[[Any, Any], torch.Tensor]:
     """Make one update, op by op."""
-    model = Model(case)
-    return updater(
-        case, model, torch.optim.Adam([p for p in model.parameters() if p.requires_grad], LEARNING_RATE)
-    )
+    net, loss = Model(case), entropy(case)
+    trained = [p for p in net.parameters() if p.requires_grad]
+    return updater(lambda x, y: loss(net(x), y), torch.optim.Adam(trained, LEARNING_RATE))
 
 
 def losses(case: Case, updates: int, threads: int, build: Any = build) -> list[float]:

@@ -5,12 +5,15 @@ It answers requests, a line of JSON each, until its input ends: `python -m bench
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import json
 import os
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -52,6 +55,25 @@ class Worker:
             self.call()
         assert self.call is not None
         return seconds(self.call, TURN)
+
+    def memory(self, case: Case) -> int:
+        """Bytes by which the resident memory rises at most in the first update; the process should be fresh.
+
+        Weights and data are there before; an update of another size has loaded code and started threads.
+        """
+        self.make(replace(case, batches=1, batch=2, steps=2, units=16), "trainer")()
+        call = self.make(replace(case, batches=1), "trainer")
+        ctypes.CDLL(None).malloc_trim(0)  # what making the data left in the heap would hide the rise
+        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+        before = resident("VmRSS")
+        call()
+        return resident("VmHWM") - before
+
+
+def resident(what: str) -> int:
+    """Resident bytes of this process, "VmRSS" now or "VmHWM" at most (Linux)."""
+    status = Path("/proc/self/status").read_text()
+    return 1024 * next(int(line.split()[1]) for line in status.splitlines() if line.startswith(what))
 
 
 def seconds(call: Callable[[], Any], at_least: float = 0.0) -> float:
