@@ -197,11 +197,13 @@ template <class Real> void Pass<Real>::cut_blocks() {
   const Chunk& chunk = *chunk_;
   segments_.clear();
   block_start_.clear();
+  block_step_.clear();
   Index in_block = gradient_block;
   for (Index t = 0; t < chunk.T; ++t) {
     const std::size_t s = static_cast<std::size_t>(t);
     if (in_block >= gradient_block) {
       block_start_.push_back(static_cast<Index>(segments_.size()));
+      block_step_.push_back(t);
       in_block = 0;
     }
     // rows of the state before each step: the buffer's first B rows are the states before step 0
@@ -212,6 +214,14 @@ template <class Real> void Pass<Real>::cut_blocks() {
     in_block += step.count;
   }
   block_start_.push_back(static_cast<Index>(segments_.size()));
+  block_step_.push_back(chunk.T);
+}
+
+template <class Real> Span Pass<Real>::blocks_before(std::size_t end, Index rows) const {
+  const auto row = [&](std::size_t q) { return chunk_->offset[static_cast<std::size_t>(block_step_[q])]; };
+  std::size_t first = end - 1;
+  while (first > 0 && row(end) - row(first - 1) <= rows) --first;
+  return {first, end};
 }
 
 template <class Real> void Pass<Real>::gather(const Data& data, Index b0, Index b1) {
@@ -285,12 +295,12 @@ template <class Real> void Pass<Real>::copy_input(std::size_t i, Index b0, Index
 }
 
 // The cotangent of an own input, to where that of what it was made of is.
-template <class Real> void Pass<Real>::give_back_input(std::size_t i, Real* below, Index ld_below, Index b0, Index b1) {
+template <class Real> void Pass<Real>::give_back_input(std::size_t i, Real* below, Index ld_below, Index b0, Index b1, Index t0, Index t1) {
   const Operation& op = spec_.operations[i];
   const Index ld = padded<Real>(op.in);
   for (Index b = b0; b < b1; ++b) {
     const Real* mask = masked_input(i) ? mask_in_[i].data() + b * ld : nullptr;
-    for (Index t = 0; t < chunk_->length(*batch_, b); ++t) {
+    for (Index t = t0; t < std::min(t1, chunk_->length(*batch_, b)); ++t) {
       const Real* d = d_own_[i].data() + row_of(b, t, false) * ld;
       Real* to = below + row_of(b, t, op.reverse) * ld_below;
       for (Index j = 0; j < op.in; ++j) {
@@ -342,12 +352,14 @@ template <class Real> RecurrentBackward<Real> Pass<Real>::backward_arguments(con
           handed_[i].data(), ld_[i], masked_states(i) ? mask_h_[i].data() : nullptr, masked_[i].data(), tape_ ? initial_[i].data() : nullptr, !op.last_alone, cotangents_by_row(i), op.activation, static_cast<Real>(op.leak)};
 }
 
-template <class Real> template <class F> void Pass<Real>::over_blocks(bool steps, Index most, Index b0, Index b1, F f) const {
+template <class Real> template <class F> void Pass<Real>::over_pieces(bool steps, Index most, Index b0, Index b1, Index t0, Index t1, F f) const {
   const auto pieces = [&](Index row, Index n) {
     for (Index r = 0; r < n; r += most) f(row + r, std::min(most, n - r));
   };
-  if (steps && b0 == 0 && b1 >= chunk_->B) pieces(0, chunk_->N);
-  else over_rows(steps, b0, b1, [&](Index row, Index, Index n, Index) { pieces(row, n); });
+  const auto row = [&](Index t) { return chunk_->offset[static_cast<std::size_t>(t)]; };
+  if (!steps) pieces(b0, std::min(b1, chunk_->B) - b0);
+  else if (b0 == 0 && b1 >= chunk_->B) pieces(row(t0), row(t1) - row(t0));
+  else over_rows_of_steps(b0, b1, t0, t1, [&](Index first, Index, Index n, Index) { pieces(first, n); });
 }
 
 
@@ -382,7 +394,7 @@ template <class Real> bool Pass<Real>::forward(const Weights<Real>& weights, Ind
     const bool to_loss = fused_ && i + 1 == spec_.operations.size();
     Real* y = to_loss ? cotangent_[i].data() : value_[i].data();
     bool go_on = true;
-    over_blocks(op.steps_in, most_rows_[i], b0, b1, [&](Index row, Index n) {
+    over_pieces(op.steps_in, most_rows_[i], b0, b1, 0, c.T, [&](Index row, Index n) {
       if (!go_on || (interrupt && row && interrupt->check())) {
         go_on = false;
         return;
@@ -470,8 +482,9 @@ template <class Real> void Pass<Real>::store_rows(const std::vector<Buffer<Real>
   }
 }
 
-template <class Real> bool Pass<Real>::backward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt, Span operations) {
+template <class Real> bool Pass<Real>::backward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt, Span operations, Span blocks) {
   const Chunk& c = *chunk_;
+  const Index t0 = block_step_[blocks.first], t1 = block_step_[blocks.end];
   const Steps steps = c.steps();
   b1 = std::min(b1, c.B);
   if (b1 <= b0) return true;
@@ -490,12 +503,12 @@ template <class Real> bool Pass<Real>::backward(const Weights<Real>& weights, In
       const RecurrentBackward<Real> args = backward_arguments(weights, i);
       const Index most = most_rows_[i], block = std::max<Index>(1, most / (b1 - b0));
       for (Index r = b0; r < b1; r += most)
-        for (Index t = c.T; t > 0; t -= block) {
+        for (Index t = t1; t > t0; t -= block) {
           if (interrupt && interrupt->check()) return false;
-          kernels_.recurrent_backward[static_cast<int>(op.cell)](args, steps, std::max<Index>(0, t - block), t, r, std::min(b1, r + most));
+          kernels_.recurrent_backward[static_cast<int>(op.cell)](args, steps, std::max(t0, t - block), t, r, std::min(b1, r + most));
         }
     } else if (op.activation != Activation::identity && !(fused_ && i + 1 == spec_.operations.size())) {
-      over_blocks(op.steps_in, most_rows_[i], b0, b1, [&](Index row, Index n) {
+      over_pieces(op.steps_in, most_rows_[i], b0, b1, t0, t1, [&](Index row, Index n) {
         kernels_.activate_backward(op.activation, value_[i].data() + row * ld_[i], ld_[i], d + row * ld_[i], ld_[i], n, op.out);
       });
     }
@@ -507,7 +520,7 @@ template <class Real> bool Pass<Real>::backward(const Weights<Real>& weights, In
     Real* below = own_input(i) ? d_own_[i].data() : under;
     const Index ldb = own_input(i) ? padded<Real>(op.in) : ld_under;
     bool go_on = true;
-    over_blocks(op.steps_in, most_rows_[i], b0, b1, [&](Index row, Index n) {
+    over_pieces(op.steps_in, most_rows_[i], b0, b1, t0, t1, [&](Index row, Index n) {
       if (!go_on || (interrupt && row && interrupt->check())) {
         go_on = false;
         return;
@@ -515,12 +528,12 @@ template <class Real> bool Pass<Real>::backward(const Weights<Real>& weights, In
       kernels_.affine({d + row * ldd, ldd, op.gates() * op.out, weights.kernel_transposed[i], nullptr, below + row * ldb, ldb, op.in, Activation::identity, op.adds && !own_input(i)}, n);
     });
     if (!go_on) return false;
-    if (own_input(i)) give_back_input(i, under, ld_under, b0, b1);
+    if (own_input(i)) give_back_input(i, under, ld_under, b0, b1, t0, t1);
   }
   return !(interrupt && interrupt->check());
 }
 
-template <class Real> bool Pass<Real>::weight_gradients(Real* gradient, int part, int parts, Interrupt* interrupt, Span operations) {
+template <class Real> bool Pass<Real>::weight_gradients(Real* gradient, int part, int parts, Interrupt* interrupt, Span operations, Span blocks) {
   // Kernels are cut by their rows, in groups of eight; the parts are as even as that allows.
   constexpr Index group = 8;
   const Chunk& c = *chunk_;
@@ -535,16 +548,16 @@ template <class Real> bool Pass<Real>::weight_gradients(Real* gradient, int part
     // Rows of the stacked matrix [recurrent kernel; kernel] that fall into this part.
     const Index r = op.type == Type::recurrent ? op.out : 0;
     const Index r0 = std::min(cut0, r), r1 = std::min(cut1, r), k0 = std::min(std::max(cut0, r), all) - r, k1 = std::min(std::max(cut1, r), all) - r;
-    const Index blocks = op.steps_in ? static_cast<Index>(block_start_.size()) - 1 : 1;
-    for (Index q = blocks - 1; q >= 0; --q) {
+    const Span summands = op.steps_in ? blocks : Span{0, 1};
+    for (std::size_t q = summands.end; q-- > summands.first;) {
       if (interrupt && interrupt->check()) return false;
       const Segment rows{0, 0, c.B};
       const Segment* segments = &rows;
       Index n = 1;
       Segment whole{};
       if (op.steps_in) {
-        const Index first = block_start_[static_cast<std::size_t>(q)];
-        n = block_start_[static_cast<std::size_t>(q) + 1] - first;
+        const Index first = block_start_[q];
+        n = block_start_[q + 1] - first;
         segments = segments_.data() + first;
         const Segment& last = segments[n - 1];
         whole = {segments[0].d, segments[0].d, last.d + last.count - segments[0].d};   // a block's own rows follow one another

@@ -78,7 +78,7 @@ template <class Real> struct Footprint { const Real *in, *before, *after, *kept;
 // What a forward pass is for: states and outputs; a loss of them; its gradient.
 enum class Use { states, loss, gradient };
 
-// Some of the operations of a network, first .. end.
+// Some of the operations of a network, or of the blocks of steps of a chunk, first .. end.
 struct Span { std::size_t first, end; };
 
 // Numbers in the buffers that a pass has for one operation.
@@ -104,10 +104,16 @@ template <class Real> class Pass {
   void end_rows(Index b0, Index b1);                                              // keeps the last states for the next chunk
   void store_rows(const std::vector<Real*>& out) const { store_rows(carry_, out); }   // those states by sequence, [n, state size] a recurrent layer; or empty
   bool backward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt) { return backward(weights, b0, b1, interrupt, all()); }
-  bool backward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt, Span operations);
+  bool backward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt, Span operations) { return backward(weights, b0, b1, interrupt, operations, blocks()); }
+  bool backward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt, Span operations, Span blocks);
   // The part `part` of `parts` of every weight gradient, added to gradient [P].
   bool weight_gradients(Real* gradient, int part, int parts, Interrupt* interrupt) { return weight_gradients(gradient, part, parts, interrupt, all()); }
-  bool weight_gradients(Real* gradient, int part, int parts, Interrupt* interrupt, Span operations);
+  bool weight_gradients(Real* gradient, int part, int parts, Interrupt* interrupt, Span operations) { return weight_gradients(gradient, part, parts, interrupt, operations, blocks()); }
+  bool weight_gradients(Real* gradient, int part, int parts, Interrupt* interrupt, Span operations, Span blocks);
+  // Blocks of steps: the summands of a weight gradient. Both phases above can be had of some of them, if the last come first and operations without a time axis
+  // (and the pool under them) are not among these.
+  Span blocks() const { return {0, block_start_.size() - 1}; }
+  Span blocks_before(std::size_t end, Index rows) const;     // as many as have that many rows of steps, but at least one
 
   // Checkpoints (checkpoints.cpp): a chunk is gone through in stretches of steps, and again from the last to the first, each from what was kept before it.
   Need need(bool dropping, bool fused);                      // what passes hold; before there is a batch
@@ -146,7 +152,10 @@ template <class Real> class Pass {
       if (end > b0) f(b0, b0, end - b0, Index(0));
       return;
     }
-    for (Index t = 0; t < chunk_->T; ++t) {
+    over_rows_of_steps(b0, b1, 0, chunk_->T, f);
+  }
+  template <class F> void over_rows_of_steps(Index b0, Index b1, Index t0, Index t1, F f) const {
+    for (Index t = t0; t < t1; ++t) {
       const Index end = b1 < chunk_->active[static_cast<std::size_t>(t)] ? b1 : chunk_->active[static_cast<std::size_t>(t)];
       if (end <= b0) break;
       f(chunk_->offset[static_cast<std::size_t>(t)] + b0, b0, end - b0, t);
@@ -162,7 +171,7 @@ template <class Real> class Pass {
   bool masked_states(std::size_t op) const { return dropping_ && spec_.operations[op].recurrent_dropout > 0; }
   Index own_ld(std::size_t op) const;
   void copy_input(std::size_t op, Index b0, Index b1);
-  void give_back_input(std::size_t op, Real* below, Index ld, Index b0, Index b1);
+  void give_back_input(std::size_t op, Real* below, Index ld, Index b0, Index b1, Index t0, Index t1);
   void join_forward(std::size_t op, Index b0, Index b1);
   void join_backward(std::size_t op, Index b0, Index b1);
   void store_rows(const std::vector<Buffer<Real>>& from, const std::vector<Real*>& out) const;
@@ -174,7 +183,7 @@ template <class Real> class Pass {
   bool cotangents_by_row(std::size_t op) const { return spec_.operations[op].last_alone && ldk_[op]; }
   Index cotangent_row(std::size_t op, Index b, Index t, bool reverse) const { return cotangents_by_row(op) ? b : row_of(b, t, reverse); }
   Index sums_ld(std::size_t op) const { return ldk_[op] ? ldk_[op] : ld_[op]; }
-  template <class F> void over_blocks(bool steps, Index most, Index b0, Index b1, F f) const;   // f(first row, rows), at most `most` rows at once
+  template <class F> void over_pieces(bool steps, Index most, Index b0, Index b1, Index t0, Index t1, F f) const;   // f(first row, rows), at most `most` rows at once
   Span all() const { return {0, spec_.operations.size()}; }
   void reserve_steps();
   void cut_blocks();
@@ -202,7 +211,7 @@ template <class Real> class Pass {
   std::vector<Buffer<Real>> own_, d_own_, mask_in_, mask_h_, masked_;   // own inputs and their cotangents; the masks of the rows; states times them
   std::vector<Segment> segments_;
   std::vector<Segment> sorted_;        // of a lookup's gradient, which is one thread's
-  std::vector<Index> block_start_;     // blocks of segments, then their end
+  std::vector<Index> block_start_, block_step_;   // of each block the first segment and the first step, then their ends
   std::vector<Buffer<Real>> starts_, later_;   // what is kept before each stretch; dz of the step after the one at hand
   std::vector<Index> start_row_;               // of each stretch in `starts_`
   std::size_t stretch_ = 0;                    // the one that is gone through again,

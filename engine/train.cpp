@@ -9,6 +9,8 @@
 namespace elman {
 namespace {
 
+constexpr Index cached = 1 << 20;   // bytes that a core's own cache holds beside weights
+
 double seconds_now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 
@@ -110,21 +112,37 @@ Outcome Trainer<Real>::chunk_gradient(const Data& data, const Answers<Real>& ans
 
 template <class Real> Outcome Trainer<Real>::at_once(const Task<Real>& task, Sums& sums) {
   const Spec& spec = network_.spec;
+  const std::size_t n = spec.operations.size();
   pass_.prepare(task.data, batch, chunk, task.learn ? Use::gradient : Use::states, fused(spec, task.loss), false);
+  // Long chunks go back some blocks of steps at a time, so that a core still has at hand what their weight gradients are made of.
+  const Index rows = task.threads * cached / need_.step;
+  const bool piecewise = task.learn && chunk.N > 4 * rows && !spec.whole_rows;
+  std::size_t top = n;                             // operations with a time axis come first; a pool looks at all steps
+  if (piecewise)
+    while (top > 0 && (!spec.operations[top - 1].steps_in || spec.operations[top - 1].type == Operation::Type::pool)) --top;
+  const Span steps{0, top}, above{piecewise ? top : 0, n};
   const bool whole = over_rows(task, [&](Index b0, Index b1) {
     pass_.gather(task.data, b0, b1);
     if (!pass_.forward(weights_, b0, b1, task.interrupt)) return false;
     pass_.end_rows(b0, b1);
     if (!task.learn) return true;
     rows_.run(pass_, spec, task.answers, task.loss, b0, b1, true);
-    return pass_.backward(weights_, b0, b1, task.interrupt);
+    return pass_.backward(weights_, b0, b1, task.interrupt, above);
   });
   if (!whole) return Outcome::stopped;
   if (!task.learn) return Outcome::nothing;
   rows_.add_to(sums);
   if (!std::isfinite(sums.v[0])) return Outcome::diverged;
   std::fill_n(task.gradient, spec.parameter_count, Real(0));
-  return over_gradients(task, {0, spec.operations.size()}) ? Outcome::updated : Outcome::stopped;
+  if (!over_gradients(task, above)) return Outcome::stopped;
+  if (piecewise) {
+    for (Span piece{0, pass_.blocks().end}; piece.end > 0; piece.end = piece.first) {
+      piece = pass_.blocks_before(piece.end, rows);
+      const bool back = over_rows(task, [&](Index b0, Index b1) { return pass_.backward(weights_, b0, b1, task.interrupt, steps, piece); });
+      if (!back || !over_gradients(task, steps, piece)) return Outcome::stopped;
+    }
+  }
+  return Outcome::updated;
 }
 
 template <class Real> bool Optimiser<Real>::apply(Real* parameters, Real* gradient, double rate, Index step, int n_threads) const {

@@ -87,10 +87,11 @@ template <class Real> class Trainer {
     }, task.interrupt);
     return whole.load();
   }
-  bool over_gradients(const Task<Real>& task, Span operations) {
+  bool over_gradients(const Task<Real>& task, Span operations) { return over_gradients(task, operations, pass_.blocks()); }
+  bool over_gradients(const Task<Real>& task, Span operations, Span blocks) {
     std::atomic<bool> whole{true};
     parallel(task.threads, [&](int part) {
-      if (!pass_.weight_gradients(task.gradient, part, task.threads, task.interrupt, operations)) whole.store(false);
+      if (!pass_.weight_gradients(task.gradient, part, task.threads, task.interrupt, operations, blocks)) whole.store(false);
     }, task.interrupt);
     return whole.load();
   }
