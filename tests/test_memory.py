@@ -28,6 +28,7 @@ from support import (
 F = 3
 RAGGED = [700, 90, 1, 333, 700, 128, 2, 699, 40, 257, 511]
 EVEN = [400] * 8
+LONG = [30_000, 20_000, 90, 30_000, 1, 29_999]
 LIMITS = (1.0, 1.5, 4.0)  # times the least possible
 
 
@@ -69,6 +70,18 @@ def test_the_bits_do_not_depend_on_memory(shape, lengths, cell, dtype):
 def test_the_bits_do_not_depend_on_memory_under_other_losses(shape, loss, dtype):
     net, X, y = problem(build(shape, "lstm", loss), RAGGED, dtype, loss)
     assert_memory_changes_nothing(net, X, y, loss)
+
+
+@pytest.mark.parametrize("shape", ["last", "two_last", "three_steps", "mean", "max", "dense_between"])
+def test_chunks_that_go_back_piece_by_piece(shape, cell, dtype, monkeypatch):
+    """Chunks of many bytes go back some blocks of steps at a time; within checkpoints' stretches none is."""
+    net, X, y = problem(build(shape, cell, "cross_entropy"), LONG, dtype)
+    monkeypatch.setenv("OMP_NUM_THREADS", "2")
+    assert need(net, X, "cross_entropy")[0] > 2 * 4 * 2**20  # from here on, for two threads
+    value, gradient = net.loss_and_gradient(X, y, loss="cross_entropy", memory=2**30, l2=0.1)
+    found, bits = net.loss_and_gradient(X, y, loss="cross_entropy", memory=2**20, l2=0.1)
+    assert found == value
+    assert_same_bits(bits, gradient, "stretches")
 
 
 @pytest.mark.parametrize("shape", ["last", "three_steps", "max"])
