@@ -64,9 +64,14 @@ sanitize: $(call group,build)  ## the engine's smoke program under the address, 
 	    else tail -n 100 build/$${run%:*}.log; echo "$${run%:*} failed: build/$${run%:*}.log"; exit 1; fi; \
 	done
 
-bench: install $(call group,bench)  ## measure against PyTorch, JAX, NumPy and ONNX Runtime (about ten minutes)
-	$(BIN)/python -m benchmarks.train
+bench: install $(call group,bench)  ## measure against PyTorch, JAX, NumPy and ONNX Runtime (about an hour)
+	$(BIN)/python -m benchmarks.train $(ARGS)
+	$(BIN)/python -m benchmarks.train --threads 1 $(ARGS)
+	$(BIN)/python -m benchmarks.train --dtype float64 $(ARGS)
+	$(BIN)/python -m benchmarks.train --dtype float64 --threads 1 $(ARGS)
+	$(BIN)/python -m benchmarks.inference $(ARGS)
 	$(BIN)/python -m benchmarks.stream
+	$(BIN)/python -m benchmarks.memory
 	$(BIN)/python -m benchmarks.denormals
 	$(BIN)/python -m benchmarks.imports
 	$(BIN)/python -m benchmarks.report

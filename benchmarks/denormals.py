@@ -23,7 +23,7 @@ def main() -> None:
         seconds: dict[float, list[float]] = {1.0: [], 0.75: []}
         for _ in range(args.repeat):
             for scale in seconds:
-                seconds[scale] += peer.ask("vanishing", recurrent_scale=scale)
+                seconds[scale] += peer.ask("vanishing", scale=scale)
         normal, vanishing = (1e3 * statistics.median(values) for values in seconds.values())
         result["times"][peer.name] = {
             "normal_ms": round(normal, 3),

@@ -1,7 +1,7 @@
 """A stream through features and network: answers equal to the batch's, then microseconds a chunk of samples.
 
-Sixteen channels at 512 Hz come in chunks of 0.1 s: log spectra of half a second up to 45 Hz, then 32 units
-and a softmax over three classes.
+Sixteen channels at 512 Hz come in chunks of 0.1 s: log spectra, or power in bands, of half a second up to
+45 Hz, then 32 units and a softmax over three classes.
 """
 
 from __future__ import annotations
@@ -19,11 +19,9 @@ from elman.features import BandPower, LogSpectrum
 FS, CHANNELS, CHUNK = 512.0, 16, 51
 BLOCKS, CHUNKS = 40, 100  # measured in turns: chunks of a block follow each other
 TOLERANCE = 1e-6
-FEATURES = {
-    "spectrum, hop 64": LogSpectrum(FS, window=256, hop=64, max_hz=45.0),
-    "spectrum, hop 128": LogSpectrum(FS, window=256, hop=128, max_hz=45.0),
-    "bands, hop 64": BandPower(FS, window=256, hop=64),
-}
+HOPS = (32, 64, 128)
+FEATURES = {f"spectrum, hop {hop}": LogSpectrum(FS, window=256, hop=hop, max_hz=45.0) for hop in HOPS}
+FEATURES |= {f"bands, hop {hop}": BandPower(FS, window=256, hop=hop) for hop in HOPS}
 
 
 def fitted(features: Any, samples: Any) -> Pipeline:

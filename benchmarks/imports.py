@@ -26,10 +26,11 @@ def main() -> None:
             )
             if done.returncode == 0 and turn > 0:  # the first turn fills the disk's cache
                 seconds.setdefault(name, []).append(float(done.stdout))
-    times = {name: spread(values) for name, values in seconds.items()}
+    times = {name: spread(values, 1e3) for name, values in seconds.items()}
     for name, time in times.items():
-        print(f"import {name:12} {time['median_us'] / 1e3:7.1f} ms")
-    save(args.save or "imports", {"what": "import time", **setting(args.threads, []), "times": times})
+        print(f"import {name:12} {time['median']:7.1f} ms")
+    result = {"what": "milliseconds of an import", **setting(args.threads, []), "times": times}
+    save(args.save or "imports", result)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Medians and quartiles, what machine this is, and where results are kept."""
+"""Proofs and turns, medians and quartiles, what machine this is, and where results are kept."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ import os
 import platform
 import statistics
 from argparse import ArgumentParser, Namespace
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from benchmarks.cases import CASES, Case
 from benchmarks.peers import Peer
 
 RESULTS = Path(__file__).parent / "results"
@@ -40,6 +45,22 @@ def options(description: str | None, peers: list[str], repeat: int, threads: int
     return parser
 
 
+def with_cases(parser: ArgumentParser) -> ArgumentParser:
+    """Let the cases and their dtype be chosen."""
+    parser.add_argument(
+        "--cases", nargs="*", choices=list(CASES), metavar="CASE",
+        help="which (default: all; of float64, Elman networks)",
+    )  # fmt: skip
+    parser.add_argument("--dtype", default="float32", choices=["float32", "float64"])
+    return parser
+
+
+def chosen(args: Namespace) -> list[Case]:
+    """The cases that were asked for."""
+    usual = [name for name, case in CASES.items() if args.dtype == "float32" or case.cell == "rnn"]
+    return [replace(CASES[name], dtype=args.dtype) for name in args.cases or usual]
+
+
 def names(args: Namespace) -> list[str]:
     """Say who takes part, elman first."""
     return ([] if args.without_elman else ["elman"]) + list(args.peers)
@@ -50,11 +71,71 @@ def pythons(args: Namespace) -> dict[str, str]:
     return dict(item.split("=", 1) for item in args.python)
 
 
-def spread(seconds: list[float]) -> dict[str, Any]:
-    """Median and quartiles, in microseconds."""
-    micro = [1e6 * value for value in seconds]
-    low, middle, high = statistics.quantiles(micro, n=4, method="inclusive") if len(micro) > 1 else micro * 3
-    return {"median_us": round(middle, 4), "q1_us": round(low, 4), "q3_us": round(high, 4), "n": len(micro)}
+def prove(
+    case: Case, peers: list[Peer], truth: Peer, do: str, tolerance: float, **more: Any
+) -> tuple[list[Peer], dict[str, Any]]:
+    """Hold each peer's answers against NumPy's in float64; stop where one differs.
+
+    Returns the peers that take part, and what is kept: each one's largest difference, by the largest answer,
+    and why a peer is left out. elman has to take part.
+    """
+    expected = np.array(truth.ask(do, replace(case, dtype="float64"), **more))
+    agree, differences, left_out = [], {}, {}
+    for peer in peers:
+        try:
+            actual = np.array(peer.ask(do, case, **more))
+        except RuntimeError as error:
+            if peer.name == "elman":
+                raise
+            left_out[peer.name] = str(error).splitlines()[0]
+            print(f"({case.name}: left out: {left_out[peer.name]})")
+            continue
+        difference = float(np.abs(actual - expected).max() / np.abs(expected).max())
+        if not difference <= tolerance:
+            raise SystemExit(f"{case.name}: {peer.name}'s {do} differ from the truth by {difference:.1e}")
+        differences[peer.name] = difference
+        agree.append(peer)
+    return agree, {"max_difference": differences, **({"left_out": left_out} if left_out else {})}
+
+
+def in_turns(calls: dict[str, Callable[[], float]], repeat: int) -> dict[str, list[float]]:
+    """Seconds of each call, taken in turns, in another order each time."""
+    seconds: dict[str, list[float]] = {name: [] for name in calls}
+    for turn in range(repeat):
+        names = list(calls)
+        for name in names[turn % len(names) :] + names[: turn % len(names)]:
+            seconds[name].append(calls[name]())
+    return seconds
+
+
+def figures(seconds: dict[str, list[float]], own: str = "elman") -> dict[str, Any]:
+    """Spreads of all times, and of the ratios to elman's time in the same turn."""
+    found: dict[str, Any] = {"times": {name: spread(values, 1e6) for name, values in seconds.items()}}
+    if own in seconds:
+        found["ratios"] = {
+            name: spread([theirs / mine for theirs, mine in zip(values, seconds[own], strict=True)])
+            for name, values in seconds.items()
+            if name != own
+        }
+    return found
+
+
+def told(found: dict[str, Any]) -> str:
+    """Write `figures` on one line for the terminal."""
+    return "  ".join(
+        f"{name} {t['median']:.3f} us [{t['q1']:.3f}, {t['q3']:.3f}]"
+        + (f" = {found['ratios'][name]['median']:.2f} x" if name in found.get("ratios", {}) else "")
+        for name, t in found["times"].items()
+    )
+
+
+def spread(values: list[float], unit: float = 1.0) -> dict[str, Any]:
+    """Median and quartiles."""
+    scaled = [unit * value for value in values]
+    low, middle, high = (
+        statistics.quantiles(scaled, n=4, method="inclusive") if len(scaled) > 1 else scaled * 3
+    )
+    return {"median": round(middle, 4), "q1": round(low, 4), "q3": round(high, 4), "n": len(scaled)}
 
 
 def setting(threads: int, peers: list[Peer]) -> dict[str, Any]:

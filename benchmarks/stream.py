@@ -1,31 +1,53 @@
-"""One streamed step from Python (F8 H64, softmax over four): outputs proved equal, then medians in turns."""
+"""One streamed step from Python (F8 H64, softmax over four), and a step of 64 streams at once.
+
+Answers are proved equal, then times taken in turns. An empty call of elman's native module tells what of a
+step is Python's own.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
-from benchmarks.cases import STREAM
-from benchmarks.measure import names, options, pythons, save, setting, spread
+from benchmarks.cases import STREAM, STREAMS, Case
+from benchmarks.measure import figures, in_turns, names, options, prove, pythons, save, setting, spread, told
 from benchmarks.peers import Peer, open_peers
-from benchmarks.train import ratios
 
-STEPS = 50
-TOLERANCE = 1e-5  # absolute, of probabilities
-BLOCKS = 20  # a thousand steps each
+AFTER = (1, 2, 50)  # steps after which answers are compared
+TOLERANCE = 1e-5  # of the largest probability
+EMPTY = "elman empty"  # a native call without arguments (it returns the instruction set's name)
+# Ways to step beside the plain one: into an array that is given; all streams in one call.
+WAYS = {"stream": {"elman": ("out",)}, "streams": {"elman": ("out",), "onnxruntime": ("batched",)}}
 
 
-def prove(peers: list[Peer], truth: Peer) -> dict[str, float]:
-    """Hold each peer's first answers against NumPy's; stop where one differs."""
-    expected = truth.ask("outputs", steps=STEPS)
-    worst = {}
+def measure(case: Case, peers: list[Peer], truth: Peer, repeat: int) -> dict[str, Any]:
+    """Prove the answers of a case's steps, then time them."""
+    calls, differences = {}, {}
     for peer in peers:
-        rows = zip(peer.ask("outputs", steps=STEPS), expected, strict=True)
-        worst[peer.name] = max(
-            abs(a - e) for row, truth_row in rows for a, e in zip(row, truth_row, strict=True)
-        )
-        if not worst[peer.name] <= TOLERANCE:
-            raise SystemExit(f"{peer.name}'s probabilities differ from NumPy's by {worst[peer.name]:.1e}")
-    return worst
+        for way in ("plain", *WAYS[case.name].get(peer.name, ())):
+            name = peer.name if way == "plain" else f"{peer.name} {way}"
+            for steps in AFTER:
+                some = replace(case, steps=steps)
+                _, proof = prove(some, [peer], truth, "outputs", TOLERANCE, call="stepper", way=way)
+                if peer.name in proof.get("left_out", {}):
+                    break
+                worst = proof["max_difference"][peer.name]
+                differences[name] = max(worst, differences.get(name, 0))
+            else:
+                calls[name] = lambda peer=peer, way=way: (
+                    peer.ask("time", case, call="stepper", way=way) / case.steps
+                )
+        if peer.name == "elman":
+            calls[EMPTY] = lambda peer=peer: peer.ask("time", case, call="stepper", way="empty") / case.steps
+    seconds = in_turns(calls, repeat)
+    found = {"sizes": case.sizes, "max_difference": differences, **figures(seconds)}
+    if EMPTY in seconds:
+        found["beyond_an_empty_call"] = {
+            name: spread([a - b for a, b in zip(seconds[name], seconds[EMPTY], strict=True)], 1e6)
+            for name in seconds
+            if name.startswith("elman") and name != EMPTY
+        }
+    return found
 
 
 def main() -> None:
@@ -34,21 +56,11 @@ def main() -> None:
     peers = open_peers(names(args), args.threads, pythons(args))
     result: dict[str, Any] = {"what": "microseconds a streamed step", **setting(args.threads, peers)}
     with Peer("numpy", 1) as truth:
-        result["max_difference"] = prove(peers, truth)
-    seconds: dict[str, list[float]] = {peer.name: [] for peer in peers}
-    for _ in range(args.repeat):
-        for peer in peers:
-            seconds[peer.name] += peer.ask("step", blocks=BLOCKS)
+        for case in (STREAM, STREAMS):
+            result[case.name] = measure(case, peers, truth, args.repeat)
+            print(f"{case.name}: {told(result[case.name])}")
     for peer in peers:
         peer.close()
-    result["sizes"] = {"F": STREAM.features, "H": STREAM.units, "C": STREAM.outputs}
-    result["times"] = {name: spread(values) for name, values in seconds.items()}
-    result["ratios"] = ratios(result["times"])
-    for name, time in result["times"].items():
-        print(
-            f"{name:12} {time['median_us']:7.3f} us [{time['q1_us']:.3f}, {time['q3_us']:.3f}]"
-            + (f"   {result['ratios'][name]} times elman's" if name in result["ratios"] else "")
-        )
     save(args.save or "stream", result)
 
 

@@ -1,6 +1,7 @@
 #include "batch.h"
 
 #include <algorithm>
+#include <atomic>
 #include <numeric>
 
 namespace elman {
@@ -20,14 +21,18 @@ void Batch::sort(const Data& data) {
   const auto longer = [&](Index a, Index b) { return data.length(a) > data.length(b); };
   if (!std::is_sorted(row.begin(), row.end(), longer)) std::stable_sort(row.begin(), row.end(), longer);
   const std::size_t n = row.size();
+  bool same = n == length.size();
   start.resize(n);
   length.resize(n);
   steps = 0;
   for (std::size_t b = 0; b < n; ++b) {
+    const Index own = data.length(row[b]);
     start[b] = static_cast<Index>(data.offsets[row[b]]);
-    length[b] = data.length(row[b]);
-    steps += length[b];
+    same = same && length[b] == own;
+    length[b] = own;
+    steps += own;
   }
+  if (!same) ++shape;
   longest = n ? length[0] : 0;
 }
 
@@ -42,6 +47,8 @@ void Chunk::outline(const Batch& batch, Index first, Index most) {
 
 void Chunk::cut(const Batch& batch, Index first, Index most, bool goes_on) {
   outline(batch, first, most);
+  static std::atomic<Index> cuts{0};
+  stamp = ++cuts;
   active.resize(static_cast<std::size_t>(T + 1));
   offset.resize(static_cast<std::size_t>(T + 1));
   Index alive = B;

@@ -14,6 +14,7 @@ struct Batch {
   std::vector<Index> start;     // [B] its first step in the data
   std::vector<Index> length;    // [B]
   Index longest = 0, steps = 0; // longest row, all steps
+  Index shape = 0;              // another number when the lengths are no longer those of the batch before
 
   Index size() const { return static_cast<Index>(row.size()); }
   void assign(const Data& data, const std::int64_t* rows, Index n);
@@ -27,6 +28,7 @@ struct Batch {
 struct Chunk {
   Index t0 = 0, B = 0, T = 0, N = 0;
   std::vector<Index> active, offset;   // [T + 1]
+  Index stamp = 0;                     // no other cut of any chunk has this number
 
   Steps steps() const { return {T, B, active.data(), offset.data()}; }
   void outline(const Batch& batch, Index t0, Index most);   // all but where the steps lie

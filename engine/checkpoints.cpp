@@ -83,7 +83,7 @@ template <class Real> void Pass<Real>::repeat_none() { repeated_ = false; }
 
 template <class Real> void Pass<Real>::above_steps(const Chunk& chunk) {
   chunk_ = &chunk;
-  backward_ = true;
+  use_ = Use::gradient;
 }
 
 template <class Real> void Pass<Real>::take_later(Index b0, Index b1) {
@@ -103,6 +103,9 @@ template <class Real> void Pass<Real>::keep_first(Index b0, Index b1) {
 }
 
 template <class Real> void Trainer<Real>::cut(Index t0, Index most) {
+  if (begins_.empty() && batch.shape == cut_shape_ && t0 == chunk.t0 && most == cut_most_) return;   // small networks feel each of these lines
+  cut_shape_ = batch.shape;
+  cut_most_ = most;
   begins_.clear();
   if (need_.whole_rows || need_.whole(batch.size(), batch.longest, batch.steps) <= memory_) return chunk.cut(batch, t0, most);
   chunk.outline(batch, t0, most);

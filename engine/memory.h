@@ -11,8 +11,22 @@
 #if defined(__SSE2__) || defined(_M_X64)
 #include <immintrin.h>
 #endif
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
 
 namespace elman {
+
+// Large arrays stand on large pages where the system has them: fewer faults when they are new, fewer misses of the page tables after.
+constexpr std::align_val_t huge_page{std::size_t{1} << 21};
+
+inline void advise_huge_pages(void* data, std::size_t bytes) {
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+  (void)madvise(data, bytes / static_cast<std::size_t>(huge_page) * static_cast<std::size_t>(huge_page), MADV_HUGEPAGE);   // a wish, that may fail
+#else
+  (void)data, (void)bytes;
+#endif
+}
 
 // An uninitialised array that starts on a 64-byte boundary and can be read 64 bytes past its end: kernels load whole vectors.
 template <class T> class Buffer {
@@ -28,7 +42,8 @@ template <class T> class Buffer {
     if (n > capacity_) {
       release();
       const std::size_t bytes = static_cast<std::size_t>(n) * sizeof(T) + 64;
-      data_ = static_cast<T*>(::operator new(bytes, std::align_val_t{64}));
+      data_ = static_cast<T*>(::operator new(bytes, alignment(n)));
+      if (alignment(n) == huge_page) advise_huge_pages(data_, bytes);
       std::memset(reinterpret_cast<char*>(data_) + bytes - 64, 0, 64);
       capacity_ = n;
     }
@@ -46,10 +61,11 @@ template <class T> class Buffer {
  private:
   void swap(Buffer& other) noexcept { std::swap(data_, other.data_); std::swap(capacity_, other.capacity_); }
   void release() {
-    if (data_) ::operator delete(static_cast<void*>(data_), std::align_val_t{64});
+    if (data_) ::operator delete(static_cast<void*>(data_), alignment(capacity_));
     data_ = nullptr;
     capacity_ = 0;
   }
+  static std::align_val_t alignment(Index n) { return static_cast<std::size_t>(n) * sizeof(T) < 2 * static_cast<std::size_t>(huge_page) ? std::align_val_t{64} : huge_page; }
   T* data_ = nullptr;
   Index capacity_ = 0;
 };

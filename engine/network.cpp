@@ -31,9 +31,8 @@ template <class Real> void spend(Real* maximum, const Real* before, Index n) {
 // Where state k of this half of a layer begins in an array [n, state size]: h of both halves, then of lstm c of both.
 Index place_of_state(const Operation& op, Index row, Index k) { return ((row * op.shape().states + k) * op.directions + op.direction) * op.out; }
 
-// Rows of one step between two looks at the interrupt, a multiple of every tile's: some ten milliseconds of work; and steps of so many rows.
+// Rows of one step between two looks at the interrupt, a multiple of every tile's: some ten milliseconds of work.
 Index rows_at_once(const Operation& op) { return std::max<Index>(48, 200'000'000 / (op.gates() * op.out * (op.terms() + op.out)) / 48 * 48); }
-Index steps_at_once(const Operation& op, Index rows) { return std::max<Index>(1, rows_at_once(op) / std::max<Index>(rows, 1)); }
 
 }  // namespace
 
@@ -106,6 +105,7 @@ Pass<Real>::Pass(const Spec& spec)
       mask_in_(spec.operations.size()), mask_h_(spec.operations.size()), masked_(spec.operations.size()), starts_(spec.operations.size()), later_(spec.operations.size()) {
   for (const Operation& op : spec.operations) {
     const bool recurrent = op.type == Type::recurrent;
+    most_rows_.push_back(rows_at_once(op));
     stride_.push_back(state_stride<Real>(op));
     ld_.push_back(padded<Real>(recurrent ? (op.shape().states - 1) * stride_.back() + op.out : op.out));
     // Up to the end of the last column's last vector: what is read there belongs to no row that another thread writes.
@@ -115,6 +115,8 @@ Pass<Real>::Pass(const Spec& spec)
 
 template <class Real> void Pass<Real>::reserve_rows(const Batch& batch, bool dropping) {
   batch_ = &batch;
+  if (batch.size() == reserved_rows_ && dropping == dropping_) return;
+  reserved_rows_ = batch.size();
   dropping_ = dropping;
   for (std::size_t i = 0; i < spec_.operations.size(); ++i) {
     const Sizes n = sizes(i, batch.size(), 0, Use::states, false, false);
@@ -131,7 +133,7 @@ template <class Real> Sizes Pass<Real>::sizes(std::size_t i, Index B, Index N, U
   const Index rows = op.steps_out ? N : B, ld_in = padded<Real>(op.in);
   Sizes n{};
   if (!(last && fused)) n.value = (recurrent ? B + rows : rows) * ld_[i];
-  if (backward || (last && (fused || use == Use::loss))) n.cotangent = rows * ld_[i];
+  if (backward || (last && (fused || use == Use::loss))) n.cotangent = (cotangents_by_row(i) ? B : rows) * ld_[i];
   if (ldk_[i] && (backward || op.cell == Cell::gru_before)) n.kept = rows * ldk_[i];
   if (ldk_[i] && backward) n.handed = B * ld_[i];
   if (ldk_[i] && backward && tape) n.dz = rows * ldk_[i];
@@ -150,23 +152,16 @@ template <class Real> Sizes Pass<Real>::sizes(std::size_t i, Index B, Index N, U
 }
 
 template <class Real> void Pass<Real>::prepare(const Data& data, const Batch& batch, const Chunk& chunk, Use use, bool fused, bool tape) {
+  const bool same = chunk.stamp == stamp_ && use == use_ && fused == fused_ && tape == tape_;
   batch_ = &batch;
   chunk_ = &chunk;
-  fused_ = fused;
-  tape_ = tape;
-  backward_ = use == Use::gradient;
-  for (std::size_t i = 0; i < spec_.operations.size(); ++i) {
-    const Sizes n = sizes(i, chunk.B, chunk.N + chunk.later(), use, fused, tape);
-    value_[i].reserve(n.value);
-    cotangent_[i].reserve(n.cotangent);
-    kept_[i].reserve(n.kept);
-    handed_[i].reserve(n.handed);
-    dz_[i].reserve(n.dz);
-    initial_[i].reserve(n.initial);
-    own_[i].reserve(n.own);
-    if (spec_.operations[i].lookup) own_index_[i].reserve(n.own);
-    d_own_[i].reserve(n.d_own);
-    masked_[i].reserve(n.masked);
+  if (!same) {
+    stamp_ = chunk.stamp;
+    use_ = use;
+    fused_ = fused;
+    tape_ = tape;
+    reserve_steps();
+    if (use == Use::gradient) cut_blocks();
   }
   // A single row of the right type is read where it lies; a tape must keep it.
   const bool in_place = chunk.B == 1 && !tape && !spec_.symbols && data.dtype == (sizeof(Real) == 4 ? Dtype::f32 : Dtype::f64);
@@ -179,8 +174,27 @@ template <class Real> void Pass<Real>::prepare(const Data& data, const Batch& ba
     input_cotangent_.reserve(chunk.N * padded<Real>(spec_.input_size));
     input_ld_ = padded<Real>(spec_.input_size);
   }
-  if (!backward_) return;
-  // Whole steps make blocks of at least gradient_block rows; neighbouring steps with all rows alive join into one segment.
+}
+
+template <class Real> void Pass<Real>::reserve_steps() {
+  for (std::size_t i = 0; i < spec_.operations.size(); ++i) {
+    const Sizes n = sizes(i, chunk_->B, chunk_->N + chunk_->later(), use_, fused_, tape_);
+    value_[i].reserve(n.value);
+    cotangent_[i].reserve(n.cotangent);
+    kept_[i].reserve(n.kept);
+    handed_[i].reserve(n.handed);
+    dz_[i].reserve(n.dz);
+    initial_[i].reserve(n.initial);
+    own_[i].reserve(n.own);
+    if (spec_.operations[i].lookup) own_index_[i].reserve(n.own);
+    d_own_[i].reserve(n.d_own);
+    masked_[i].reserve(n.masked);
+  }
+}
+
+// Whole steps make blocks of at least gradient_block rows; neighbouring steps with all rows alive join into one segment.
+template <class Real> void Pass<Real>::cut_blocks() {
+  const Chunk& chunk = *chunk_;
   segments_.clear();
   block_start_.clear();
   Index in_block = gradient_block;
@@ -308,8 +322,8 @@ template <class Real> void Pass<Real>::join_backward(std::size_t i, Index b0, In
     const Index length = chunk_->length(*batch_, b);
     for (Index t = op.steps_out ? 0 : length - 1; t < length; ++t) {
       const Real* from = cotangent_[i].data() + (op.steps_out ? row_of(b, t, false) : b) * ld_[i];
-      std::copy_n(from, op.in, cotangent_[first].data() + row_of(b, t, false) * ld_[first]);
-      std::copy_n(from + op.in, op.in, cotangent_[second].data() + row_of(b, t, op.steps_out) * ld_[second]);
+      std::copy_n(from, op.in, cotangent_[first].data() + cotangent_row(first, b, t, false) * ld_[first]);
+      std::copy_n(from + op.in, op.in, cotangent_[second].data() + cotangent_row(second, b, t, op.steps_out) * ld_[second]);
     }
   }
 }
@@ -317,7 +331,7 @@ template <class Real> void Pass<Real>::join_backward(std::size_t i, Index b0, In
 template <class Real> RecurrentForward<Real> Pass<Real>::forward_arguments(const Weights<Real>& weights, std::size_t i) {
   const Operation& op = spec_.operations[i];
   const Input in = input_of(i);
-  Real* kept = ldk_[i] && (backward_ || op.cell == Cell::gru_before) ? kept_[i].data() : nullptr;
+  Real* kept = ldk_[i] && (use_ == Use::gradient || op.cell == Cell::gru_before) ? kept_[i].data() : nullptr;
   return {in.data, in.ld, op.in, weights.kernel[i], weights.recurrent[i], weights.bias(op), weights.recurrent_bias(op), value_[i].data(), ld_[i], stride_[i], op.out, kept, ldk_[i],
           masked_states(i) ? mask_h_[i].data() : nullptr, masked_[i].data(), op.activation, static_cast<Real>(op.leak), in.index};
 }
@@ -325,7 +339,7 @@ template <class Real> RecurrentForward<Real> Pass<Real>::forward_arguments(const
 template <class Real> RecurrentBackward<Real> Pass<Real>::backward_arguments(const Weights<Real>& weights, std::size_t i) {
   const Operation& op = spec_.operations[i];
   return {weights.recurrent_transposed[i], value_[i].data(), ld_[i], stride_[i], op.out, kept_[i].data(), ldk_[i], cotangent_[i].data(), ld_[i], sums_cotangents(i), sums_ld(i),
-          handed_[i].data(), ld_[i], masked_states(i) ? mask_h_[i].data() : nullptr, masked_[i].data(), tape_ ? initial_[i].data() : nullptr, !op.last_alone, op.activation, static_cast<Real>(op.leak)};
+          handed_[i].data(), ld_[i], masked_states(i) ? mask_h_[i].data() : nullptr, masked_[i].data(), tape_ ? initial_[i].data() : nullptr, !op.last_alone, cotangents_by_row(i), op.activation, static_cast<Real>(op.leak)};
 }
 
 template <class Real> template <class F> void Pass<Real>::over_blocks(bool steps, Index most, Index b0, Index b1, F f) const {
@@ -357,7 +371,7 @@ template <class Real> bool Pass<Real>::forward(const Weights<Real>& weights, Ind
       Real* states = value_[i].data();
       std::copy_n(start_of(i) + b0 * ld_[i], (b1 - b0) * ld_[i], states + b0 * ld_[i]);
       const RecurrentForward<Real> args = forward_arguments(weights, i);
-      const Index most = rows_at_once(op), block = steps_at_once(op, b1 - b0);
+      const Index most = most_rows_[i], block = std::max<Index>(1, most / (b1 - b0));
       for (Index r = b0; r < b1; r += most)
         for (Index t = 0; t < c.T; t += block) {
           if (interrupt && (t || r > b0) && interrupt->check()) return false;
@@ -368,7 +382,7 @@ template <class Real> bool Pass<Real>::forward(const Weights<Real>& weights, Ind
     const bool to_loss = fused_ && i + 1 == spec_.operations.size();
     Real* y = to_loss ? cotangent_[i].data() : value_[i].data();
     bool go_on = true;
-    over_blocks(op.steps_in, rows_at_once(op), b0, b1, [&](Index row, Index n) {
+    over_blocks(op.steps_in, most_rows_[i], b0, b1, [&](Index row, Index n) {
       if (!go_on || (interrupt && row && interrupt->check())) {
         go_on = false;
         return;
@@ -422,7 +436,7 @@ template <class Real> void Pass<Real>::pool_backward(std::size_t i, Index b0, In
     const Real* from = d + b * ld_[i];
     const auto row = [&](Index t) { return c.offset[static_cast<std::size_t>(t)] + b; };
     if (op.pool == Pool::last) {
-      if (b >= c.later()) std::copy_n(from, op.out, below + row(length - 1) * ldb);   // where its last step is here
+      if (b >= c.later()) std::copy_n(from, op.out, below + cotangent_row(under, b, length - 1, false) * ldb);   // where its last step is here
     } else if (op.pool == Pool::mean) {
       kernels_.divide(scaled.data(), from, static_cast<Real>(batch_->length[static_cast<std::size_t>(b)]), op.out);
       for (Index t = 0; t < length; ++t) std::copy_n(scaled.data(), op.out, below + row(t) * ldb);
@@ -474,14 +488,14 @@ template <class Real> bool Pass<Real>::backward(const Weights<Real>& weights, In
     }
     if (op.type == Type::recurrent) {
       const RecurrentBackward<Real> args = backward_arguments(weights, i);
-      const Index most = rows_at_once(op), block = steps_at_once(op, b1 - b0);
+      const Index most = most_rows_[i], block = std::max<Index>(1, most / (b1 - b0));
       for (Index r = b0; r < b1; r += most)
         for (Index t = c.T; t > 0; t -= block) {
           if (interrupt && interrupt->check()) return false;
           kernels_.recurrent_backward[static_cast<int>(op.cell)](args, steps, std::max<Index>(0, t - block), t, r, std::min(b1, r + most));
         }
     } else if (op.activation != Activation::identity && !(fused_ && i + 1 == spec_.operations.size())) {
-      over_blocks(op.steps_in, rows_at_once(op), b0, b1, [&](Index row, Index n) {
+      over_blocks(op.steps_in, most_rows_[i], b0, b1, [&](Index row, Index n) {
         kernels_.activate_backward(op.activation, value_[i].data() + row * ld_[i], ld_[i], d + row * ld_[i], ld_[i], n, op.out);
       });
     }
@@ -493,7 +507,7 @@ template <class Real> bool Pass<Real>::backward(const Weights<Real>& weights, In
     Real* below = own_input(i) ? d_own_[i].data() : under;
     const Index ldb = own_input(i) ? padded<Real>(op.in) : ld_under;
     bool go_on = true;
-    over_blocks(op.steps_in, rows_at_once(op), b0, b1, [&](Index row, Index n) {
+    over_blocks(op.steps_in, most_rows_[i], b0, b1, [&](Index row, Index n) {
       if (!go_on || (interrupt && row && interrupt->check())) {
         go_on = false;
         return;

@@ -170,9 +170,14 @@ template <class Real> class Pass {
   RecurrentBackward<Real> backward_arguments(const Weights<Real>& weights, std::size_t op);
   // The cotangents of an operation's sums [., columns]: where those of its outputs are, or of their own.
   Real* sums_cotangents(std::size_t op) { return spec_.operations[op].type == Operation::Type::recurrent && ldk_[op] ? (tape_ ? dz_ : kept_)[op].data() : cotangent_[op].data(); }
+  // Where a cell's sums have cotangents of their own, those of its h are few if each row's last is used alone.
+  bool cotangents_by_row(std::size_t op) const { return spec_.operations[op].last_alone && ldk_[op]; }
+  Index cotangent_row(std::size_t op, Index b, Index t, bool reverse) const { return cotangents_by_row(op) ? b : row_of(b, t, reverse); }
   Index sums_ld(std::size_t op) const { return ldk_[op] ? ldk_[op] : ld_[op]; }
   template <class F> void over_blocks(bool steps, Index most, Index b0, Index b1, F f) const;   // f(first row, rows), at most `most` rows at once
   Span all() const { return {0, spec_.operations.size()}; }
+  void reserve_steps();
+  void cut_blocks();
   Sizes sizes(std::size_t op, Index B, Index N, Use use, bool fused, bool tape) const;   // for B rows of a minibatch and N of steps
   bool keeps_start(std::size_t op) const;
   const Real* start_of(std::size_t op) const;                                            // [B] the states before the first step
@@ -183,9 +188,12 @@ template <class Real> class Pass {
   const KernelTable<Real>& kernels_;
   const Batch* batch_ = nullptr;
   const Chunk* chunk_ = nullptr;
-  bool fused_ = false, tape_ = false, backward_ = false, dropping_ = false;
+  Use use_ = Use::states;
+  bool fused_ = false, tape_ = false, dropping_ = false;
+  Index stamp_ = 0, reserved_rows_ = -1;      // of the chunk that the buffers are for; rows of the batch
   Index input_ld_ = 0;
   std::vector<Index> ld_, stride_, ldk_;      // rows of values, states within a row, rows of what a cell keeps (0: nothing)
+  std::vector<Index> most_rows_;              // rows of one step between two looks at the interrupt
   Buffer<Real> x_, input_cotangent_;
   Buffer<int> index_;                         // [sum T] of integers
   const Real* input_ = nullptr;

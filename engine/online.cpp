@@ -164,7 +164,7 @@ template <class Real> void Online<Real>::back_through_time(std::size_t top, Inde
         ldz = part.ldk;
       }
       const RecurrentBackward<Real> args{weights_.recurrent_transposed[i], part.value.data() + first * part.ld, part.ld, part.stride, op.out, part.ldk ? part.kept.data() + first * part.ldk : nullptr,
-                                         part.ldk, part.d.data(), part.ld, dz, ldz, part.handed.data(), part.stride, nullptr, nullptr, nullptr, i != top, op.activation, static_cast<Real>(op.leak)};
+                                         part.ldk, part.d.data(), part.ld, dz, ldz, part.handed.data(), part.stride, nullptr, nullptr, nullptr, i != top, false, op.activation, static_cast<Real>(op.leak)};
       kernels_.recurrent_backward[static_cast<int>(op.cell)](args, {steps, 1, active_.data(), offset_.data()}, 0, steps, 0, 1);
     } else {
       kernels_.activate_backward(op.activation, output(i, first), part.ld, dz, ldz, steps, op.out);

@@ -153,14 +153,13 @@ template <class Real> bool Optimiser<Real>::apply(Real* parameters, Real* gradie
 }
 
 template <class Real>
-Status train(Network<Real>& network, const Data& data, const Answers<Real>& answers, const Objective& objective, const Optimiser<Real>& optimiser, const Schedule<Real>& s,
-             Interrupt& interrupt, int n_threads) {
+Status train(Trainer<Real>& trainer, const Data& data, const Answers<Real>& answers, const Objective& objective, const Optimiser<Real>& optimiser, const Schedule<Real>& s,
+             Interrupt& interrupt) {
   const FlushDenormals mode;
-  const Spec& spec = network.spec;
+  const Spec& spec = trainer.network().spec;
   const Index P = spec.parameter_count, n = data.n, per_epoch = (n + s.batch_size - 1) / s.batch_size;
-  Trainer<Real> trainer(network, objective.loss, s.dropout, s.memory, n_threads);
-  Buffer<Real> gradient(P);
-  Real* w = network.parameters.data();
+  Real* gradient = trainer.gradient.reserve(P);
+  Real* w = trainer.network().parameters.data();
   const std::vector<const Real*> initial = s.carry.empty() ? s.initial : std::vector<const Real*>(s.carry.begin(), s.carry.end());
   const double start = seconds_now();
   Index unchecked = 0;
@@ -176,11 +175,11 @@ Status train(Network<Real>& network, const Data& data, const Answers<Real>& answ
       trainer.cut(t0, most);
       if (t0 == 0) {
         const Dropout dropout{s.first.key, s.first.epoch + static_cast<std::uint64_t>(epoch)};
-        pass.reserve_rows(batch, s.dropout);
-        pass.begin_rows(initial, s.dropout ? &dropout : nullptr, 0, batch.size());
+        pass.reserve_rows(batch, trainer.dropping);
+        pass.begin_rows(initial, trainer.dropping ? &dropout : nullptr, 0, batch.size());
       }
       double value = 0;
-      const Outcome outcome = trainer.chunk_gradient(data, answers, objective, gradient.data(), sums, value, &interrupt);
+      const Outcome outcome = trainer.chunk_gradient(data, answers, objective, gradient, sums, value, &interrupt);
       if (outcome == Outcome::diverged) {
         s.progress[2] = epoch;
         return Status::diverged;
@@ -188,7 +187,7 @@ Status train(Network<Real>& network, const Data& data, const Answers<Real>& answ
       if (outcome == Outcome::stopped) return Status::stopped;
       if (outcome == Outcome::updated) {
         const double rate = s.rates[s.n_rates == 1 ? 0 : std::min<Index>(s.progress[1], s.n_rates - 1)];
-        if (!optimiser.apply(w, gradient.data(), rate, s.progress[3] + s.progress[1] + 1, n_threads)) {
+        if (!optimiser.apply(w, gradient, rate, s.progress[3] + s.progress[1] + 1, trainer.n_threads())) {
           s.progress[2] = epoch;
           return Status::diverged;
         }
@@ -214,7 +213,7 @@ Status train(Network<Real>& network, const Data& data, const Answers<Real>& answ
   template struct Rows<Real>;                                                                                                                              \
   template class Trainer<Real>;                                                                                                                            \
   template struct Optimiser<Real>;                                                                                                                         \
-  template Status train(Network<Real>&, const Data&, const Answers<Real>&, const Objective&, const Optimiser<Real>&, const Schedule<Real>&, Interrupt&, int);
+  template Status train(Trainer<Real>&, const Data&, const Answers<Real>&, const Objective&, const Optimiser<Real>&, const Schedule<Real>&, Interrupt&);
 ELMAN_INSTANTIATE(float)
 ELMAN_INSTANTIATE(double)
 

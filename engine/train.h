@@ -52,20 +52,26 @@ template <class Real> struct Task {
   Interrupt* interrupt;
 };
 
+// What minibatch after minibatch needs of memory; for one schedule after the other.
 template <class Real> class Trainer {
  public:
   // `memory`: bytes that a pass may hold before it works from checkpoints; `dropping`: is there dropout?
   Trainer(Network<Real>& network, Loss loss, bool dropping, Index memory, int n_threads)
-      : network_(network), pass_(network.spec), need_(pass_.need(dropping, fused(network.spec, loss))), memory_(memory), n_threads_(n_threads) {}
+      : loss(loss), dropping(dropping), network_(network), pass_(network.spec), need_(pass_.need(dropping, fused(network.spec, loss))), memory_(memory), n_threads_(n_threads) {}
 
   // To the steps t0 .. t0 + most of the batch.
   void cut(Index t0, Index most);
   // Loss and gradient [P] of one chunk, l2 included; `value`: the loss of the update. Without an answer the states alone go forward.
   Outcome chunk_gradient(const Data& data, const Answers<Real>& answers, const Objective& objective, Real* gradient, Sums& sums, double& value, Interrupt* interrupt);
 
+  const Loss loss;
+  const bool dropping;
   Batch batch;
   Chunk chunk;
+  Buffer<Real> gradient;      // [P] of a schedule
+  Network<Real>& network() { return network_; }
   Pass<Real>& pass() { return pass_; }
+  int n_threads() const { return n_threads_; }
 
  private:
   Outcome at_once(const Task<Real>& task, Sums& sums);
@@ -97,7 +103,7 @@ template <class Real> class Trainer {
   std::vector<Index> bounds_;
   Chunk stretch_;                              // with checkpoints: the steps at hand,
   std::vector<Index> begins_, stretch_rows_;   // where each stretch begins in the chunk, then its end, and its rows; empty: there are none
-  Index memory_;
+  Index memory_, cut_shape_ = -1, cut_most_ = -1;
   int n_threads_;
 };
 
@@ -120,11 +126,9 @@ template <class Real> struct Schedule {
   const double* rates;
   Index n_rates;                 // 1: constant
   Index truncation;              // 0: none
-  Index memory;                  // bytes that a pass may hold before it works from checkpoints
   std::vector<Real*> carry;      // [n, state size] a recurrent layer, or empty
   std::vector<const Real*> initial;   // the same, with which each row begins in every epoch, where nothing is carried; or empty: zeros
-  bool dropout;
-  Dropout first;                 // of the first epoch; each epoch has its own
+  Dropout first;                 // where there is dropout: of the first epoch; each epoch has its own
   std::int64_t* progress;        // [4]
   double* sums;                  // [epochs, 5]
   Real* snapshot;                // [P]
@@ -134,7 +138,7 @@ template <class Real> struct Schedule {
 enum class Status { finished = 0, time_is_up = 1, diverged = 2, stopped = 3 };
 
 template <class Real>
-Status train(Network<Real>& network, const Data& data, const Answers<Real>& answers, const Objective& objective, const Optimiser<Real>& optimiser, const Schedule<Real>& schedule,
-             Interrupt& interrupt, int n_threads);
+Status train(Trainer<Real>& trainer, const Data& data, const Answers<Real>& answers, const Objective& objective, const Optimiser<Real>& optimiser, const Schedule<Real>& schedule,
+             Interrupt& interrupt);
 
 }  // namespace elman

@@ -60,11 +60,13 @@ def test_log_spectra_are_those_of_the_reference(window, hop, max_hz):
         close(rows, reference.log_spectrum(x, FS, window, hop or window // 2, max_hz or FS / 2, 1e-9))
 
 
-def test_log_spectra_are_scipys_spectrogram():
-    x = RAGGED[3]
-    hz, _, power = signal.spectrogram(x.T, FS, "hann", 64, 48)  # (F, K, windows)
-    kept = (hz > 0) & (hz <= 30.0)
-    features = LogSpectrum(FS, 64, 16, 30.0).fit([x])
+@pytest.mark.parametrize(("window", "max_hz"), [(64, 30.0), (256, 50.0), (255, 50.0)])
+def test_log_spectra_are_scipys_spectrogram(window, max_hz):
+    """By a product, where bins are few, and by a transform."""
+    x = RNG.normal(size=(1000, 3)) * [1.0, 50.0, 1e-6] + [0.0, 1e3, 0.0]
+    hz, _, power = signal.spectrogram(x.T, FS, "hann", window, window - 16)  # (F, K, windows)
+    kept = (hz > 0) & (hz <= max_hz)
+    features = LogSpectrum(FS, window, 16, max_hz).fit([x])
     close(features.frequencies(), hz[kept])
     expected = np.log(power[:, kept] + 1e-20).transpose(2, 0, 1)
     close(features.transform([x])[0], expected.reshape(len(expected), -1))
@@ -99,8 +101,9 @@ def test_the_power_of_a_sine_is_half_the_square_of_its_amplitude():
 
 
 def test_a_flat_channel_has_the_floor():
-    flat = np.full((64, 1), 12.5)
-    close(LogSpectrum(FS, 64).fit_transform([flat])[0], np.log(1e-20))
+    flat = np.full((300, 1), 12.5)
+    for window in (64, 256, 255):
+        close(LogSpectrum(FS, window).fit_transform([flat])[0], np.log(1e-20))
     close(BandPower(FS, [(0, 50)], 64, floor=1e-3).fit_transform([flat])[0], np.log(1e-3))
 
 

@@ -12,6 +12,7 @@ from sklearn.preprocessing import StandardScaler
 import elman
 from elman import GRU, Dense, Network, RNNClassifier, RNNRegressor, RNNTagger, SimpleRNN
 from elman.features import BandPower, FillMissing, Frames, LogSpectrum
+from elman.features.windows import Windowed
 
 RNG = np.random.default_rng(3)
 FS = 128.0
@@ -63,6 +64,86 @@ def test_features_are_the_batchs_however_the_samples_are_cut(chain, cuts, dtype)
         rows, _ = answers(stream, x, cuts(len(x)))
         assert rows.dtype == dtype and np.array_equal(rows, expected)
         stream.reset()
+
+
+@pytest.mark.parametrize("channels", [1, 3, 16, 30])
+@pytest.mark.parametrize("hop", [16, 32, 64, 128])
+def test_random_cuts_give_the_batchs_bits(hop, channels):
+    """Few bins are a product, of so many channels that it stays small; otherwise there is a transform."""
+    rng = np.random.default_rng([hop, channels])
+    x = 30.0 * rng.normal(size=(2600, channels)) + 1e3
+    for features in (
+        LogSpectrum(512.0, 256, hop, 45.0),
+        LogSpectrum(512.0, 255, hop),
+        BandPower(512.0, window=256, hop=hop),
+        BandPower(512.0, window=512, hop=hop),
+        Frames(200, hop),
+    ):
+        expected = features.fit_transform([x])[0]
+        stream = features.stream()
+        for most in (3, 80, 700):
+            cuts = [*rng.integers(0, most + 1, size=5200 // most).tolist(), len(x)]
+            rows, _ = answers(stream, x, cuts)
+            assert np.array_equal(rows, expected)
+            stream.reset()
+    model = make_pipeline(LogSpectrum(512.0, 256, hop, 45.0), quick()).fit([x[:1300], x[1300:]], [0, 1])
+    rows, _ = answers(elman.stream(model), x, [*rng.integers(0, 110, size=40).tolist(), len(x)])
+    ends = model[0].ends(len(x))
+    assert np.array_equal(rows, model.predict_proba([x[: end + 1] for end in ends]))
+
+
+def test_functions_of_ones_own_stream_too():
+    class LineLength(Windowed):
+        def __init__(self, window=256, hop=None):
+            self.window, self.hop = window, hop
+
+        def _function(self, window):
+            return lambda windows: np.abs(np.diff(windows, axis=-1)).mean(axis=-1)
+
+        def _names(self, channels):
+            return [f"{channel}_length" for channel in channels]
+
+    for data in (X, [x[:, :1] for x in X]):
+        for hop in (1, 16, 300):
+            features = LineLength(64, hop).fit(data)
+            expected = features.transform(data)[0]
+            lengths = np.abs(np.diff(data[0][:64], axis=0)).mean(axis=0)
+            np.testing.assert_allclose(expected[0], lengths, rtol=1e-12)
+            rows, _ = answers(features.stream(), data[0], CUTS["anyhow"](len(data[0])))
+            assert np.array_equal(rows, expected)
+
+
+def test_an_interrupted_step_leaves_the_state_as_it_was():
+    """Whenever the interruption comes: in the features, with room in their memory or not, or behind them."""
+    interrupt = False
+
+    class Interrupted(Windowed):
+        def __init__(self, window, hop):
+            self.window, self.hop = window, hop
+
+        def _function(self, window):
+            def frames(windows):
+                if interrupt:
+                    raise KeyboardInterrupt
+                return windows.reshape(len(windows), -1)
+
+            return frames
+
+        def _names(self, channels):
+            return [f"{channel}_{i}" for channel in channels for i in range(self.window)]
+
+    pipeline = make_pipeline(FillMissing(), Frames(2, 1), Interrupted(4, 3)).fit(HOLED)
+    expected = pipeline.transform(HOLED)[0]
+    stream = elman.stream(pipeline)
+    rows = []
+    for begin in range(0, len(HOLED[0]), 11):
+        for samples in (HOLED[0][begin : begin + 11], HOLED[1], HOLED[1][:8]):
+            interrupt = True
+            with pytest.raises(KeyboardInterrupt):
+                stream.step(samples)
+            interrupt = False
+        rows.append(stream.step(HOLED[0][begin : begin + 11]))
+    assert np.array_equal(np.concatenate(rows), expected)
 
 
 @pytest.mark.parametrize("chain", CHAINS.values(), ids=CHAINS)

@@ -1,7 +1,8 @@
 """The competitors, one module each, and how the benchmarks talk to them.
 
-A peer's module has `versions()`; `losses(case, updates, threads)` and `trainer(case, threads)` for training;
-`stepper(case)` for streaming; `vanishing(scale, threads)` for denormals: each only where the peer takes part.
+A peer's module has `versions(threads)` and, each only where the peer takes part: `losses(case, updates,
+threads)`; what returns a call that can be timed: `trainer(case, threads)`, `predictor(case, threads)`,
+`stepper(case, threads, way)`; and `vanishing(scale, threads)` for denormals.
 """
 
 from __future__ import annotations
@@ -10,9 +11,13 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterable
+from dataclasses import asdict
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from benchmarks.cases import Case
 
 ROOT = Path(__file__).parents[2]
 
@@ -42,10 +47,11 @@ class Peer:
         line = self._process.stdout.readline()
         return json.loads(line) if line else {}
 
-    def ask(self, do: str, **request: Any) -> Any:
+    def ask(self, do: str, case: Case | None = None, **request: Any) -> Any:
         """Send one request and wait for the answer."""
         assert self._process.stdin is not None
-        self._process.stdin.write(json.dumps({"do": do, **request}) + "\n")
+        of = {} if case is None else {"case": asdict(case)}
+        self._process.stdin.write(json.dumps({"do": do, **of, **request}) + "\n")
         self._process.stdin.flush()
         reply = self._read()
         if "ok" not in reply:
@@ -77,3 +83,14 @@ def open_peers(names: list[str], threads: int, pythons: dict[str, str]) -> list[
                 raise SystemExit(f"cannot measure {error}") from None
             print(f"(left out: {error})")
     return peers
+
+
+def walk(step: Callable[[Any], Any], xs: Iterable[Any]) -> Callable[[], Any]:
+    """Make a call that takes all steps of a stream, one after the other, and returns the last answer."""
+
+    def run() -> Any:
+        for x in xs:
+            y = step(x)
+        return y
+
+    return run

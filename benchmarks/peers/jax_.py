@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+import optax
 
 from benchmarks.cases import LEARNING_RATE, Case
 
 
-def versions() -> dict[str, str]:
-    """JAX's version."""
-    return {"jax": jax.__version__}
+def versions(threads: int) -> dict[str, str]:
+    """JAX's version, and its optimisers'."""
+    return {"jax": jax.__version__, "optax": optax.__version__}
 
 
 def _gru(d: Any, u: Any, h: Any, c: Any) -> tuple[Any, Any]:
@@ -33,47 +34,50 @@ def _lstm(d: Any, u: Any, _: Any, c: Any) -> tuple[Any, Any]:
 STEPS: dict[str, Any] = {"rnn": lambda d, u, _, c: (jnp.tanh(d + u), c), "gru": _gru, "lstm": _lstm}
 
 
-def loss(case: Case, w: dict[str, Any], x: Any, y: Any) -> Any:
-    """Mean loss of a minibatch; `x W` for all steps is one product before the loop."""
+def logits(case: Case, w: dict[str, Any], x: Any, lengths: Any) -> Any:
+    """Logits of a minibatch; `x W` for all steps is one product before the loop."""
     drive = jnp.swapaxes(x @ w["0.kernel"] + w["0.bias"], 0, 1)
 
-    def step(state: Any, d: Any) -> tuple[Any, Any]:
+    def step(state: Any, given: Any) -> tuple[Any, Any]:
+        d, t = given
         u = state[0] @ w["0.recurrent_kernel"] + w.get("0.recurrent_bias", 0)
-        state = STEPS[case.cell](d, u, *state)
-        return state, state[0] if case.per_step else None
+        new = STEPS[case.cell](d, u, *state)
+        if case.shortest is not None:
+            alive = (t < lengths)[:, None]
+            new = tuple(jnp.where(alive, after, before) for after, before in zip(new, state, strict=True))
+        return new, None if case.readout == "last" else new[0]
 
-    zeros = jnp.zeros((x.shape[0], case.units))
-    (last, _), states = jax.lax.scan(step, (zeros, zeros), drive)
-    z = (jnp.swapaxes(states, 0, 1) if case.per_step else last) @ w["1.kernel"] + w["1.bias"]
+    zeros = jnp.zeros((x.shape[0], case.units), x.dtype)
+    (last, _), states = jax.lax.scan(step, (zeros, zeros), (drive, jnp.arange(case.steps)))
+    if case.readout == "mean":
+        last = states.mean(axis=0)
+    return (jnp.swapaxes(states, 0, 1) if case.per_step else last) @ w["1.kernel"] + w["1.bias"]
+
+
+def loss(case: Case, w: dict[str, Any], x: Any, y: Any, lengths: Any) -> Any:
+    """Mean loss of a minibatch."""
+    z = logits(case, w, x, lengths)
     if case.loss == "cross_entropy":
-        return -jnp.take_along_axis(jax.nn.log_softmax(z), y[..., None], axis=-1).mean()
-    return (jax.nn.softplus(z) - y * z).mean()
+        return optax.softmax_cross_entropy_with_integer_labels(z, y).mean()
+    return optax.sigmoid_binary_cross_entropy(z, y).mean()
 
 
-def adam(w: Any, g: Any, m: Any, v: Any, count: Any) -> tuple[Any, Any, Any]:
-    """Adam, epsilon outside the root."""
-    m = jax.tree.map(lambda m, g: 0.9 * m + 0.1 * g, m, g)
-    v = jax.tree.map(lambda v, g: 0.999 * v + 0.001 * g * g, v, g)
-    root = jnp.sqrt(1 - 0.999**count)
-    rate = LEARNING_RATE / (1 - 0.9**count)
-    return jax.tree.map(lambda w, m, v: w - rate * m / (jnp.sqrt(v) / root + 1e-8), w, m, v), m, v
-
-
-@lru_cache(maxsize=16)
 def compiled(case: Case, epochs: int) -> Any:
     """Compile a run: (weights, minibatches) -> (weights, losses)."""
+    optimizer = optax.adam(LEARNING_RATE)
 
     def update(state: Any, batch: Any) -> tuple[Any, Any]:
-        w, m, v, count = state
+        w, moments = state
         value, g = jax.value_and_grad(lambda w: loss(case, w, *batch))(w)
-        w, m, v = adam(w, g, m, v, count + 1.0)
-        return (w, m, v, count + 1.0), value
+        change, moments = optimizer.update(g, moments, w)
+        return (optax.apply_updates(w, change), moments), value
 
-    def run(w: Any, x: Any, y: Any) -> Any:
-        zeros = jax.tree.map(jnp.zeros_like, w)
-        start = (w, zeros, zeros, 0.0)
+    def run(w: Any, *batches: Any) -> Any:
         state, values = jax.lax.scan(
-            lambda state, _: jax.lax.scan(update, state, (x, y)), start, None, length=epochs
+            lambda state, _: jax.lax.scan(update, state, batches),
+            (w, optimizer.init(w)),
+            None,
+            length=epochs,
         )
         return state[0], values
 
@@ -82,22 +86,32 @@ def compiled(case: Case, epochs: int) -> Any:
 
 def prepare(case: Case, batches: int | None) -> Any:
     """Weights and data, cut into minibatches."""
-    x, y = (jnp.asarray(a.reshape(-1, case.batch, *a.shape[1:])) for a in case.data(batches))
-    return {name: jnp.asarray(value) for name, value in case.weights().items()}, x, y
+    jax.config.update("jax_enable_x64", case.dtype == "float64")
+    arrays = *case.data(batches), case.lengths(batches)
+    cut = [jnp.asarray(a.reshape(-1, case.batch, *a.shape[1:])) for a in arrays]
+    return {name: jnp.asarray(value) for name, value in case.weights().items()}, *cut
 
 
 def losses(case: Case, updates: int, threads: int) -> list[float]:
     """Losses met before each of the first updates, all on the first minibatch."""
-    return compiled(case, updates)(*prepare(case, 1))[1].ravel().tolist()
+    arguments = prepare(case, 1)
+    return compiled(case, updates)(*arguments)[1].ravel().tolist()
 
 
 def trainer(case: Case, threads: int) -> Callable[[], Any]:
-    """Return the call that is timed; it was compiled and run once before."""
-    run, arguments = compiled(case, case.epochs), prepare(case, None)
-    if case not in _warm:
-        jax.block_until_ready(run(*arguments))
-        _warm.add(case)
+    """Return the call that is timed; the first call compiles it."""
+    arguments, run = prepare(case, None), compiled(case, case.epochs)
     return lambda: jax.block_until_ready(run(*arguments))
 
 
-_warm: set[Case] = set()
+def predictor(case: Case, threads: int) -> Callable[[], Any]:
+    """Return the call that is timed: the answers, batch by batch."""
+    w, x, _, lengths = prepare(case, None)
+    x = np.asarray(x)
+
+    @jax.jit
+    def answer(xb: Any) -> Any:
+        z = logits(case, w, xb, lengths[0])
+        return jax.nn.sigmoid(z) if case.kind == "bits" else jax.nn.softmax(z)
+
+    return lambda: np.concatenate([answer(xb) for xb in x])

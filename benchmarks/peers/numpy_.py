@@ -8,38 +8,58 @@ from typing import Any
 import numpy as np
 
 from benchmarks.cases import LEARNING_RATE, Case
+from benchmarks.peers import walk
 
 
-def versions() -> dict[str, str]:
+def versions(threads: int) -> dict[str, str]:
     """NumPy's version."""
     return {"numpy": np.__version__}
 
 
-def loss_and_gradient(case: Case, w: dict[str, Any], x: Any, y: Any) -> tuple[float, dict[str, Any]]:
-    """Forward and backward through time, as docs/bptt.md, gru.md and lstm.md derive it."""
-    recurrent, c = w["0.recurrent_kernel"], w.get("0.recurrent_bias", 0)
-    forward, backward = STEPS[case.cell]
+def forward(case: Case, w: dict[str, Any], x: Any, lengths: Any) -> tuple[Any, Any, Any, list[Any]]:
+    """Logits, what they are read from, the states h_0 .. h_T (T + 1, B, H) and what each step kept."""
+    step, _ = STEPS[case.cell]
     drive = np.swapaxes(x @ w["0.kernel"] + w["0.bias"], 0, 1)
     state = np.zeros((2, x.shape[0], case.units), x.dtype)  # h and, of an LSTM, its memory
     h, kept = [state[0]], []
-    for d in drive:
-        state, cache = forward(d, state[0] @ recurrent + c, state)
+    for t, d in enumerate(drive):
+        new, cache = step(d, state[0] @ w["0.recurrent_kernel"] + w.get("0.recurrent_bias", 0), state)
+        state = new if case.shortest is None else np.where(_alive(lengths, t), new, state)
         h.append(state[0])
         kept.append(cache)
     states = np.stack(h)
-    outputs = states[1:] if case.per_step else states[-1:]
-    z = outputs @ w["1.kernel"] + w["1.bias"]
-    answers = np.swapaxes(y, 0, 1) if case.per_step else y[None]
-    loss, dz = _entropy(case, z, answers)
+    if case.readout == "mean":
+        read = states[1:].mean(axis=0, keepdims=True)
+    else:
+        read = states[1:] if case.per_step else states[-1:]
+    return read @ w["1.kernel"] + w["1.bias"], read, states, kept
 
-    grad = {"1.kernel": np.tensordot(outputs, dz, ((0, 1), (0, 1))), "1.bias": dz.sum((0, 1))}
+
+def loss_and_gradient(
+    case: Case, w: dict[str, Any], x: Any, y: Any, lengths: Any
+) -> tuple[float, dict[str, Any]]:
+    """Forward and backward through time, as docs/bptt.md, gru.md and lstm.md derive it."""
+    z, read, states, kept = forward(case, w, x, lengths)
+    loss, dz = _entropy(case, z, np.swapaxes(y, 0, 1) if case.per_step else y[None])
+
+    grad = {"1.kernel": np.tensordot(read, dz, ((0, 1), (0, 1))), "1.bias": dz.sum((0, 1))}
+    d_read = dz @ w["1.kernel"].T
     dh = np.zeros_like(states[1:])
-    dh[-len(outputs) :] = dz @ w["1.kernel"].T
-    d_x, d_h, carry = np.zeros_like(drive), np.zeros_like(drive), np.zeros_like(state)
-    for t in reversed(range(len(drive))):
+    if case.readout == "mean":
+        dh[:] = d_read / len(dh)
+    else:
+        dh[-len(read) :] = d_read
+    _, back = STEPS[case.cell]
+    d_x, d_h = (np.zeros((*dh.shape[:2], w["0.kernel"].shape[1]), x.dtype) for _ in range(2))
+    carry = np.zeros((2, *dh.shape[1:]), x.dtype)
+    for t in reversed(range(len(dh))):
         carry = np.stack([carry[0] + dh[t], carry[1]])
-        d_x[t], d_h[t], carry = backward(kept[t], carry)
-        carry[0] += d_h[t] @ recurrent.T
+        d_x[t], d_h[t], before = back(kept[t], carry)
+        if case.shortest is not None:
+            alive = _alive(lengths, t)
+            d_x[t], d_h[t], before = d_x[t] * alive, d_h[t] * alive, np.where(alive, before, carry)
+        carry = before
+        carry[0] += d_h[t] @ w["0.recurrent_kernel"].T
     grad |= {
         "0.kernel": np.tensordot(np.swapaxes(x, 0, 1), d_x, ((0, 1), (0, 1))),
         "0.recurrent_kernel": np.tensordot(states[:-1], d_h, ((0, 1), (0, 1))),
@@ -49,8 +69,18 @@ def loss_and_gradient(case: Case, w: dict[str, Any], x: Any, y: Any) -> tuple[fl
     return loss, {name: grad[name] for name in w}
 
 
+def _alive(lengths: Any, t: int) -> Any:
+    """Has the sequence a step t? (B, 1)."""
+    return (t < lengths)[:, None]
+
+
 def _sigmoid(z: Any) -> Any:
     return 1 / (1 + np.exp(-z))
+
+
+def _softmax(z: Any) -> Any:
+    e = np.exp(z - z.max(axis=-1, keepdims=True))
+    return e / e.sum(axis=-1, keepdims=True)
 
 
 # One step of a cell, (x W + b, h U + c, state) -> (state, what is kept); and back, (kept, d state) -> (d xW,
@@ -118,16 +148,15 @@ def _entropy(case: Case, z: Any, y: Any) -> tuple[float, Any]:
     return float(-(target * log_p).sum() / count), (np.exp(log_p) - target) / count
 
 
-def train(case: Case, x: Any, y: Any, epochs: int) -> list[float]:
+def train(case: Case, x: Any, y: Any, lengths: Any, epochs: int) -> list[float]:
     """Train with Adam; the losses met before each update."""
-    w = {name: value.astype(x.dtype) for name, value in case.weights().items()}
+    w = case.weights()
     m, v = ({name: np.zeros_like(value) for name, value in w.items()} for _ in range(2))
     values, count = [], 0
     for _ in range(epochs):
         for start in range(0, len(x), case.batch):
-            value, grad = loss_and_gradient(
-                case, w, x[start : start + case.batch], y[start : start + case.batch]
-            )
+            rows = slice(start, start + case.batch)
+            value, grad = loss_and_gradient(case, w, x[rows], y[rows], lengths[rows])
             values.append(value)
             count += 1
             for name, g in grad.items():
@@ -139,27 +168,43 @@ def train(case: Case, x: Any, y: Any, epochs: int) -> list[float]:
 
 
 def losses(case: Case, updates: int, threads: int) -> list[float]:
-    """Losses of the first updates, in float64."""
-    x, y = case.data(batches=1)
-    return train(case, x.astype(np.float64), y.astype(np.float64) if y.dtype == np.float32 else y, updates)
+    """Losses met before each of the first updates, all on the first minibatch."""
+    return train(case, *case.data(batches=1), case.lengths(1), updates)
 
 
 def trainer(case: Case, threads: int) -> Callable[[], Any]:
-    """Return the call that is timed, in float32."""
+    """Return the call that is timed."""
     x, y = case.data()
-    return lambda: train(case, x, y, case.epochs)
+    return lambda: train(case, x, y, case.lengths(), case.epochs)
 
 
-def stepper(case: Case) -> Callable[[Any], Any]:
-    """Return one streamed step in float32."""
+def predictor(case: Case, threads: int) -> Callable[[], Any]:
+    """Return the call that is timed: the answers, batch by batch."""
+    x, lengths, w = case.data()[0], case.lengths(), case.weights()
+
+    def run() -> Any:
+        answers = []
+        for start in range(0, len(x), case.batch):
+            rows = slice(start, start + case.batch)
+            z = forward(case, w, x[rows], lengths[rows])[0]
+            p = _sigmoid(z) if case.kind == "bits" else _softmax(z)
+            answers.append(np.swapaxes(p, 0, 1) if case.per_step else p[0])
+        return np.concatenate(answers)
+
+    return run
+
+
+def stepper(case: Case, threads: int, way: str) -> Callable[[], Any]:
+    """Return the steps of one stream, or of several at once."""
     kernel, recurrent, bias, readout, offset = case.weights().values()
-    h = np.zeros(case.units, np.float32)
+    xs = [x[0] if case.batch == 1 else x for x in case.ticks()]
+    h = np.zeros((*xs[0].shape[:-1], case.units), case.dtype)
 
     def step(x: np.ndarray) -> np.ndarray:
         nonlocal h
         h = np.tanh(x @ kernel + h @ recurrent + bias)
         z = h @ readout + offset
-        e = np.exp(z - z.max())
-        return e / e.sum()
+        e = np.exp(z - z.max(axis=-1, keepdims=True))
+        return e / e.sum(axis=-1, keepdims=True)
 
-    return step
+    return walk(step, xs)

@@ -8,11 +8,14 @@ from typing import Any
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence
 
 from benchmarks.cases import LEARNING_RATE, Case
+from benchmarks.peers import walk
+from benchmarks.peers.worker import seconds
 
 
-def versions() -> dict[str, str]:
+def versions(threads: int) -> dict[str, str]:
     """PyTorch's version."""
     return {"torch": torch.__version__}
 
@@ -25,7 +28,8 @@ class Model(nn.Module):
         layer = {"rnn": nn.RNN, "gru": nn.GRU, "lstm": nn.LSTM}[case.cell]
         self.rnn = layer(case.features, case.units, batch_first=True)
         self.out = nn.Linear(case.units, case.outputs)
-        self.per_step = case.per_step
+        self.readout = case.readout
+        self.to(getattr(torch, case.dtype))
         w = {name: torch.from_numpy(value) for name, value in case.weights().items()}
         with torch.no_grad():
             self.rnn.weight_ih_l0.copy_(w["0.kernel"].T)
@@ -36,56 +40,99 @@ class Model(nn.Module):
             self.out.bias.copy_(w["1.bias"])
         self.rnn.bias_hh_l0.requires_grad_(case.cell == "gru")
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
+    def forward(self, x: Any) -> torch.Tensor:
         """Return logits (B, T, C) or (B, C)."""
-        states, _ = self.rnn(x)
-        return self.out(states if self.per_step else states[:, -1])
+        states, last = self.rnn(x)
+        if self.readout == "step":
+            return self.out(states)
+        if self.readout == "mean":
+            return self.out(states.mean(dim=1))
+        return self.out((last[0] if isinstance(last, tuple) else last)[0])
 
 
-def prepare(
-    case: Case, batches: int | None, threads: int
-) -> tuple[Callable[[Any, Any], torch.Tensor], Any, Any]:
-    """Make one update as a function of a minibatch, and the data."""
-    torch.set_num_threads(threads)
+def minibatches(case: Case, batches: int | None = None) -> list[tuple[Any, torch.Tensor]]:
+    """X and y of each minibatch. Ragged ones are packed beforehand, longest first: PyTorch's best."""
     x, y = (torch.from_numpy(array) for array in case.data(batches))
-    model = Model(case)
-    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], LEARNING_RATE)
-    entropy = nn.CrossEntropyLoss() if case.loss == "cross_entropy" else nn.BCEWithLogitsLoss()
+    cut = list(zip(x.split(case.batch), y.split(case.batch), strict=True))
+    if case.shortest is None:
+        return cut
+    packed = []
+    for (xb, yb), lengths in zip(
+        cut, torch.from_numpy(case.lengths(batches)).split(case.batch), strict=True
+    ):
+        order = lengths.argsort(descending=True)
+        packed.append((pack_padded_sequence(xb[order], lengths[order], batch_first=True), yb[order]))
+    return packed
 
-    def update(xb: torch.Tensor, yb: torch.Tensor) -> torch.Tensor:
+
+def entropy(case: Case) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
+    """Make the loss of logits and answers."""
+    if case.loss == "binary_cross_entropy":
+        return nn.BCEWithLogitsLoss()
+    cross = nn.CrossEntropyLoss()
+    return lambda z, y: cross(z.flatten(0, -2), y.flatten())
+
+
+def updater(loss_of: Callable[[Any, Any], Any], optimizer: Any) -> Callable[[Any, Any], torch.Tensor]:
+    """Make one update as a function of a minibatch; it returns the loss."""
+
+    def update(xb: Any, yb: torch.Tensor) -> torch.Tensor:
         optimizer.zero_grad()
-        logits = model(xb)
-        if case.loss == "cross_entropy" and case.per_step:
-            logits, yb = logits.flatten(0, 1), yb.flatten()
-        loss = entropy(logits, yb)
+        loss = loss_of(xb, yb)
         loss.backward()
         optimizer.step()
         return loss.detach()
 
-    return update, x, y
+    return update
 
 
-def losses(case: Case, updates: int, threads: int) -> list[float]:
+def build(case: Case) -> Callable[[Any, Any], torch.Tensor]:
+    """Make one update, op by op."""
+    net, loss = Model(case), entropy(case)
+    trained = [p for p in net.parameters() if p.requires_grad]
+    return updater(lambda x, y: loss(net(x), y), torch.optim.Adam(trained, LEARNING_RATE))
+
+
+def losses(case: Case, updates: int, threads: int, build: Any = build) -> list[float]:
     """Losses met before each of the first updates, all on the first minibatch."""
-    update, x, y = prepare(case, 1, threads)
+    torch.set_num_threads(threads)
+    update, [(x, y)] = build(case), minibatches(case, 1)
     return [update(x, y).item() for _ in range(updates)]
 
 
-def trainer(case: Case, threads: int) -> Callable[[], Any]:
+def trainer(case: Case, threads: int, build: Any = build) -> Callable[[], Any]:
     """Return the call that is timed: the loop over the minibatches."""
-    update, x, y = prepare(case, None, threads)
+    torch.set_num_threads(threads)
+    update, data = build(case), minibatches(case)
 
     def run() -> None:
         for _ in range(case.epochs):
-            for start in range(0, len(x), case.batch):
-                update(x[start : start + case.batch], y[start : start + case.batch])
+            for xb, yb in data:
+                update(xb, yb)
 
     return run
 
 
-def stepper(case: Case) -> Callable[[Any], Any]:
-    """Return one streamed step: `nn.RNNCell`, `nn.Linear`, softmax."""
-    torch.set_num_threads(1)
+def predictor(case: Case, threads: int, model: Any = Model) -> Callable[[], Any]:
+    """Return the call that is timed: the answers, batch by batch."""
+    torch.set_num_threads(threads)
+    net, x = model(case), case.data()[0]
+
+    @torch.inference_mode()
+    def run() -> Any:
+        answers = []
+        for start in range(0, len(x), case.batch):
+            z = net(torch.from_numpy(x[start : start + case.batch]))
+            p = torch.sigmoid(z) if case.kind == "bits" else torch.softmax(z, dim=-1)
+            answers.append(p.numpy())
+        return answers[0] if len(answers) == 1 else np.concatenate(answers)
+
+    return run
+
+
+def stepper(case: Case, threads: int, way: str) -> Callable[[], Any]:
+    """Return the steps of one stream, or of several at once: `nn.RNNCell`, `nn.Linear`, softmax."""
+    torch.set_num_threads(threads)
     w = {name: torch.from_numpy(value) for name, value in case.weights().items()}
     cell, out = nn.RNNCell(case.features, case.units), nn.Linear(case.units, case.outputs)
     with torch.no_grad():
@@ -98,21 +145,19 @@ def stepper(case: Case) -> Callable[[Any], Any]:
         ):
             parameter.copy_(value)
         cell.bias_hh.zero_()
-    state = torch.zeros(1, case.units)
+    state = torch.zeros(case.batch, case.units)
 
     @torch.inference_mode()
     def step(x: np.ndarray) -> np.ndarray:
         nonlocal state
-        state = cell(torch.from_numpy(x)[None], state)
-        return torch.softmax(out(state), dim=1)[0].numpy()
+        state = cell(torch.from_numpy(x), state)
+        return torch.softmax(out(state), dim=1).numpy()
 
-    return step
+    return walk(step, case.ticks())
 
 
 def vanishing(scale: float, threads: int) -> list[float]:
     """Seconds of three gradients over 1,000 steps, the recurrent kernel being `scale` times the identity."""
-    from benchmarks.peers.worker import seconds
-
     torch.set_num_threads(threads)
     x = torch.from_numpy(np.random.default_rng(0).standard_normal((32, 1000, 4)).astype(np.float32) * 0.01)
     rnn = nn.RNN(4, 64, batch_first=True)

@@ -160,18 +160,16 @@ void update(Network<Real>& net, Vector<const Real> given, OptimiserTuple optimis
   require(finite, "gradient: its norm is not finite");
 }
 
-template <class Real> using Settings = std::tuple<int, bool, double, double, Index, Index, OptimiserTuple, Rows2<const std::int64_t>, Bounds<Real>>;
+template <class Real> using Settings = std::tuple<bool, double, double, Index, OptimiserTuple, Rows2<const std::int64_t>, Bounds<Real>>;
 
 template <class Real>
-int train_schedule(Network<Real>& net, const DataObject& data, const AnswersObject& targets, std::optional<Vector<const double>> weights, std::optional<List<Real>> carry,
+int train_schedule(Trainer<Real>& trainer, const DataObject& data, const AnswersObject& targets, std::optional<Vector<const double>> weights, std::optional<List<Real>> carry,
                    Vector<const std::int64_t> order,
                    Index first_batch, Index batch_size, Vector<const double> rates, Settings<Real> settings, Vector<std::int64_t> progress, Rows2<double> sums, Vector<Real> snapshot,
-                   std::vector<Vector<Real>> moments, double seconds, int n_threads, std::optional<List<Real>> initial, DropoutKey key) {
-  const auto& [loss, mean, l2, clip_norm, truncation, memory, rule, trainable, bounds] = settings;
-  const Spec& spec = net.spec;
+                   std::vector<Vector<Real>> moments, double seconds, std::optional<List<Real>> initial, DropoutKey key) {
+  const auto& [mean, l2, clip_norm, truncation, rule, trainable, bounds] = settings;
+  const Spec& spec = trainer.network().spec;
   const Data& d = data.data;
-  const Loss kind = loss_of(loss);
-  check_loss(spec, kind);
   check_input(spec, data);
   require(batch_size >= 1 && truncation >= 0 && first_batch >= 0, "batch_size, truncation, first_batch: out of range");
   require(static_cast<Index>(order.size()) % d.n == 0, "order: whole epochs");
@@ -183,17 +181,18 @@ int train_schedule(Network<Real>& net, const DataObject& data, const AnswersObje
   require((!truncation && !carry) || !spec.whole_rows, "truncation, carry: not with bidirectional layers");
   if (truncation)
     for (const Operation& op : spec.operations) require(op.type != Operation::Type::pool || op.pool == Pool::last, "truncation: not with pools");
-  const Answers<Real> answers = targets.view<Real>(spec, d, kind);
-  const Objective objective{kind, mean, l2, weights_of(weights, d.n)};
+  const Answers<Real> answers = targets.view<Real>(spec, d, trainer.loss);
+  const Objective objective{trainer.loss, mean, l2, weights_of(weights, d.n)};
   const Optimiser<Real> optimiser = optimiser_of<Real>(rule, moments, trainable, clip_norm, bounds, spec.parameter_count);
+  require(key.has_value() == trainer.dropping, "dropout: a key where there is dropout");
   progress.data()[0] = first_batch;
   require(progress.data()[1] >= 0 && progress.data()[3] >= 0, "progress: counts");
-  const Schedule<Real> schedule{order.data(), epochs, batch_size, rates.data(), static_cast<Index>(rates.size()), truncation, memory, optional_pointers<Real>(carry, spec, d.n),
-                                initial_of<Real>(initial, spec, d.n), key.has_value(), dropout_of(key),
+  const Schedule<Real> schedule{order.data(), epochs, batch_size, rates.data(), static_cast<Index>(rates.size()), truncation, optional_pointers<Real>(carry, spec, d.n),
+                                initial_of<Real>(initial, spec, d.n), dropout_of(key),
                                 progress.data(), sums.data(), snapshot.data(), seconds};
   Status status = Status::finished;
   call([&](Interrupt& interrupt) {
-    status = train(net, d, answers, objective, optimiser, schedule, interrupt, n_threads);
+    status = train(trainer, d, answers, objective, optimiser, schedule, interrupt);
     return status != Status::stopped;
   });
   return static_cast<int>(status);
@@ -208,7 +207,11 @@ template <class Real> void tape_backward(Tape<Real>& tape, Rows2<const Real> d_o
   call([&](Interrupt& interrupt) { return tape.backward(d_outputs.data(), d_parameters.data(), d_inputs ? d_inputs->data() : nullptr, starts, interrupt, n_threads); });
 }
 
-template <class Real> void bind(nb::module_& m, const char* network_name, const char* tape_name) {
+template <class Real> void bind(nb::module_& m, const char* network_name, const char* tape_name, const char* trainer_name) {
+  nb::class_<Trainer<Real>>(m, trainer_name, "The memory of one fit, for one schedule of minibatches after the other.")
+      .def("train", &train_schedule<Real>, nb::arg("data"), nb::arg("targets"), nb::arg("weights").none(), nb::arg("carry").none(), nb::arg("order").noconvert(), nb::arg("first_batch"), nb::arg("batch_size"),
+           nb::arg("rates").noconvert(), nb::arg("settings"), nb::arg("progress").noconvert(), nb::arg("sums").noconvert(), nb::arg("snapshot").noconvert(), nb::arg("moments"), nb::arg("seconds"), nb::arg("initial") = nb::none(), nb::arg("dropout") = nb::none());
+
   nb::class_<Tape<Real>>(m, tape_name, "A recorded forward pass, with its own copy of the parameters.")
       .def("outputs", [](Tape<Real>& tape, Rows2<Real> out) {
         require(static_cast<Index>(out.shape(0)) == (tape.spec.per_step ? tape.N : tape.n) && static_cast<Index>(out.shape(1)) == tape.spec.output_size, "out: wrong shape");
@@ -258,15 +261,17 @@ template <class Real> void bind(nb::module_& m, const char* network_name, const 
         return tape;
       }, nb::arg("data"), nb::arg("n_threads"), nb::arg("initial") = nb::none(), nb::arg("dropout") = nb::none())
       .def("update", &update<Real>, nb::arg("gradient").noconvert(), nb::arg("optimiser"), nb::arg("rate"), nb::arg("moments"), nb::arg("count"), nb::arg("trainable").noconvert(), nb::arg("clip_norm"), nb::arg("bounds") = nb::none())
-      .def("train", &train_schedule<Real>, nb::arg("data"), nb::arg("targets"), nb::arg("weights").none(), nb::arg("carry").none(), nb::arg("order").noconvert(), nb::arg("first_batch"), nb::arg("batch_size"),
-           nb::arg("rates").noconvert(), nb::arg("settings"), nb::arg("progress").noconvert(), nb::arg("sums").noconvert(), nb::arg("snapshot").noconvert(), nb::arg("moments"), nb::arg("seconds"), nb::arg("n_threads"), nb::arg("initial") = nb::none(), nb::arg("dropout") = nb::none());
+      .def("trainer", [](Network<Real>& net, int loss, bool dropout, Index memory, int n_threads) {
+        check_loss(net.spec, loss_of(loss));
+        return std::make_unique<Trainer<Real>>(net, loss_of(loss), dropout, memory, n_threads);
+      }, nb::arg("loss"), nb::arg("dropout"), nb::arg("memory"), nb::arg("n_threads"), nb::keep_alive<0, 1>());
 }
 
 }  // namespace
 
 void bind_networks(nb::module_& m) {
-  bind<float>(m, "Network32", "Tape32");
-  bind<double>(m, "Network64", "Tape64");
+  bind<float>(m, "Network32", "Tape32", "Trainer32");
+  bind<double>(m, "Network64", "Tape64", "Trainer64");
 }
 
 }  // namespace elman::bindings

@@ -2,7 +2,8 @@
 // products and time are in recurrent.h. Equations and derivatives: docs/bptt.md, docs/gru.md, docs/lstm.md.
 //
 // A step of a cell is one phase, or two where a gate must be known for all units before the product of another. In a phase the gates
-// `first` .. `first` + `count` of the kernels are multiplied; x adds gate g to sum g, the state too, but its last gate goes to sum `last`.
+// `first` .. `first` + `count` of the kernels are multiplied; x adds gate g to sum g, and so does the state; but where the last gate's two parts
+// are needed `apart`, the state's part of it is a sum of its own, after the others.
 #pragma once
 #include "tile.h"
 
@@ -10,7 +11,11 @@ namespace elman {
 namespace ELMAN_ISA {
 namespace {
 
-struct Phase { int first, count, sums, last; };
+struct Phase {
+  int first, count;
+  bool apart = false;
+  constexpr int sums() const { return count + (apart ? 1 : 0); }
+};
 
 // Gates of dz that follow one another: the first's column in dz, its rows in the transposed recurrent kernel, how many; in units.
 struct Gates { int column, row, count; };
@@ -64,9 +69,9 @@ template <class Real> ELMAN_INLINE Vec<Real> bias_of(const Real* bias, Index H, 
 
 // h = f(z), z = x W + h U + b: nothing but h is kept, and all stays in registers.
 struct ElmanCell {
-  static constexpr int gates = 1, phases = 1;
+  static constexpr int gates = 1, phases = 1, kept = 0;
   static constexpr bool keeps = false;
-  static constexpr Phase phase(int) { return {0, 1, 1, 0}; }
+  static constexpr Phase phase(int) { return {0, 1}; }
   template <class Real> static ELMAN_INLINE Vec<Real> start(int, const Real* bias, const Real*, Index) { return bias_of(bias, 0, 0); }
   template <class Real> static ELMAN_INLINE Vec<Real> forward(Activation f, Vec<Real> z) { return apply(f, z); }
   template <class Real> static ELMAN_INLINE Vec<Real> backward(Activation f, Vec<Real> h, Vec<Real> dh) { return apply_derivative(f, h, dh); }
@@ -78,9 +83,9 @@ struct ElmanCell {
 
 // h = (1 - leak) h' + leak f(z)
 struct LeakyCell {
-  static constexpr int gates = 1, phases = 1;
+  static constexpr int gates = 1, phases = 1, kept = 1;
   static constexpr bool keeps = true;
-  static constexpr Phase phase(int) { return {0, 1, 1, 0}; }
+  static constexpr Phase phase(int) { return {0, 1}; }
   static constexpr int pieces = 1, carried_state = 0;            // the state whose cotangent is carried
   static constexpr Gates piece(int) { return {0, 0, 1}; }
   template <class Real> static ELMAN_INLINE Vec<Real> start(int, const Real* bias, const Real*, Index) { return bias_of(bias, 0, 0); }
@@ -101,9 +106,9 @@ template <class Real> ELMAN_INLINE Vec<Real> tanh_slope(Vec<Real> y) { return br
 
 // i, f, o = sigmoid(z), g = tanh(z): c = f c' + i g, h = o tanh(c)
 struct LstmCell {
-  static constexpr int gates = 4, phases = 1;
+  static constexpr int gates = 4, phases = 1, kept = 4;
   static constexpr bool keeps = true;
-  static constexpr Phase phase(int) { return {0, 4, 4, 3}; }
+  static constexpr Phase phase(int) { return {0, 4}; }
   static constexpr int pieces = 1, carried_state = 1;
   static constexpr Gates piece(int) { return {0, 0, 4}; }
   template <class Real> static ELMAN_INLINE Vec<Real> start(int sum, const Real* bias, const Real*, Index H) { return bias_of(bias, H, sum); }
@@ -132,9 +137,9 @@ struct LstmCell {
 
 // r, u = sigmoid(z), n = tanh(x W_n + b_n + r (h' U_n + c_n)): h = (1 - u) n + u h'
 struct GruCell {
-  static constexpr int gates = 3, phases = 1;
+  static constexpr int gates = 3, phases = 1, kept = 4;
   static constexpr bool keeps = true;
-  static constexpr Phase phase(int) { return {0, 3, 4, 3}; }     // sums: r, u, and the two parts of n
+  static constexpr Phase phase(int) { return {0, 3, true}; }     // sums: r, u, and the two parts of n
   static constexpr int pieces = 2, carried_state = 0;            // dz: r, u, n as x sees it, n as h' sees it
   static constexpr Gates piece(int i) { return i == 0 ? Gates{0, 0, 2} : Gates{3, 2, 1}; }
   template <class Real> static ELMAN_INLINE Vec<Real> start(int sum, const Real* bias, const Real* recurrent_bias, Index H) {
@@ -163,9 +168,9 @@ struct GruCell {
 
 // The same with n = tanh(x W_n + b_n + (r h') U_n): r must be known for all units first. Kept: r, u, n and r h'.
 struct GruBeforeCell {
-  static constexpr int gates = 3, phases = 2;
+  static constexpr int gates = 3, phases = 2, kept = 4;
   static constexpr bool keeps = true;
-  static constexpr Phase phase(int i) { return i == 0 ? Phase{0, 2, 2, 1} : Phase{2, 1, 1, 0}; }
+  static constexpr Phase phase(int i) { return i == 0 ? Phase{0, 2} : Phase{2, 1}; }
   static constexpr int operand = 3;                              // what stands for h' in the second phase, among the kept
   static constexpr int pieces = 1, carried_state = 0;            // of h' itself; n's is the operand's
   static constexpr Gates piece(int) { return {0, 0, 2}; }

@@ -16,7 +16,7 @@ template <class Real, int U> ELMAN_INLINE Index next_vector(const Matrix<Real>& 
 template <class Real, class Cell, int phase>
 ELMAN_NOINLINE void finish_forward(const RecurrentForward<Real>& p, const Real* z, const Real* before, const Real* operand, Real* after, Real* kept, Index column, int rows, int vectors) {
   constexpr Index w = Vec<Real>::width;
-  constexpr int A = Cell::phase(phase).sums;
+  constexpr int A = Cell::phase(phase).sums();
   for (int r = 0; r < rows; ++r, before += p.ld, operand += p.ld, after += p.ld, kept = kept ? kept + p.ldk : nullptr)
     for (int u = 0; u < vectors; ++u) {
       const Index j = column + u * w;
@@ -36,13 +36,14 @@ ELMAN_INLINE void forward_phase(const RecurrentForward<Real>& p, const Real* x, 
     operand = kept + Cell::operand * p.H;
     ldo = p.ldk;
   }
+  constexpr Phase here = Cell::phase(phase);
+  constexpr int n = here.count;
+  const auto start_of = [&](int sum, Index j) { return Cell::template start<Real>(here.first + sum, p.bias ? p.bias + j : nullptr, p.recurrent_bias ? p.recurrent_bias + j : nullptr, p.H); };
   const auto tile_of = [&](auto R, auto U, auto S, Index b, Index v) {
-    constexpr int A = Cell::phase(phase).sums, first = Cell::phase(phase).first, n = Cell::phase(phase).count, last = Cell::phase(phase).last;
-    Tile<Real, R.value, U.value * A, S.value> tile;
+    constexpr int A = here.sums();
+    Tile<Real, R.value, U.value * n, S.value> tile;
     ELMAN_UNROLL for (int u = 0; u < U.value; ++u) {
-      const Index j = (v + u) * w;
-      ELMAN_UNROLL for (int a = 0; a < A; ++a)
-        tile.begin_column(u * A + a, Cell::template start<Real>(first + a, p.bias ? p.bias + j : nullptr, p.recurrent_bias ? p.recurrent_bias + j : nullptr, p.H));
+      ELMAN_UNROLL for (int g = 0; g < n; ++g) tile.begin_column(u * n + g, start_of(g, (v + u) * w));
     }
     tile.zero_other_chains();
     const Real* k = columns_at(p.kernel, p.F, v);
@@ -53,22 +54,35 @@ ELMAN_INLINE void forward_phase(const RecurrentForward<Real>& p, const Real* x, 
       tile.add(operand + b * ldo, ldo, r, p.recurrent.ld, p.H);
     } else {
       const Index next = next_vector<Real, U.value>(p.kernel, p.F, v, k);
-      if (index) tile.template look_up<U.value, n>(x + b, index + b, k + first * p.kernel.gate, p.kernel.ld, next, p.kernel.gate);
-      else tile.template add_gates<U.value, n, n - 1>(x + b * p.ldx, p.ldx, k + first * p.kernel.gate, p.kernel.ld, next, p.kernel.gate, p.F);
-      tile.template add_gates<U.value, n, last>(operand + b * ldo, ldo, r + first * p.recurrent.gate, p.recurrent.ld, next_vector<Real, U.value>(p.recurrent, p.H, v, r), p.recurrent.gate, p.H);
+      if (index) tile.template look_up<U.value, n>(x + b, index + b, k + here.first * p.kernel.gate, p.kernel.ld, next, p.kernel.gate);
+      else tile.template add_gates<U.value, n>(x + b * p.ldx, p.ldx, k + here.first * p.kernel.gate, p.kernel.ld, next, p.kernel.gate, p.F);
     }
+    alignas(64) Real z[R.value * U.value * A * w];   // [R, U, A] vectors
+    if constexpr (here.apart) {                      // the registers of the last gate serve again
+      ELMAN_UNROLL for (int u = 0; u < U.value; ++u) {
+        const Vec<Real> start = start_of(n, (v + u) * w);
+        ELMAN_UNROLL for (int i = 0; i < R.value; ++i) store(z + ((i * U.value + u) * A + n - 1) * w, tile.sum(i, u * n + n - 1));
+        tile.begin_column_anew(u * n + n - 1, start);
+      }
+    }
+    if constexpr (Cell::gates > 1)
+      tile.template add_gates<U.value, n>(operand + b * ldo, ldo, r + here.first * p.recurrent.gate, p.recurrent.ld, next_vector<Real, U.value>(p.recurrent, p.H, v, r), p.recurrent.gate, p.H);
     if constexpr (!Cell::keeps) {
       ELMAN_UNROLL for (int c = 0; c < U.value; ++c) {
-        ELMAN_UNROLL for (int r = 0; r < R.value; ++r) store(after + (b + r) * p.ld + (v + c) * w, Cell::template forward<Real>(p.activation, tile.sum(r, c)));
+        ELMAN_UNROLL for (int i = 0; i < R.value; ++i) store(after + (b + i) * p.ld + (v + c) * w, Cell::template forward<Real>(p.activation, tile.sum(i, c)));
       }
     } else {
-      alignas(64) Real z[R.value * U.value * A * w];
-      tile.spill(z);
+      ELMAN_UNROLL for (int i = 0; i < R.value; ++i) {
+        ELMAN_UNROLL for (int c = 0; c < U.value * n; ++c) {
+          const int g = c % n;
+          store(z + ((i * U.value + c / n) * A + (here.apart && g + 1 == n ? n : g)) * w, tile.sum(i, c));
+        }
+      }
       finish_forward<Real, Cell, phase>(p, z, before + b * p.ld, h + b * p.ld, after + b * p.ld, kept ? kept + b * p.ldk : nullptr, v * w, R.value, U.value);
     }
   };
   if constexpr (Cell::gates == 1) over_tiles<Real>(b0, end, p.H, smaller(p.kernel.panel, p.recurrent.panel), tile_of);
-  else over_unit_tiles<Real, Cell::phase(phase).sums>(b0, end, p.H, tile_of);
+  else over_unit_tiles<Real, n>(b0, end, p.H, tile_of);
 }
 
 // Rows b0 .. end of h times those of the mask.
@@ -101,6 +115,7 @@ template <class Real> struct Finish {
   const RecurrentBackward<Real>* p;
   const Real *before, *operand, *after, *kept, *d;   // of this step, at row 0; d null: nothing comes from above
   Real* dz;
+  Index kept_columns;   // [kept H] of a row
 };
 
 template <class Real> ELMAN_INLINE Backward<Real> place_of(const Finish<Real>& f, Index b, Index j, bool first) {
@@ -153,10 +168,12 @@ ELMAN_NOINLINE void product_back(const RecurrentBackward<Real>& p, const Real* d
   constexpr Index w = Vec<Real>::width;
   over_tiles<Real>(b0, end, p.H, p.recurrent_transposed.panel, [&](auto R, auto C, auto S, Index b, Index v) {
     // What was kept long ago comes from afar while the product is made.
-    ELMAN_UNROLL for (int r = 0; r < R.value; ++r) {
-      if (finish.kept) prefetch(finish.kept + (b + r) * p.ldk + v * w);
-      prefetch(finish.before + (b + r) * p.ld + v * w);
-    }
+    constexpr Index line = 64 / (Index)sizeof(Real), columns = C.value * w;
+    ELMAN_UNROLL for (int r = 0; r < R.value; ++r)
+      for (Index j = v * w; j < v * w + columns; j += line) {
+        for (Index i = j; i < finish.kept_columns; i += p.H) prefetch(finish.kept + (b + r) * p.ldk + i);
+        prefetch(finish.before + (b + r) * p.ld + j);
+      }
     Tile<Real, R.value, C.value, S.value> tile;
     if (d) tile.begin_rows(d + b * p.ldd + v * w, p.ldd);
     else tile.begin(nullptr);
@@ -202,10 +219,10 @@ template <class Real, class Cell> void recurrent_backward(const RecurrentBackwar
     const Index row_before = (t ? s.B + s.offset[t - 1] : 0) * p.ld;
     const Real* before = p.states + row_before;
     const Real* after = p.states + (s.B + s.offset[t]) * p.ld;
-    const Real* d = p.d + s.offset[t] * p.ldd;
+    const Real* d = p.d + (p.d_by_row ? 0 : s.offset[t] * p.ldd);
     Real* dz = p.dz + s.offset[t] * p.ldz;
     const Real* next = p.dz + s.offset[t + 1] * p.ldz;
-    const Finish<Real> finish{finish_backward<Real, Cell>, &p, before, (p.mask ? p.masked : p.states) + row_before, after, p.kept + s.offset[t] * p.ldk, p.every_step ? d : nullptr, dz};
+    const Finish<Real> finish{finish_backward<Real, Cell>, &p, before, (p.mask ? p.masked : p.states) + row_before, after, p.kept + s.offset[t] * p.ldk, p.every_step ? d : nullptr, dz, Cell::kept * p.H};
     bool done = false;
     if constexpr (!Cell::keeps)
       if (!p.mask) {
@@ -223,7 +240,7 @@ template <class Real, class Cell> void recurrent_backward(const RecurrentBackwar
     }
   }
   if (t0 == 0 && p.d_initial) {
-    const Finish<Real> finish{finish_initial<Real, Cell>, &p, p.states, p.states, p.states, p.kept, nullptr, p.dz};
+    const Finish<Real> finish{finish_initial<Real, Cell>, &p, p.states, p.states, p.states, p.kept, nullptr, p.dz, 0};
     product_back<Real>(p, nullptr, p.dz, pieces, Cell::pieces, K, b0, smaller(b1, s.active[0]), finish);
   }
 }

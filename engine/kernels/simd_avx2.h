@@ -14,6 +14,7 @@ using F64 = Vec<double>;
 
 constexpr int tile_rows = 6;           // rows of a register tile with one chain
 constexpr int tile_vectors = 2;        // and its vectors of columns
+constexpr int tile_accumulators = 12; // that the registers hold beside what is multiplied
 
 // The first n of the width's lanes, as a mask.
 ELMAN_INLINE __m256i first8(Index n) { return _mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7)); }

@@ -14,6 +14,7 @@ using F64 = Vec<double>;
 
 constexpr int tile_rows = 8;           // rows of a register tile with one chain
 constexpr int tile_vectors = 2;        // and its vectors of columns
+constexpr int tile_accumulators = 24; // that the registers hold beside what is multiplied
 
 ELMAN_INLINE __mmask16 first16(Index n) { return (__mmask16)((1u << n) - 1u); }
 ELMAN_INLINE __mmask8 first8(Index n) { return (__mmask8)((1u << n) - 1u); }

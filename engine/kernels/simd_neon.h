@@ -14,6 +14,7 @@ using F64 = Vec<double>;
 
 constexpr int tile_rows = 8;           // rows of a register tile with one chain
 constexpr int tile_vectors = 2;        // and its vectors of columns
+constexpr int tile_accumulators = 24; // that the registers hold beside what is multiplied
 
 ELMAN_INLINE F32 broadcast(float x) { return {vdupq_n_f32(x)}; }
 ELMAN_INLINE F64 broadcast(double x) { return {vdupq_n_f64(x)}; }

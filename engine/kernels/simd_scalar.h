@@ -11,6 +11,7 @@ using F64 = Vec<double>;
 
 constexpr int tile_rows = 4;           // rows of a register tile with one chain
 constexpr int tile_vectors = 2;        // and its vectors of columns
+constexpr int tile_accumulators = 8;  // that the registers hold beside what is multiplied
 
 ELMAN_INLINE unsigned bits_of(float x) { unsigned u; __builtin_memcpy(&u, &x, sizeof u); return u; }
 ELMAN_INLINE unsigned long long bits_of(double x) { unsigned long long u; __builtin_memcpy(&u, &x, sizeof u); return u; }

@@ -14,6 +14,7 @@ using F64 = Vec<double>;
 
 constexpr int tile_rows = 4;           // rows of a register tile with one chain
 constexpr int tile_vectors = 2;        // and its vectors of columns
+constexpr int tile_accumulators = 8;  // that the registers hold beside what is multiplied
 
 
 ELMAN_INLINE F32 broadcast(float x) { return {_mm_set1_ps(x)}; }

@@ -61,7 +61,7 @@ template <class Real> struct RecurrentBackward {
   Index ld, stride, H;
   const Real* kept;       // [sum T, kept H] or null
   Index ldk;
-  const Real* d;          // [sum T, H] the cotangent of h where there is one; elman's is overwritten by dz
+  const Real* d;          // [sum T, H] the cotangent of h where there is one; elman's is overwritten by dz. With `d_by_row` [B, H]: that of each row's last h
   Index ldd;
   Real* dz;               // [sum T, columns H] out: of the sums before the activations, dense; may be `kept`
   Index ldz;
@@ -71,6 +71,7 @@ template <class Real> struct RecurrentBackward {
   const Real* masked;
   Real* d_initial;        // [B, states] out: of the states before step 0, or null: not wanted
   bool every_step;        // is there a cotangent at every step, or at each row's last alone?
+  bool d_by_row;
   Activation activation;
   Real leak;
 };

@@ -68,6 +68,13 @@ template <class Real, int R, int C, int S> struct Tile {
   ELMAN_INLINE void begin_column(int c, Vec<Real> start) {
     ELMAN_UNROLL for (int r = 0; r < R; ++r) acc[0][r][c] = start;
   }
+  // The same after sums were taken out: all chains of the column.
+  ELMAN_INLINE void begin_column_anew(int c, Vec<Real> start) {
+    begin_column(c, start);
+    ELMAN_UNROLL for (int s = 1; s < S; ++s) {
+      ELMAN_UNROLL for (int r = 0; r < R; ++r) acc[s][r][c] = broadcast(Real(0));
+    }
+  }
   // Chain 0 from the rows of `start` [R, C vectors].
   ELMAN_INLINE void begin_rows(const Real* start, Index ld) {
     ELMAN_UNROLL for (int r = 0; r < R; ++r) {
@@ -97,37 +104,30 @@ template <class Real, int R, int C, int S> struct Tile {
     over_k<S>(K, [&](auto s, Index k) ELMAN_INLINE_LAMBDA { this->template step<s.value>(a + k, lda, m + k * ldm); });
   }
 
-  // The same for U vectors of units of a cell with A sums a unit: C = U A. Gate g of n stands at m + u * unit + g * gate and is added to sum g, the last gate to sum `last`.
-  template <int U, int n, int last> ELMAN_INLINE void add_gates(const Real* a, Index lda, const Real* m, Index ldm, Index unit, Index gate, Index K) {
-    over_k<S>(K, [&](auto s, Index k) ELMAN_INLINE_LAMBDA { this->template step_gates<s.value, U, n, last>(a + k, lda, m + k * ldm, unit, gate); });
+  // The same for U vectors of units of a cell with n gates: C = U n. Gate g stands at m + u * unit + g * gate.
+  template <int U, int n> ELMAN_INLINE void add_gates(const Real* a, Index lda, const Real* m, Index ldm, Index unit, Index gate, Index K) {
+    over_k<S>(K, [&](auto s, Index k) ELMAN_INLINE_LAMBDA { this->template step_gates<s.value, U, n>(a + k, lda, m + k * ldm, unit, gate); });
   }
 
-  template <int s, int U, int n, int last> ELMAN_INLINE void step_gates(const Real* a, Index lda, const Real* m, Index unit, Index gate) {
-    constexpr int A = C / U;
-    Vec<Real> v[U * n];
+  template <int s, int U, int n> ELMAN_INLINE void step_gates(const Real* a, Index lda, const Real* m, Index unit, Index gate) {
+    Vec<Real> v[C];
     ELMAN_UNROLL for (int u = 0; u < U; ++u) {
       ELMAN_UNROLL for (int g = 0; g < n; ++g) v[u * n + g] = load(m + u * unit + g * gate);
     }
     ELMAN_UNROLL for (int r = 0; r < R; ++r) {
       const Vec<Real> x = broadcast(a[r * lda]);
-      ELMAN_UNROLL for (int u = 0; u < U; ++u) {
-        ELMAN_UNROLL for (int g = 0; g < n; ++g) {
-          Vec<Real>& to = acc[s][r][u * A + (g + 1 == n ? last : g)];
-          to = multiply_add(x, v[u * n + g], to);
-        }
-      }
+      ELMAN_UNROLL for (int c = 0; c < C; ++c) acc[s][r][c] = multiply_add(x, v[c], acc[s][r][c]);
     }
   }
 
   // One term to chain 0 of the U vectors of n gates, as `add_gates` places them: a[r] times the row index[r] of the matrix.
   template <int U, int n> ELMAN_INLINE void look_up(const Real* a, const int* index, const Real* m, Index ldm, Index unit, Index gate) {
-    constexpr int A = C / U;
     ELMAN_UNROLL for (int r = 0; r < R; ++r) {
       const Real* row = m + index[r] * ldm;
       const Vec<Real> x = broadcast(a[r]);
       ELMAN_UNROLL for (int u = 0; u < U; ++u) {
         ELMAN_UNROLL for (int g = 0; g < n; ++g) {
-          Vec<Real>& to = acc[0][r][u * A + g];
+          Vec<Real>& to = acc[0][r][u * n + g];
           to = multiply_add(x, load(row + u * unit + g * gate), to);
         }
       }
@@ -164,6 +164,9 @@ template <int C, class F> ELMAN_INLINE void over_columns(Index vectors, Index mo
   if constexpr (C >= 2) for (; v < vectors; ++v) do_columns(Int<1>{}, v);
 }
 
+// Rows of the next smaller tile, for what the larger ones leave.
+constexpr int fewer(int R) { return R > 4 ? 4 : R / 2; }
+
 // Rows b0 .. b1 and all columns in tiles: do_tile(Int<R>, Int<C>, Int<S>, row, vector). `most`: vectors of columns that one panel holds.
 template <int R, int S, class F> ELMAN_INLINE void over_rows(Index b0, Index b1, Index vectors, Index most, F do_tile) {
   const Index whole = b0 + (b1 - b0) / R * R;
@@ -172,7 +175,7 @@ template <int R, int S, class F> ELMAN_INLINE void over_rows(Index b0, Index b1,
       for (Index b = b0; b < whole; b += R) do_tile(Int<R>{}, C, Int<S>{}, b, v);
     });
   }
-  if constexpr (R > 1) if (whole < b1) over_rows<R / 2, S>(whole, b1, vectors, most, do_tile);
+  if constexpr (R > 1) if (whole < b1) over_rows<fewer(R), S>(whole, b1, vectors, most, do_tile);
 }
 
 template <class Real, class F> ELMAN_INLINE void over_tiles(Index b0, Index b1, Index columns, Index panel, F do_tile) {
@@ -184,26 +187,26 @@ template <class Real, class F> ELMAN_INLINE void over_tiles(Index b0, Index b1, 
   }
 }
 
-// The same for the H units of a cell with A sums a unit, whose gates fill the registers side by side: do_tile(Int<R>, Int<U>, Int<S>, row, vector of units).
-// A unit has A chains already: only a single vector of units has two chains a sum.
-constexpr int at_least_one(int n) { return n > 0 ? n : 1; }
-constexpr int unit_rows(int A, int S) { return A * S < tile_vectors ? tile_rows : at_least_one(tile_rows * tile_vectors / (A * S)); }
-constexpr int unit_vectors(int R, int A, int S) { return S == 1 && 2 * R * A <= tile_rows * tile_vectors ? 2 : 1; }
+// The same for the H units of a cell, whose n gates fill the registers side by side: do_tile(Int<R>, Int<U>, Int<S>, row, vector of units).
+// A unit has n chains already: only a single vector of units has two chains a sum.
+constexpr int at_most(int a, int b) { return a < b ? a : b; }
+constexpr int unit_rows(int n, int S) { return at_most(tile_rows, tile_accumulators / (n * S)); }
+constexpr int unit_vectors(int R, int n, int S) { return S == 1 && 2 * R * n <= tile_accumulators ? 2 : 1; }
 
-template <int R, int A, int S, class F> ELMAN_INLINE void over_unit_rows(Index b0, Index b1, Index vectors, F do_tile) {
+template <int R, int n, int S, class F> ELMAN_INLINE void over_unit_rows(Index b0, Index b1, Index vectors, F do_tile) {
   const Index whole = b0 + (b1 - b0) / R * R;
   if (whole > b0) {
-    over_columns<unit_vectors(R, A, S)>(vectors, vectors, [&](auto U, Index v) {
+    over_columns<unit_vectors(R, n, S)>(vectors, vectors, [&](auto U, Index v) {
       for (Index b = b0; b < whole; b += R) do_tile(Int<R>{}, U, Int<S>{}, b, v);
     });
   }
-  if constexpr (R > 1) if (whole < b1) over_unit_rows<R / 2, A, S>(whole, b1, vectors, do_tile);
+  if constexpr (R > 1) if (whole < b1) over_unit_rows<fewer(R), n, S>(whole, b1, vectors, do_tile);
 }
 
-template <class Real, int A, class F> ELMAN_INLINE void over_unit_tiles(Index b0, Index b1, Index H, F do_tile) {
+template <class Real, int n, class F> ELMAN_INLINE void over_unit_tiles(Index b0, Index b1, Index H, F do_tile) {
   const Index vectors = (H + Vec<Real>::width - 1) / Vec<Real>::width;
-  if (H * (Index)sizeof(Real) <= 64) over_unit_rows<unit_rows(A, 2), A, 2>(b0, b1, vectors, do_tile);
-  else over_unit_rows<unit_rows(A, 1), A, 1>(b0, b1, vectors, do_tile);
+  if (H * (Index)sizeof(Real) <= 64) over_unit_rows<unit_rows(n, 2), n, 2>(b0, b1, vectors, do_tile);
+  else over_unit_rows<unit_rows(n, 1), n, 1>(b0, b1, vectors, do_tile);
 }
 
 }  // namespace

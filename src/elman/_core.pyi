@@ -47,6 +47,13 @@ class Targets:
 
     def __init__(self, indices: numpy.ndarray | None = None, values32: numpy.ndarray | None = None, values64: numpy.ndarray | None = None, class_weight: numpy.ndarray | None = None) -> None: ...
 
+class Trainer32:
+    """
+    The memory of one fit, for one schedule of minibatches after the other.
+    """
+
+    def train(self, data: Data, targets: Targets, weights: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, carry: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]] | None, order: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu', writable=False)], first_batch: int, batch_size: int, rates: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], settings: tuple[bool, float, float, int, tuple[int, float, float, float, float, bool], Annotated[NDArray[numpy.int64], dict(shape=(None, None), order='C', device='cpu', writable=False)], tuple[Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)], Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)]] | None], progress: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu')], sums: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')], snapshot: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')], moments: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')]], seconds: float, initial: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]] | None = None, dropout: tuple[int, int] | None = None) -> int: ...
+
 class Tape32:
     """A recorded forward pass, with its own copy of the parameters."""
 
@@ -96,7 +103,7 @@ class Network32:
 
     def update(self, gradient: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)], optimiser: tuple[int, float, float, float, float, bool], rate: float, moments: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')]], count: int, trainable: Annotated[NDArray[numpy.int64], dict(shape=(None, None), order='C', device='cpu', writable=False)], clip_norm: float, bounds: tuple[Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)], Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)]] | None = None) -> None: ...
 
-    def train(self, data: Data, targets: Targets, weights: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, carry: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]] | None, order: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu', writable=False)], first_batch: int, batch_size: int, rates: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], settings: tuple[int, bool, float, float, int, int, tuple[int, float, float, float, float, bool], Annotated[NDArray[numpy.int64], dict(shape=(None, None), order='C', device='cpu', writable=False)], tuple[Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)], Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)]] | None], progress: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu')], sums: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')], snapshot: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')], moments: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')]], seconds: float, n_threads: int, initial: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]] | None = None, dropout: tuple[int, int] | None = None) -> int: ...
+    def trainer(self, loss: int, dropout: bool, memory: int, n_threads: int) -> Trainer32: ...
 
     def stream(self, rows: int, initial_state: object | None) -> Stream32: ...
 
@@ -105,6 +112,13 @@ class Network32:
     def jacobian(self, data: Data, way: int, out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], n_threads: int) -> None: ...
 
     def online(self, rule: int, truncation: int, loss: int) -> Online32: ...
+
+class Trainer64:
+    """
+    The memory of one fit, for one schedule of minibatches after the other.
+    """
+
+    def train(self, data: Data, targets: Targets, weights: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, carry: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')]] | None, order: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu', writable=False)], first_batch: int, batch_size: int, rates: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], settings: tuple[bool, float, float, int, tuple[int, float, float, float, float, bool], Annotated[NDArray[numpy.int64], dict(shape=(None, None), order='C', device='cpu', writable=False)], tuple[Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)]] | None], progress: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu')], sums: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')], snapshot: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')], moments: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')]], seconds: float, initial: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')]] | None = None, dropout: tuple[int, int] | None = None) -> int: ...
 
 class Tape64:
     """A recorded forward pass, with its own copy of the parameters."""
@@ -155,7 +169,7 @@ class Network64:
 
     def update(self, gradient: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], optimiser: tuple[int, float, float, float, float, bool], rate: float, moments: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')]], count: int, trainable: Annotated[NDArray[numpy.int64], dict(shape=(None, None), order='C', device='cpu', writable=False)], clip_norm: float, bounds: tuple[Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)]] | None = None) -> None: ...
 
-    def train(self, data: Data, targets: Targets, weights: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, carry: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')]] | None, order: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu', writable=False)], first_batch: int, batch_size: int, rates: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], settings: tuple[int, bool, float, float, int, int, tuple[int, float, float, float, float, bool], Annotated[NDArray[numpy.int64], dict(shape=(None, None), order='C', device='cpu', writable=False)], tuple[Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)]] | None], progress: Annotated[NDArray[numpy.int64], dict(shape=(None,), order='C', device='cpu')], sums: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')], snapshot: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')], moments: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')]], seconds: float, n_threads: int, initial: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')]] | None = None, dropout: tuple[int, int] | None = None) -> int: ...
+    def trainer(self, loss: int, dropout: bool, memory: int, n_threads: int) -> Trainer64: ...
 
     def stream(self, rows: int, initial_state: object | None) -> Stream64: ...
 

@@ -86,6 +86,30 @@ class NativeOnline(Protocol):
     def load(self, steps: int, memory: Array) -> None: ...
 
 
+class NativeTrainer(Protocol):
+    """The memory of one fit."""
+
+    def train(
+        self,
+        data: Any,
+        targets: Any,
+        weights: Any,
+        carry: States,
+        order: Offsets,
+        first_batch: int,
+        batch_size: int,
+        rates: NDArray[np.float64],
+        settings: tuple[Any, ...],
+        progress: Offsets,
+        sums: NDArray[np.float64],
+        snapshot: Array,
+        moments: list[Array],
+        seconds: float,
+        initial: States = None,
+        dropout: DropoutKey = None,
+    ) -> int: ...
+
+
 class Native(Protocol):
     """Network32 or Network64 of the engine."""
 
@@ -153,26 +177,7 @@ class Native(Protocol):
         clip_norm: float,
         bounds: tuple[Array, Array] | None = None,
     ) -> None: ...
-    def train(
-        self,
-        data: Any,
-        targets: Any,
-        weights: Any,
-        carry: States,
-        order: Offsets,
-        first_batch: int,
-        batch_size: int,
-        rates: NDArray[np.float64],
-        settings: tuple[Any, ...],
-        progress: Offsets,
-        sums: NDArray[np.float64],
-        snapshot: Array,
-        moments: list[Array],
-        seconds: float,
-        n_threads: int,
-        initial: States = None,
-        dropout: DropoutKey = None,
-    ) -> int: ...
+    def trainer(self, loss: int, dropout: bool, memory: int, n_threads: int) -> NativeTrainer: ...
     def stream(self, rows: int, initial_state: Any) -> Stream: ...
 
 

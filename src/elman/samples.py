@@ -32,7 +32,8 @@ def read_samples(samples: Any, features: int, missing: bool = False) -> Array:
             f"samples has shape {np.shape(samples)}, expected ({features},) or (k, {features}): {features} "
             f"features, as in fit"
         )
-    if kind == "f" and not (np.isfinite(x).all() if not missing else not np.isinf(x).any()):
+    # count_nonzero is the fastest of what looks at every number.
+    if kind == "f" and np.count_nonzero(np.isfinite(x)) < x.size and (not missing or np.isinf(x).any()):
         wrong = np.isinf(x) if missing else ~np.isfinite(x)
         i, feature = np.argwhere(wrong)[0].tolist()
         raise ValueError(f"samples[{i}] has {x[i, feature]} in feature {feature}, expected finite numbers")

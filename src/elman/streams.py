@@ -96,9 +96,9 @@ class Stream:
             with np.errstate(over="ignore", invalid="ignore"):
                 for stage, check in self._stages:
                     rows = stage.advance(rows)
+                    done += 1
                     if check:
                         stage.refuse(rows)
-                    done += 1
                     if not len(rows):  # nor is there anything for the stages behind
                         rows = self._nothing(rows.dtype)
                         break

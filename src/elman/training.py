@@ -203,6 +203,9 @@ class _Run:
         self.n = plan.train.batch.n
         self.batches = -(-self.n // plan.batch_size)
         self.per_epoch = self._updates_an_epoch()
+        self.trainer = model.native.trainer(
+            _engine.LOSSES[plan.loss], model.drops, plan.memory, plan.n_threads
+        )
         self.snapshot = np.empty_like(model.parameters)
         self.before = self.snapshot  # the snapshot of the schedule before; there is none yet
         self.spoiled = False  # whether the loss of validation_data is not finite
@@ -222,12 +225,10 @@ class _Run:
         dropout = (model.dropout_key, model.epoch) if model.drops else None
         rates = self._rates(order, epochs, varying)
         settings = (
-            _engine.LOSSES[plan.loss],
             plan.mean,
             plan.l2,
             plan.clip_norm,
             plan.truncation,
-            plan.memory,
             _engine.optimiser_code(plan.optimiser),
             model.trainable(),
             model.bounds(),
@@ -240,10 +241,10 @@ class _Run:
             if model.stop is not None and model.stop.is_set():
                 raise KeyboardInterrupt
             try:
-                status = model.native.train(
+                status = self.trainer.train(
                     plan.train.data, plan.train.targets, plan.train.weights, self.carry, order, first,
                     plan.batch_size, rates, settings, progress, sums, self.snapshot, model.moments,
-                    _SECONDS, plan.n_threads, plan.initial, dropout,
+                    _SECONDS, plan.initial, dropout,
                 )  # fmt: skip
             finally:  # an interrupt leaves here too, with progress valid for the last whole update
                 first = int(progress[0])

@@ -40,7 +40,9 @@ class Scaler:
 
     def apply_few(self, values: Array, dtype: np.dtype[Any]) -> Array:
         """Return the same of a few steps, with NumPy's warnings as they are set."""
-        return ((values - self.mean) / self.scale).astype(dtype, order="C", copy=False)
+        scaled = values - self.mean
+        scaled /= self.scale
+        return scaled.astype(dtype, order="C", copy=False)
 
     def undo(self, values: Array) -> Array:
         """Return values as they were before scaling, in float64: float32 has no digits for a large mean."""

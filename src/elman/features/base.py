@@ -37,7 +37,11 @@ class FeatureStream:
         x = read_samples(samples, self.features, self.missing)
         with np.errstate(over="ignore", invalid="ignore"):
             rows = self.advance(x)
-        self.refuse(rows)
+        try:
+            self.refuse(rows)
+        except BaseException:
+            self.undo()
+            raise
         return rows
 
     def advance(self, x: Array) -> Array:
@@ -49,9 +53,8 @@ class FeatureStream:
         return np.empty((0, self.columns), dtype)
 
     def refuse(self, rows: Array) -> None:
-        """Raise ValueError where features of the last ``advance`` are not finite, and take it back."""
-        if len(rows) and not np.isfinite(rows).all():
-            self.undo()
+        """Raise ValueError where features are not finite."""
+        if np.count_nonzero(np.isfinite(rows)) < rows.size:
             raise ValueError(f"samples are too large for their features to be finite in {rows.dtype}")
 
     def undo(self) -> None:

@@ -121,6 +121,7 @@ class LyapunovExponents(Windowed):
         slope /= np.sum(slope**2)
 
         def exponents(windows: Float64) -> Float64:
+            windows = np.ascontiguousarray(windows)
             out = np.zeros((*windows.shape[:2], len(COLUMNS)))
             for row, channels in zip(out, windows, strict=True):
                 for five, x in zip(row, channels, strict=True):

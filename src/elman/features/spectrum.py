@@ -22,29 +22,45 @@ EEG_BANDS = {
 }
 
 
+_FEW = 1 << 14  # numbers in a matrix: with more of them a fast transform is faster
+_PRODUCT = 1 << 18  # multiplications: OpenBLAS gives a larger product to several threads
+
+
 def density(fs: float, window: int, begin: int, end: int) -> Function:
-    """Return the function from windows (m, F, window) to the power spectral density at bins begin to end - 1.
+    """Return the function from windows (m, F, window) to power spectral density (m, F, K), K = end - begin.
 
     Each window less its mean is multiplied by Hann's w_i = (1 - cos(2 pi i / window)) / 2; with X_k its
-    discrete Fourier transform, P_k = 2 |X_k|^2 / (fs sum w^2), without the 2 at 0 and at fs/2. In units of
-    x^2/Hz: SciPy's ``signal.spectrogram(x, fs, "hann", window)``. Bin k is at the frequency k fs / window.
-    """
-    from scipy.signal.windows import hann
+    discrete Fourier transform, P_k = 2 |X_k|^2 / (fs sum w^2), without the 2 at 0 and at fs/2, for k from
+    begin to end - 1. In units of x^2/Hz: SciPy's ``signal.spectrogram(x, fs, "hann", window)``. Bin k is at
+    the frequency k fs / window.
 
-    taper = hann(window, sym=False)
+    Few bins are the product with a matrix (window, 2 K) of real and imaginary parts, in which mean and Hann
+    are too. It is taken window by window, since BLAS may round a product of another shape otherwise. For many
+    bins a fast transform is faster. Which of them it is depends on sizes alone, never on m.
+    """
+    i, k = np.arange(window), np.arange(begin, end)
+    taper = 0.5 - 0.5 * np.cos(2.0 * np.pi * i / window)
     taper *= np.sqrt(2.0 / (fs * np.sum(taper**2)))
-    nyquist = end - 1 == window / 2
+    once = 2 * k % window == 0  # 0 and fs/2
+    size = 2 * len(k) * window
+    if size <= _FEW:
+        waves = np.exp(-2j * np.pi / window * (np.outer(i, k) % window)) * taper[:, None]
+        waves -= waves.mean(axis=0)
+        waves[:, once] /= np.sqrt(2.0)
+        matrix = np.hstack([waves.real, waves.imag])
 
     def of(windows: Float64) -> Float64:
-        centred = windows - np.add.reduce(windows, axis=-1, keepdims=True) / window
+        if size <= _FEW and size * windows.shape[1] <= _PRODUCT:
+            parts: Float64 = np.matmul(windows, matrix)
+            parts *= parts
+            return parts[..., : len(k)] + parts[..., len(k) :]
+        mean = np.add.reduce(windows, axis=-1, keepdims=True) / window
+        centred = np.subtract(windows, mean, order="C")
         centred *= taper
         spectrum = np.fft.rfft(centred)[..., begin:end]
         power: Float64 = np.square(spectrum.real)
         power += np.square(spectrum.imag)
-        if begin == 0:
-            power[..., 0] /= 2.0
-        if nyquist:
-            power[..., -1] /= 2.0
+        power[..., once] /= 2.0
         return power
 
     return of
@@ -229,7 +245,7 @@ class BandPower(Windowed):
     def _function(self, window: int) -> Function:
         fs = float(self.fs)
         every = np.arange(window // 2 + 1) * fs / window
-        bins = []
+        edges = []
         for name, (low, high) in self._edges().items():
             begin, end = np.searchsorted(every, [low, high]).tolist()
             if begin == end:
@@ -237,20 +253,19 @@ class BandPower(Windowed):
                     f"the band {name} ({low:g} to {high:g} Hz) has no frequency of a window of {window} "
                     f"samples, which are {fs / window:g} Hz apart: take a longer window or wider bands"
                 )
-            bins.append((begin, end))
-        first, last = min(b for b, _ in bins), max(e for _, e in bins)
-        power, width, log, floor = density(fs, window, first, last), fs / window, self.log, float(self.floor)
+            edges.append((begin, end))
+        first, last = min(begin for begin, _ in edges), max(end for _, end in edges)
+        bins = np.arange(first, last)
+        members = np.array([(begin <= bins) & (bins < end) for begin, end in edges], np.float64).T  # (K, B)
+        power = density(float(window), window, first, last)  # bins are 1 apart: the power of each
+        log, floor = self.log, float(self.floor)
 
         def band_power(windows: Float64) -> Float64:
-            spectrum = power(windows)
-            out = np.empty((*windows.shape[:2], len(bins)))
-            for i, (begin, end) in enumerate(bins):
-                np.add.reduce(spectrum[..., begin - first : end - first], axis=-1, out=out[..., i])
-            out *= width
+            values: Float64 = np.matmul(power(windows), members)
             if log:
-                out += floor
-                np.log(out, out=out)
-            return out.reshape(len(windows), -1)
+                values += floor
+                np.log(values, out=values)
+            return values.reshape(len(windows), -1)
 
         return band_power
 

@@ -12,9 +12,9 @@ from elman.arguments import integer
 from elman.features.base import FeatureStream, Float64, SequenceTransformer
 from elman.sequences import Array, Batch, Offsets
 
-# Windows (m, F, window) in float64, each channel's contiguous, to new features (m, F'); each window by
-# itself, so that the bits of its features do not depend on m. The windows may be a stream's own memory: they
-# are only read.
+# Windows (m, F, window) in float64 to new features (m, F'); each window by itself, so that the bits of its
+# features do not depend on m. A window's samples lie in time order with the F channels side by side, as they
+# came: along time is a stride of F. Windows may overlap in memory that is a stream's own: they are only read.
 Function = Callable[[Float64], Float64]
 
 _BLOCK = 1 << 16  # numbers in the windows of one call, so that they stay in the cache
@@ -97,10 +97,10 @@ class Windowed(SequenceTransformer):
         """Return the features of the windows that begin at such steps, (len(starts), F')."""
         features = batch.values.shape[1]
         function = self._function(window)
-        view = sliding_window_view(batch.values, window, axis=0)  # (N - window + 1, F, window)
+        view = sliding_window_view(batch.values, window, axis=0).swapaxes(1, 2)  # (N - window + 1, window, F)
         size = max(1, _BLOCK // (features * window))
         parts = [
-            function(np.ascontiguousarray(view[starts[i : i + size]], np.float64))
+            function(np.ascontiguousarray(view[starts[i : i + size]], np.float64).swapaxes(1, 2))
             for i in range(0, len(starts), size)
         ]
         return np.concatenate(parts)
@@ -127,54 +127,55 @@ class WindowStream(FeatureStream):
     def __init__(self, features: int, columns: int, window: int, hop: int, function: Function) -> None:
         super().__init__(features, columns)
         self._window, self._hop, self._function = window, hop, function
-        self._room = 8 * window
         self._most = max(1, _BLOCK // (features * window))  # windows in one call of the function
+        self._memories = self._room_for(8 * window), self._room_for(8 * window)  # in turns
         self.reset()
 
     def reset(self) -> None:
         """Start anew."""
-        self._held = np.empty((self.features, self._room))
+        self._memory = self._memories[0]
         self._next = self._end = 0  # where the next window begins, and where the samples held end
         self._mark = (0, 0)
 
+    def _room_for(self, samples: int) -> tuple[Float64, Float64]:
+        """Return memory for so many samples (samples, F), and all windows in it, (., F, window)."""
+        held = np.empty((samples, self.features))
+        return held, sliding_window_view(held, self._window, axis=0)
+
     def advance(self, x: Array) -> Array:
         """Take samples (k, F) that were checked; where it raises, the state is unchanged."""
-        self._make_room(len(x))
-        self._mark = self._next, self._end
-        self._held[:, self._end : self._end + len(x)] = x.T
-        self._end += len(x)
-        count = max(0, (self._end - self._next - self._window) // self._hop + 1)
-        if not count:
-            return self.nothing(x.dtype)
-        return self._windows(count).astype(x.dtype, copy=False)
+        if self._end + len(x) > len(self._memory[0]):
+            self._move(len(x))
+        held, windows = self._memory
+        begin, end = self._next, self._end + len(x)
+        held[self._end : end] = x
+        count = (end - begin - self._window) // self._hop + 1
+        if count > 0:
+            stop = begin + count * self._hop
+            rows = self._features(windows[begin : stop : self._hop]).astype(x.dtype, copy=False)
+        else:
+            stop, rows = begin, self.nothing(x.dtype)
+        self._mark = begin, self._end
+        self._next, self._end = stop, end
+        return rows
 
     def undo(self) -> None:
         """Take the last ``advance`` back."""
         self._next, self._end = self._mark
 
-    def _windows(self, count: int) -> Float64:
-        window, hop, held = self._window, self._hop, self._held
-        if count == 1:
-            begin = self._next
-            self._next += hop
-            return self._function(held[None, :, begin : begin + window])
-        parts = []
-        for done in range(0, count, self._most):
-            block = np.empty((min(self._most, count - done), self.features, window))
-            for each in block:
-                each[...] = held[:, self._next : self._next + window]
-                self._next += hop
-            parts.append(self._function(block))
-        return np.concatenate(parts)
+    def _features(self, windows: Float64) -> Float64:
+        if len(windows) <= self._most:
+            return self._function(windows)
+        blocks = range(0, len(windows), self._most)
+        return np.concatenate([self._function(windows[i : i + self._most]) for i in blocks])
 
-    def _make_room(self, samples: int) -> None:
-        """Move what is still needed to the front where the samples to come do not fit behind it."""
-        if self._end + samples <= self._held.shape[1] and samples <= self._room:
-            return
+    def _move(self, samples: int) -> None:
+        """Copy what is still needed to other memory; one that is interrupted has changed nothing."""
         begin = min(self._next, self._end)
-        kept = self._held[:, begin : self._end].copy()
-        size = max(self._room, kept.shape[1] + samples)  # a long chunk has a buffer of its own, for once
-        if size != self._held.shape[1]:
-            self._held = np.empty((self.features, size))
-        self._held[:, : kept.shape[1]] = kept
-        self._next, self._end = self._next - begin, kept.shape[1]
+        kept = self._memory[0][begin : self._end]
+        room = len(kept) + samples
+        other = self._memories[self._memory is self._memories[0]]
+        memory = other if room <= len(other[0]) else self._room_for(room)  # for once
+        memory[0][: len(kept)] = kept
+        self._memory = memory
+        self._next, self._end = self._next - begin, len(kept)
