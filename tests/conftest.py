@@ -23,16 +23,28 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Of the largest families `make test` runs an eighth, chosen by name; ELMAN_LAWS=1 (`make prove`) all."""
+    """Of the largest families `make test` runs an eighth, chosen by name, and all that it takes to meet each
+    value of a parameter; ELMAN_LAWS=1 (`make prove`) all."""
     share = int(os.environ.get("ELMAN_LAWS", "8"))
     if share == 1 or any("::" in argument for argument in config.args):
         return
-    kept, left = [], []
-    for item in items:
-        sampled = item.path.stem in LARGE and "[" in item.name
-        (left if sampled and zlib.crc32(item.name.encode()) % share else kept).append(item)
-    items[:] = kept
+    large = [item for item in items if item.path.stem in LARGE and "[" in item.name]
+    kept = {item for item in large if zlib.crc32(item.name.encode()) % share == 0}
+    met = set().union(*map(values, kept))
+    for item in large:
+        if not values(item) <= met:
+            kept.add(item)
+            met |= values(item)
+    left = [item for item in large if item not in kept]
+    out = set(left)
+    items[:] = [item for item in items if item not in out]
     config.hook.pytest_deselected(items=left)
+
+
+def values(item: pytest.Item) -> set[tuple[str, str, str]]:
+    """The values of a test's parameters, by name."""
+    test = item.nodeid.partition("[")[0]
+    return {(test, name, repr(value)) for name, value in item.callspec.params.items()}
 
 
 @pytest.fixture(params=support.DTYPES)

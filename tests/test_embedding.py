@@ -209,6 +209,45 @@ def test_sizes_are_the_network_over_one_hot_rows(sized, H, B, dtype):
     assert_near(gradient, right, dtype)
 
 
+def test_a_dense_layer_on_symbols_is_one_over_one_hot_rows(dtype):
+    """With every activation, with a bias and without, at the end and below a recurrent layer."""
+    generator = np.random.default_rng(5)
+    X = integers(generator)
+    for head in ("identity", "tanh", "relu", "sigmoid", "softmax"):
+        for rest in ([], [rnn(4, "tanh"), Dense(2)]):
+            for use_bias in (True, False):
+                layers = [Embedding(N), Dense(C, head, use_bias=use_bias), *rest]
+                net = network(layers, 1, dtype, lively_weights(layers, 1, generator))
+                twin, what = without_units(net, layers), f"{head}, {len(rest)} above, bias {use_bias}"
+                rows = rows_of(X, dtype)
+                found, expected = net.predict(X), twin.predict(rows)
+                assert_near(stack(found), stack(expected), dtype, what)
+                assert_near(net.stream().step(X[0][0]), twin.stream().step(rows[0][0]), dtype, what)
+                y = [np.zeros((T, C)) for T in LENGTHS] if not rest else np.zeros((len(X), 2))
+                for a, b in zip(
+                    net.loss_and_gradient(X, y, loss="squared_error"),
+                    twin.loss_and_gradient(rows, y, loss="squared_error"),
+                    strict=True,
+                ):
+                    assert_near(a, b, dtype, what)
+
+
+def test_a_gradient_is_summed_in_the_order_of_steps(dtype):
+    """In blocks of 128 rows, each summed from zero, from the last to the first (docs/numerics.md)."""
+    generator = np.random.default_rng(6)
+    x = integers(generator, [300], 3)[0]
+    d = generator.normal(size=(300, 5)).astype(dtype)
+    net = Network([Embedding(3), Dense(5, use_bias=False)], dtype=dtype, seed=0)
+    found = net.record([x]).backward([d]).weights["1.kernel"]
+    expected = np.zeros((3, 5), dtype)
+    for begin in reversed(range(0, 300, 128)):
+        block = np.zeros((3, 5), dtype)
+        for symbol, row in zip(x[begin : begin + 128], d[begin : begin + 128], strict=True):
+            block[symbol] += row
+        expected += block
+    assert_same_bits(found, expected)
+
+
 def test_many_symbols(dtype):
     """Far more than rows: what is not met gets no gradient."""
     n = 50_000

@@ -11,7 +11,18 @@ import time
 import numpy as np
 import pytest
 
-from elman import LBFGS, LSTM, Adam, Dense, LevenbergMarquardt, MaxPool, Network, SimpleRNN
+from elman import (
+    LBFGS,
+    LSTM,
+    SGD,
+    Adam,
+    Dense,
+    DivergenceError,
+    LevenbergMarquardt,
+    MaxPool,
+    Network,
+    SimpleRNN,
+)
 from elman.memory import AUTO, needed
 from elman.sequences import as_batch
 from networks import BARE, SHAPES, C, build, lively_weights, rnn
@@ -105,11 +116,12 @@ def test_nor_with_dropout_initial_states_weights_and_l2(shape, cell, dtype):
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("lengths", [[5000], [60] * 300, [1, 2000], [129, 128, 127, 1]], ids=str)
+@pytest.mark.parametrize("lengths", [[5000], [60] * 300, [1, 2000], [129, 128, 127, 1], [2, 1]], ids=str)
 def test_one_row_many_rows_short_rows(lengths, dtype):
     for layers in ([SimpleRNN(5), Dense(C)], [LSTM(C, return_sequences=True), MaxPool()]):
         net, X, y = problem(layers, lengths, dtype, "squared_error")
         whole, least = need(net, X, "squared_error")
+        assert least <= whole  # of short rows all may be the least
         value, gradient = net.loss_and_gradient(X, y, memory=whole)
         found, bits = net.loss_and_gradient(X, y, memory=least)
         assert found == value
@@ -206,6 +218,22 @@ def test_second_order_takes_what_has_a_meaning_there():
         net.fit(X, y, optimizer=LevenbergMarquardt(), memory=least, verbose=False)
 
 
+@pytest.mark.parametrize("batch_size", [3, 8])
+def test_a_loss_that_is_not_finite_stops_it_in_the_same_batch(batch_size, dtype):
+    told = []
+    for factor in (None, 1.0):
+        net, X, y = problem(build("steps", "relu", "squared_error"), EVEN, dtype, "squared_error")
+        whole, least = need(net, X, "squared_error", batch_size)
+        with pytest.raises(DivergenceError) as raised:
+            net.fit(
+                X, y, optimizer=SGD(1e12), batch_size=batch_size, epochs=5, verbose=False,
+                memory=whole if factor is None else int(factor * least),
+            )  # fmt: skip
+        told.append((raised.value.epoch, raised.value.batch, net.parameters.tobytes(), net.history.history))
+    assert told[0] == told[1]
+    assert np.isfinite(net.parameters).all()
+
+
 @pytest.mark.skipif(os.name != "posix", reason="sends itself a signal")
 def test_ctrl_c_ends_it_promptly():
     net = Network([LSTM(64), Dense(2, "softmax")], 4, seed=0)
@@ -228,11 +256,11 @@ RISE = """
 import re, sys
 import numpy as np
 from elman import Dense, Network, SimpleRNN
-T = int(sys.argv[1])
-X = np.random.default_rng(0).standard_normal((8, T, 4), dtype=np.float32)
+T, B = int(sys.argv[1]), int(sys.argv[4])
+X = np.random.default_rng(0).standard_normal((B, T, 4), dtype=np.float32)
 net = Network([SimpleRNN(64), Dense(3, "softmax")], 4, seed=0)
-y = np.arange(8) % 3
-net.loss_and_gradient(X[:, :100], y)
+y = np.arange(B) % 3
+net.loss_and_gradient(X[:8, :100], y[:8])
 peak = lambda: 1024 * int(re.search(r"VmHWM:\\s*(\\d+)", open("/proc/self/status").read())[1])
 before = peak()
 loss, gradient = net.loss_and_gradient(X, y, memory="auto" if sys.argv[2] == "auto" else int(sys.argv[2]))
@@ -250,11 +278,22 @@ def test_the_process_grows_by_what_was_counted(tmp_path):
     rises, gradients = [], []
     for memory in (whole, least):
         out = tmp_path / f"{memory}.npy"
-        rises.append(int(run_script(RISE, arguments=[str(T), str(memory), str(out)])))
+        rises.append(int(run_script(RISE, arguments=[str(T), str(memory), str(out), "8"])))
         gradients.append(np.load(out))
     assert 0.9 * whole < rises[0] < 1.1 * whole
     assert rises[1] < least + 1_000_000 < 0.05 * whole
     assert_same_bits(*gradients)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_many_short_rows_are_counted_too(tmp_path):
+    """Here what is kept of each row, as its state before the first step, is most of it."""
+    B = 60_000
+    net = Network([SimpleRNN(64), Dense(3, "softmax")], 4, seed=0)
+    batch = as_batch(np.zeros((B, 1, 4), np.float32), 4, net.dtype)
+    whole, _ = needed(net.model, batch, "cross_entropy", size=B, dropping=False)
+    rise = int(run_script(RISE, arguments=["1", str(whole), str(tmp_path / "out.npy"), str(B)]))
+    assert 0.8 * whole < rise < 1.15 * whole
 
 
 @pytest.mark.prove
@@ -262,7 +301,7 @@ def test_the_process_grows_by_what_was_counted(tmp_path):
 def test_a_million_steps(tmp_path):
     """The gradient of 8 sequences of 1,000,000 steps, 64 units, in float32: under 400 MB, near float64's."""
     T, out = 1_000_000, tmp_path / "gradient.npy"
-    rise = int(run_script(RISE, timeout=600, arguments=[str(T), "auto", str(out)]))
+    rise = int(run_script(RISE, timeout=600, arguments=[str(T), "auto", str(out), "8"]))
     assert rise < 20_000_000
     found = np.load(out)
     X = np.random.default_rng(0).standard_normal((8, T, 4), dtype=np.float32)

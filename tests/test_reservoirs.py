@@ -8,7 +8,7 @@ from sklearn.base import clone
 from sklearn.utils.estimator_checks import check_estimator
 
 import elman
-from elman.features import Reservoirs
+from elman.features import Reservoirs, reservoirs
 
 RNG = np.random.default_rng(3)
 LENGTHS = [40, 97, 40, 61]
@@ -74,6 +74,20 @@ def test_weights_are_drawn_as_said():
     assert 0.28 < biases <= 0.3
 
 
+def test_leaks_are_as_often_short_as_long():
+    """Log-uniform: as many in each decade."""
+    features = Reservoirs(400, 1, leak=(0.001, 1.0), random_state=2).fit(RAGGED)
+    leaks = [net.layers[0].leak for net in features.networks_]
+    shares = np.histogram(np.log10(leaks), [-3, -2, -1, 0])[0] / 400
+    assert np.abs(shares - 1 / 3).max() < 0.08  # three standard deviations are 0.07
+
+
+def test_a_unit_at_rest_is_not_positive():
+    made = Reservoirs(2, 3, bias_scaling=0.0, random_state=0).fit_transform([np.zeros((20, 1))])
+    expected = {"mean": 0.0, "log_variance": np.log(1e-8), "share_positive": 0.0, "log_change": np.log(1e-6)}
+    np.testing.assert_allclose(made.reshape(2, 4, 3)[0, :, 0], list(expected.values()), rtol=1e-6)
+
+
 @pytest.mark.parametrize("difference", [False, True])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_streams_have_the_bits_of_the_batch(difference, dtype):
@@ -99,6 +113,19 @@ def test_a_refused_chunk_changes_nothing():
     assert np.array_equal(np.concatenate(parts), features.transform([x])[0])
 
 
+def test_undone_samples_leave_no_trace():
+    """As when what follows in a pipeline refuses the features of a chunk."""
+    features = Reservoirs(**SMALL, input_scaling=0.02, difference=True, window=10).fit(RAGGED)
+    stream, x = features.stream(), RAGGED[1]
+    parts = [stream.step(x[:15])]
+    stream.advance(RAGGED[3][:23])
+    stream.undo()
+    parts.append(stream.step(x[15:]))
+    assert np.array_equal(np.concatenate(parts), features.transform([x])[0])
+    stream.reset()
+    assert np.array_equal(stream.step(x), features.transform([x])[0])
+
+
 def test_rows_do_not_depend_on_company_or_threads():
     features = Reservoirs(**SMALL, input_scaling=0.02, n_jobs=1).fit(RAGGED)
     together = features.transform(RAGGED)
@@ -107,6 +134,29 @@ def test_rows_do_not_depend_on_company_or_threads():
     assert np.array_equal(together, pickle.loads(pickle.dumps(features)).transform(RAGGED))
     other = clone(features).set_params(random_state=6).fit_transform(RAGGED)
     assert not np.allclose(together, other)
+
+
+@pytest.mark.parametrize("window", [None, 13])
+def test_blocks_leave_nothing_out(window, monkeypatch):
+    features = Reservoirs(**SMALL, input_scaling=0.02, window=window).fit(RAGGED)
+    whole = features.transform(RAGGED)
+    for size in (1, 4 * 40, 4 * 80):  # one row, one of 40 steps, both of them at a time
+        monkeypatch.setattr(reservoirs, "_BLOCK", size)
+        assert all(map(np.array_equal, features.transform(RAGGED), whole))
+    with pytest.raises(ValueError, match=r"X\[3\] has numbers too large"):
+        features.transform([*RAGGED[:3], RAGGED[3] * 1e200])
+
+
+def test_weights_follow_from_any_random_state():
+    makers = (int, np.random.RandomState, np.random.default_rng)
+    made = [
+        Reservoirs(1, 3, random_state=make(seed)).fit(RAGGED).networks_[0].parameters
+        for make in makers
+        for seed in (1, 1, 2)
+    ]
+    for same, again, other in zip(made[::3], made[1::3], made[2::3], strict=True):
+        assert np.array_equal(same, again)
+        assert not np.isclose(same, other).any()
 
 
 @pytest.mark.parametrize("window", [None, 2])
