@@ -67,14 +67,14 @@ def main() -> None:
             spent = (time.process_time() - begin) / CHUNKS
             if turn:  # the first one is not counted
                 seconds[name].append(spent)
-    result["times"] = {name: spread(values) for name, values in seconds.items()}
+    result["times"] = {name: spread(values, 1e6) for name, values in seconds.items()}
     result["least_us"] = {name: round(1e6 * min(values), 1) for name, values in seconds.items()}
     result["times_real_time"] = {
-        name: round(CHUNK / FS / (1e-6 * each["median_us"])) for name, each in result["times"].items()
+        name: round(CHUNK / FS / (1e-6 * each["median"])) for name, each in result["times"].items()
     }
     for name, each in result["times"].items():
         print(
-            f"{name:18} {each['median_us']:6.1f} us [{each['q1_us']:.1f}, {each['q3_us']:.1f}], least "
+            f"{name:18} {each['median']:6.1f} us [{each['q1']:.1f}, {each['q3']:.1f}], least "
             f"{result['least_us'][name]}: {result['times_real_time'][name]} times real time"
         )
     save(args.save or "features_stream", result)

@@ -88,7 +88,6 @@ def prove(
             if peer.name == "elman":
                 raise
             left_out[peer.name] = str(error).splitlines()[0]
-            print(f"({case.name}: left out: {left_out[peer.name]})")
             continue
         difference = float(np.abs(actual - expected).max() / np.abs(expected).max())
         if not difference <= tolerance:

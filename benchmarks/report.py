@@ -12,6 +12,7 @@ IMAGE = Path(__file__).parents[1] / "docs" / "images" / "speed.png"
 TITLES = {
     "torch": "PyTorch",
     "torch-compiled": "compiled",
+    "torch-padded": "padded",
     "jax": "JAX",
     "keras": "Keras",
     "numpy": "NumPy",

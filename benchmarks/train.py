@@ -65,7 +65,7 @@ def measure(case: Case, peers: list[Peer], truth: Peer, repeat: int) -> dict[str
 
 def main() -> None:
     """Prove, measure, print and save."""
-    parser = options(__doc__, ["torch", "torch-compiled", "jax", "keras", "numpy"], 7, 2)
+    parser = options(__doc__, ["torch", "torch-compiled", "torch-padded", "jax", "keras", "numpy"], 7, 2)
     args = with_cases(parser).parse_args()
     peers = open_peers(names(args), args.threads, pythons(args))
     result: dict[str, Any] = {

@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from benchmarks import measure, report, train
 from benchmarks.cases import CASES, Case
 from benchmarks.measure import figures
-from benchmarks.peers import elman_, numpy_
+from benchmarks.peers import Peer, elman_, numpy_
 
 
 def products(case):
@@ -74,6 +75,37 @@ def test_streams_agree(batch, way):
     case = Case("stream", batch, 20, 8, 16, 4, "step", "signal", 1)
     expected = numpy_.stepper(case, threads=1, way="plain")()
     np.testing.assert_allclose(elman_.stepper(case, threads=1, way=way)(), expected, rtol=1e-5)
+
+
+def test_a_case_is_proved_measured_and_reported(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(measure, "RESULTS", tmp_path)
+    asked = ["train", "--cases", "letters", "--peers", "numpy", "--repeat", "2", "--threads", "1"]
+    monkeypatch.setattr("sys.argv", asked)
+    train.main()
+    found = measure.load("train-float32-1")
+    case = found["cases"]["letters"]
+    assert set(case["losses"]["max_difference"]) == {"elman", "numpy"}
+    assert case["ratios"]["numpy"]["n"] == 2 and case["ratios"]["numpy"]["median"] > 1
+    assert 0 < case["share_of_peak"]["elman"] < 1
+    pytest.importorskip("matplotlib")
+    image = tmp_path / "speed.png"
+    monkeypatch.setattr("sys.argv", ["report", "--train", "train-float32-1", "--image", str(image)])
+    report.main()
+    assert "| letters: B5 T1 F5 H3 |" in capsys.readouterr().out
+    assert image.stat().st_size > 10_000
+
+
+def test_other_losses_stop_the_benchmark(monkeypatch):
+    case = replace(CASES["letters"], epochs=1)
+    with Peer("numpy", 1) as peer:
+        answer = Peer.ask
+
+        def wrong(self, do, case, **more):
+            return np.add(answer(self, do, case, **more), 1e-3 if case.dtype == "float32" else 0)
+
+        monkeypatch.setattr(Peer, "ask", wrong)
+        with pytest.raises(SystemExit, match="letters: numpy's losses differ from the truth"):
+            measure.prove(case, [peer], peer, "losses", 2e-5, updates=2)
 
 
 def test_ratios_are_those_of_the_same_turn():

@@ -60,8 +60,8 @@ class Peer:
 
     def close(self) -> None:
         """End the process."""
-        self._process.kill()
-        self._process.wait()
+        with self._process:  # which closes the pipes and waits
+            self._process.kill()
 
     def __enter__(self) -> Peer:
         return self

@@ -32,35 +32,29 @@ def session(case: Case, threads: int, stream: bool = False) -> Any:
         parts = np.split(value.T, len(ORDER[case.cell]))
         return np.concatenate([parts[i] for i in ORDER[case.cell]])
 
+    each = case.per_step and not stream
     constants = {
         "W": gates("0.kernel")[None],
         "R": gates("0.recurrent_kernel")[None],
         "B": np.concatenate([gates("0.bias"), gates("0.recurrent_bias")])[None],
+        "direction": np.array([1 if each else 0]),
         "V": w["1.kernel"],
         "c": w["1.bias"],
-        "directions": np.array([1 if case.per_step and not stream else 0]),
-        "time": np.array([0]),
     }
-    options: dict[str, Any] = {"linear_before_reset": 1} if case.cell == "gru" else {}
-    cell = case.cell.upper()
-    state = ["", "h"] if stream else []
-    nodes = [
-        helper.make_node(
-            cell, ["x", "W", "R", "B", *state], ["states", "last"], hidden_size=case.units, **options
-        )
-    ]
+    layer = helper.make_node(
+        case.cell.upper(),
+        ["x", "W", "R", "B", *(["", "h"] if stream else [])],
+        ["states", "last"],
+        hidden_size=case.units,
+        **({"linear_before_reset": 1} if case.cell == "gru" else {}),
+    )
     if case.readout == "mean":
-        nodes += [
-            helper.make_node("Squeeze", ["states", "directions1"], ["h1"]),
-            helper.make_node("ReduceMean", ["h1"], ["read"], axes=[0], keepdims=0),
-        ]
-        constants["directions1"] = np.array([1])
-        del constants["directions"]
+        read = helper.make_node("ReduceMean", ["states"], ["read"], axes=[0, 1], keepdims=0)
     else:
-        source = "states" if case.per_step and not stream else "last"
-        nodes.append(helper.make_node("Squeeze", [source, "directions"], ["read"]))
-    del constants["time"]
-    nodes += [
+        read = helper.make_node("Squeeze", ["states" if each else "last", "direction"], ["read"])
+    nodes = [
+        layer,
+        read,
         helper.make_node("MatMul", ["read", "V"], ["product"]),
         helper.make_node("Add", ["product", "c"], ["z"]),
         helper.make_node("Sigmoid", ["z"], ["y"])

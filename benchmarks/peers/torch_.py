@@ -86,21 +86,25 @@ def updater(loss_of: Callable[[Any, Any], Any], optimizer: Any) -> Callable[[Any
     return update
 
 
-def build(case: Case) -> Callable[[Any, Any], torch.Tensor]:
+def build(case: Case, model: type[Model] = Model) -> Callable[[Any, Any], torch.Tensor]:
     """Make one update, op by op."""
-    net, loss = Model(case), entropy(case)
+    net, loss = model(case), entropy(case)
     trained = [p for p in net.parameters() if p.requires_grad]
     return updater(lambda x, y: loss(net(x), y), torch.optim.Adam(trained, LEARNING_RATE))
 
 
-def losses(case: Case, updates: int, threads: int, build: Any = build) -> list[float]:
+def losses(
+    case: Case, updates: int, threads: int, build: Any = build, minibatches: Any = minibatches
+) -> list[float]:
     """Losses met before each of the first updates, all on the first minibatch."""
     torch.set_num_threads(threads)
     update, [(x, y)] = build(case), minibatches(case, 1)
     return [update(x, y).item() for _ in range(updates)]
 
 
-def trainer(case: Case, threads: int, build: Any = build) -> Callable[[], Any]:
+def trainer(
+    case: Case, threads: int, build: Any = build, minibatches: Any = minibatches
+) -> Callable[[], Any]:
     """Return the call that is timed: the loop over the minibatches."""
     torch.set_num_threads(threads)
     update, data = build(case), minibatches(case)
