@@ -26,7 +26,7 @@ FS = 173.61
 TASKS = {
     "ADE": (
         eeg_recipes.band_powers(FS),
-        eeg_recipes.elman_net(FS, 128, 64, 0.3),
+        eeg_recipes.elman_net(FS),
         eeg_recipes.spectrum_alone(FS),
         eeg_recipes.reservoirs_alone(FS),
         eeg_recipes.reservoirs(FS),

@@ -348,8 +348,8 @@ def test_eeg_is_told_apart_and_compared_in_the_same_folds(judged):
 
 def test_eeg_streams_what_the_batch_says(judged):
     assert judged.difference <= 1e-6
-    assert judged.ends[[0, 1]].tolist() == [127, 191]
-    assert len(judged.running) == len(judged.ends) == (len(judged.signal) - 128) // 64 + 1
+    assert judged.ends[[0, 1]].tolist() == [511, 575]
+    assert len(judged.running) == len(judged.ends) == (len(judged.signal) - 512) // 64 + 1
     np.testing.assert_allclose(judged.running.sum(axis=1), 1.0)
 
 

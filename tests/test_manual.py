@@ -56,7 +56,7 @@ def test_eeg(monkeypatch, tmp_path):
     names = {}
     run("eeg.md", names)
     assert np.mean(names["scores"]) > 0.9 and np.mean(names["beside"]) > 0.8
-    assert len(names["answers"]) == 1 + (len(names["X"][0]) - 128) // 64
+    assert len(names["answers"]) == 1 + (len(names["X"][0]) - 512) // 64
     with np.load("recording.npz") as recording:
         assert recording["X"].shape == (2, len(names["X"][0]), 1)
 

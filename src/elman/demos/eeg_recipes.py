@@ -68,7 +68,7 @@ def band_powers(fs: float) -> Recipe:
     return Recipe("logistic regression, ten band powers", BandPower(fs, BANDS, window=None), model)
 
 
-def elman_net(fs: float, window: int = 128, hop: int = 64, noise: float = 0.3, seed: int = 0) -> Recipe:
+def elman_net(fs: float, window: int = 512, hop: int = 64, noise: float = 0.3, seed: int = 0) -> Recipe:
     """Elman(32) on log spectra below 45 Hz, its mean over time; one cycle of Adam, noise on the input."""
     net = RNNClassifier(
         32, cell="rnn", pooling="mean", max_iter=40, batch_size=16, learning_rate_init=5e-3,
