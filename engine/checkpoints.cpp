@@ -23,7 +23,7 @@ Index Need::rows(Index B, Index N) const {
 }
 
 Index Need::least(Index B, Index T, Index N) const {
-  const Index all = whole(B, T, N), most = rows(B, N) + gradient_block + B;   // rows of a stretch, which ends with a block
+  const Index all = whole(B, T, N), most = rows(B, N) + block + B;   // rows of a stretch, which ends with a block
   if (whole_rows) return all;
   const double starts = std::sqrt(static_cast<double>(N) * static_cast<double>(B) * static_cast<double>(start + of_stretch) * static_cast<double>(step));
   return std::min(all, step * most + (row + later + start) * B + of_step * std::min(T, most) + static_cast<Index>(starts));
@@ -36,7 +36,7 @@ template <class Real> Need Pass<Real>::need(bool dropping, bool fused) {
     const Index integers = spec_.operations[i].lookup ? static_cast<Index>(sizeof(int)) * n.own : 0;
     return integers + static_cast<Index>(sizeof(Real)) * (n.value + n.cotangent + n.kept + n.handed + n.own + n.d_own + n.masked + n.carry + n.mask_in + n.mask_h + n.total);
   };
-  Need need{spec_.input_size * static_cast<Index>(sizeof(Real)) + (spec_.symbols ? static_cast<Index>(sizeof(int)) : 0), 0, 0, 0, spec_.whole_rows};
+  Need need{spec_.input_size * static_cast<Index>(sizeof(Real)) + (spec_.symbols ? static_cast<Index>(sizeof(int)) : 0), 0, 0, 0, spec_.gradient_block, spec_.whole_rows};
   for (std::size_t i = 0; i < spec_.operations.size(); ++i) {
     need.step += bytes(i, 0, 1);
     need.row += bytes(i, 1, 0);
@@ -112,11 +112,11 @@ template <class Real> void Trainer<Real>::cut(Index t0, Index most) {
   if (need_.whole(chunk.B, chunk.T, chunk.N) <= memory_) return chunk.cut(batch, t0, most);
   // Stretches are of whole blocks, as Pass::prepare counts them.
   const Index least = need_.rows(chunk.B, chunk.N);
-  Index alive = chunk.B, block = gradient_block, rows = least;
+  Index alive = chunk.B, block = network_.spec.gradient_block, rows = least;
   stretch_rows_.clear();
   for (Index t = 0; t < chunk.T; ++t) {
     while (batch.length[static_cast<std::size_t>(alive - 1)] <= t0 + t) --alive;
-    if (block >= gradient_block) {
+    if (block >= network_.spec.gradient_block) {
       block = 0;
       if (rows >= least) {
         begins_.push_back(t);

@@ -192,16 +192,16 @@ template <class Real> void Pass<Real>::reserve_steps() {
   }
 }
 
-// Whole steps make blocks of at least gradient_block rows; neighbouring steps with all rows alive join into one segment.
+// Whole steps make blocks of at least so many rows; neighbouring steps with all rows alive join into one segment.
 template <class Real> void Pass<Real>::cut_blocks() {
   const Chunk& chunk = *chunk_;
   segments_.clear();
   block_start_.clear();
   block_step_.clear();
-  Index in_block = gradient_block;
+  Index in_block = spec_.gradient_block;
   for (Index t = 0; t < chunk.T; ++t) {
     const std::size_t s = static_cast<std::size_t>(t);
-    if (in_block >= gradient_block) {
+    if (in_block >= spec_.gradient_block) {
       block_start_.push_back(static_cast<Index>(segments_.size()));
       block_step_.push_back(t);
       in_block = 0;

@@ -65,6 +65,7 @@ template <class Real> Index state_stride(const Operation& op) {
 struct Need {
   Index step, row;               // bytes of a row of a step, of a row of the minibatch
   Index start, later;            // of what is kept of such a row before a stretch; of what it needs more
+  Index block;                   // rows of a block of the weight gradients
   bool whole_rows;               // can rows not be cut in time?
 
   Index whole(Index B, Index T, Index N) const;
@@ -217,9 +218,6 @@ template <class Real> class Pass {
   std::size_t stretch_ = 0;                    // the one that is gone through again,
   bool repeated_ = false;                      // if one is
 };
-
-// Rows at least, in a block of a weight gradient's sum.
-constexpr Index gradient_block = 128;
 
 // Multiply-adds of one step of one row through all products.
 Index work_per_step(const Spec& spec);

@@ -110,6 +110,8 @@ Spec::Spec(Index inputs, std::vector<Layer> given) : input_size(inputs), layers(
   if (operations.empty()) throw std::invalid_argument("a network needs a layer above a one-hot input");
   output_size = width;
   per_step = steps;
+  for (const Parameter& p : parameters)
+    if (p.shape.size() == 2 && p.shape[0] * p.shape[1] > 1 << 19) gradient_block = 512;
 }
 
 }  // namespace elman

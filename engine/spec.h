@@ -79,6 +79,7 @@ struct Spec {
   std::vector<Index> hidden_sizes;  // of each recurrent layer: H, bidirectional 2 H
   std::vector<Index> state_sizes;   // and of all its states: the same, of lstm twice that
   bool whole_rows = false;          // can rows not be cut in time?
+  Index gradient_block = 128;       // rows at least, in a block of a weight gradient's sum: more where a kernel is large, since each block goes through all of it
 
   Spec(Index input_size, std::vector<Layer> layers);
 };

@@ -95,6 +95,21 @@ def test_chunks_that_go_back_piece_by_piece(shape, cell, dtype, monkeypatch):
     assert_same_bits(bits, gradient, "stretches")
 
 
+def test_large_kernels_are_summed_in_larger_blocks(monkeypatch):
+    """More than 2^19 weights in one kernel: blocks of 512 rows, in stretches and for each thread the same."""
+    layers = [LSTM(380), Dense(C, activation="softmax")]
+    net, X, y = problem(layers, [900, 700, 900], "float32")
+    assert net.weights["0.recurrent_kernel"].size > 2**19
+    whole, least = need(net, X, "cross_entropy")
+    found = []
+    for threads, memory in (("1", whole), ("2", whole), ("2", least), ("1", 2 * least)):
+        monkeypatch.setenv("OMP_NUM_THREADS", threads)
+        found.append(net.loss_and_gradient(X, y, loss="cross_entropy", memory=memory))
+    for value, gradient in found[1:]:
+        assert value == found[0][0]
+        assert_same_bits(gradient, found[0][1], "threads or memory")
+
+
 @pytest.mark.parametrize("shape", ["last", "three_steps", "max"])
 def test_nor_with_dropout_initial_states_weights_and_l2(shape, cell, dtype):
     def dropping(layer):
