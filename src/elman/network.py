@@ -346,7 +346,7 @@ class Network:
         usage = self.model.usage
         usage.begin_read()
         try:
-            return recording.predict(self.model, X, initial_state, planning.threads(n_threads))
+            return recording.predict(self.model, X, initial_state, n_threads)
         finally:
             usage.end_read()
 

@@ -6,9 +6,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from elman import planning
 from elman.model import Model, Weights, views
 from elman.sequences import Array, Batch, Sequences, as_batch
 from elman.starts import as_given, initial_states
+
+_LITTLE = 1_000_000  # multiply-adds
 
 
 class Gradients(NamedTuple):
@@ -110,9 +113,12 @@ def states(model: Model, X: Any, n_threads: int) -> list[Any]:
     return [batch.give_back(out) for out in outs]
 
 
-def predict(model: Model, X: Any, initial_state: Any, n_threads: int) -> Any:
+def predict(model: Model, X: Any, initial_state: Any, n_threads: Any) -> Any:
     """Return the outputs: (n, C), or per step in the form of X."""
     batch, data = model.batch(X)
     out = model.new_outputs(batch)
-    model.native.predict(data, out, n_threads, initial_states(initial_state, model, batch.n))
+    # so little work is one thread's: asking for the CPUs would cost as much
+    little = n_threads is None and batch.rows * model.parameters.size < _LITTLE
+    count = 1 if little else planning.threads(n_threads)
+    model.native.predict(data, out, count, initial_states(initial_state, model, batch.n))
     return model.shape_outputs(out, batch)
