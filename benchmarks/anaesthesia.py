@@ -25,10 +25,10 @@ from elman.sequences import Sequences
 
 DATA = Path(os.environ.get("ELMAN_DATA", Path(__file__).parents[1] / "../shared/data")) / "anesthesia"
 AHEAD = 6
-# The best has the Elman network of the first row among its four, which are seeds 0 to 3.
+# Cells, one a network (their seeds count from 0), and units of each.
 RECIPES = {
-    "Elman network": ("rnn",),
-    "two Elman networks and two GRUs": ("rnn", "rnn", "gru", "gru"),
+    "Elman network": (("rnn",), 64),
+    "Elman network and five GRUs, 96 units": (("rnn", *["gru"] * 5), 96),
 }
 
 
@@ -85,9 +85,9 @@ def main() -> None:
     keep("repeating the last value", repeated(valid.X, tracks), None, 0.0)
     start = time.process_time()
     keep("linear, same features", linear(train, valid, tracks), None, time.process_time() - start)
-    for name, cells in RECIPES.items():
+    for name, (cells, units) in RECIPES.items():
         start = time.process_time()
-        model = recipe(tracks, cells, args.threads).fit(train.X)
+        model = recipe(tracks, cells, units, args.threads).fit(train.X)
         seconds = time.process_time() - start
         keep(name, list(model.predict(valid.X)), list(model.predict_depth(valid.X)), seconds)
     show(found)
@@ -101,10 +101,10 @@ def main() -> None:
     (RESULTS / f"{args.save}.json").write_text(json.dumps(document, indent=2) + "\n")
 
 
-def recipe(tracks: Any, cells: tuple[str, ...], threads: int | None) -> DepthForecaster:
+def recipe(tracks: Any, cells: tuple[str, ...], units: int, threads: int | None) -> DepthForecaster:
     """Return an untrained forecaster."""
     return DepthForecaster(
-        tracks, cells=cells, hidden=64, epochs=12, batch_size=8, rate=5e-3, window=256, ahead=AHEAD,
+        tracks, cells=cells, hidden=units, epochs=12, batch_size=8, rate=5e-3, window=256, ahead=AHEAD,
         random_state=0, n_jobs=threads,
     )  # fmt: skip
 
