@@ -18,7 +18,7 @@ SOURCES := pyproject.toml CMakeLists.txt README.md $(shell find engine src -type
 group = $(STAMPS)/$(1)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test oracles prove lint types format sanitize bench clean
+.PHONY: help install demo test oracles prove emulate lint types format sanitize bench clean
 .DELETE_ON_ERROR:
 
 help:  ## list the tasks
@@ -37,6 +37,16 @@ oracles: install $(call group,test) $(call group,oracles)  ## compare with PyTor
 
 prove: install $(call group,test)  ## run the long proofs; FRACTION=10 runs a seeded tenth of them
 	ELMAN_PROVE_FRACTION=$(FRACTION) $(PYTEST) -n $(JOBS) -m prove tests $(ARGS)
+
+emulate: install $(call group,test)  ## the choice of kernels, and results, on older and Arm processors
+	@missing=; for program in qemu-x86_64 qemu-aarch64 aarch64-linux-gnu-g++; do \
+	    command -v $$program > /dev/null || missing="$$missing $$program"; \
+	done; \
+	if [ -n "$$missing" ]; then \
+	    echo "make emulate did not find:$$missing. On Debian:"; \
+	    echo "apt-get update && apt-get install qemu-user g++-aarch64-linux-gnu libc6-dev-arm64-cross"; exit 1; \
+	fi
+	$(PYTEST) -n 0 -s -v -m prove tests/test_emulation.py $(ARGS)
 
 lint: $(call group,lint)  ## ruff
 	$(BIN)/ruff check .

@@ -11,7 +11,7 @@ import pytest
 from elman import _engine
 from support import HERE, fraction, run_with_isa
 
-ALL = ["x86-64-v4", "x86-64-v3", "x86-64-v2", "generic"]
+ALL = ["x86-64-v4", "x86-64-v3", "x86-64-v2", "neon", "generic"]
 
 SAME_BITS = """
 import hashlib
