@@ -13,6 +13,7 @@ from benchmarks.cases import Case
 from benchmarks.measure import (
     chosen,
     figures,
+    going_on,
     in_turns,
     names,
     options,
@@ -64,13 +65,16 @@ def main() -> None:
     parser = options(__doc__, ["torch", "torch-compiled", "jax", "onnxruntime", "numpy"], 7, 2)
     args = with_cases(parser).parse_args()
     peers = open_peers(names(args), args.threads, pythons(args))
-    result: dict[str, Any] = {
-        "what": "microseconds of one call",
-        "dtype": args.dtype,
-        **setting(args.threads, peers),
-        "cases": {},
-    }
     name = args.save or f"inference-{args.dtype}-{args.threads}"
+    result = going_on(
+        name,
+        {
+            "what": "microseconds of one call",
+            "dtype": args.dtype,
+            **setting(args.threads, peers),
+            "cases": {},
+        },
+    )
     with Peer("numpy", args.threads) as truth:
         for case in cases(chosen(args)):
             result["cases"][case.name] = measure(case, peers, truth, args.repeat)

@@ -7,6 +7,7 @@ import json
 import os
 import platform
 import statistics
+import time
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from dataclasses import replace
@@ -19,6 +20,7 @@ from benchmarks.cases import CASES, Case
 from benchmarks.peers import Peer
 
 RESULTS = Path(__file__).parent / "results"
+PAUSE = 1.0  # seconds
 
 
 def options(description: str | None, peers: list[str], repeat: int, threads: int) -> ArgumentParser:
@@ -98,11 +100,16 @@ def prove(
 
 
 def in_turns(calls: dict[str, Callable[[], float]], repeat: int) -> dict[str, list[float]]:
-    """Seconds of each call, taken in turns, in another order each time."""
+    """Seconds of each call, taken in turns, in another order each time.
+
+    There is a pause before each: threads of whoever worked last wait awake for a while, and would take a
+    processor from the next.
+    """
     seconds: dict[str, list[float]] = {name: [] for name in calls}
     for turn in range(repeat):
         names = list(calls)
         for name in names[turn % len(names) :] + names[: turn % len(names)]:
+            time.sleep(PAUSE)
             seconds[name].append(calls[name]())
     return seconds
 
@@ -161,6 +168,18 @@ def save(name: str, result: dict[str, Any]) -> None:
     path.parent.mkdir(exist_ok=True)
     path.write_text(json.dumps(result, indent=1) + "\n")
     print(f"written: {path}")
+
+
+def going_on(name: str, result: dict[str, Any]) -> dict[str, Any]:
+    """Return an empty result with the cases measured before on the same day, machine and versions."""
+    before = load(name)
+    facts = ("what", "dtype", "date", "isa", "threads", "machine")
+    if before is None or any(before.get(fact) != result.get(fact) for fact in facts):
+        return result
+    versions = before["versions"] | result["versions"]
+    if any(versions[key] != version for key, version in before["versions"].items()):
+        return result
+    return result | {"versions": versions, "cases": before["cases"]}
 
 
 def load(name: str) -> dict[str, Any] | None:

@@ -13,6 +13,7 @@ from benchmarks.cases import Case
 from benchmarks.measure import (
     chosen,
     figures,
+    going_on,
     in_turns,
     names,
     options,
@@ -68,13 +69,16 @@ def main() -> None:
     parser = options(__doc__, ["torch", "torch-compiled", "torch-padded", "jax", "keras", "numpy"], 7, 2)
     args = with_cases(parser).parse_args()
     peers = open_peers(names(args), args.threads, pythons(args))
-    result: dict[str, Any] = {
-        "what": "microseconds a training step",
-        "dtype": args.dtype,
-        **setting(args.threads, peers),
-        "cases": {},
-    }
     name = args.save or f"train-{args.dtype}-{args.threads}"
+    result = going_on(
+        name,
+        {
+            "what": "microseconds a training step",
+            "dtype": args.dtype,
+            **setting(args.threads, peers),
+            "cases": {},
+        },
+    )
     with Peer("numpy", args.threads) as truth:
         for case in chosen(args):
             found = measure(case, peers, truth, args.repeat)

@@ -105,6 +105,15 @@ class AllowDenormals {
 
  private:
   unsigned saved_;
+#elif defined(__aarch64__)
+  AllowDenormals() {
+    asm volatile("mrs %0, fpcr" : "=r"(saved_));
+    asm volatile("msr fpcr, %0" : : "r"(saved_ & ~(1ull << 24)));
+  }
+  ~AllowDenormals() { asm volatile("msr fpcr, %0" : : "r"(saved_)); }
+
+ private:
+  unsigned long long saved_;
 #else
   AllowDenormals() {}
 #endif

@@ -50,11 +50,11 @@ ELMAN_INLINE F32 multiply_add(F32 a, F32 b, F32 c) { return {vfmaq_f32(c.v, a.v,
 ELMAN_INLINE F64 multiply_add(F64 a, F64 b, F64 c) { return {vfmaq_f64(c.v, a.v, b.v)}; }
 ELMAN_INLINE F32 square_root(F32 a) { return {vsqrtq_f32(a.v)}; }
 ELMAN_INLINE F64 square_root(F64 a) { return {vsqrtq_f64(a.v)}; }
-// NaN comes through.
-ELMAN_INLINE F32 minimum(F32 a, F32 b) { return {vminq_f32(a.v, b.v)}; }
-ELMAN_INLINE F64 minimum(F64 a, F64 b) { return {vminq_f64(a.v, b.v)}; }
-ELMAN_INLINE F32 maximum(F32 a, F32 b) { return {vmaxq_f32(a.v, b.v)}; }
-ELMAN_INLINE F64 maximum(F64 a, F64 b) { return {vmaxq_f64(a.v, b.v)}; }
+// As x86 has them: NaN in b comes through, and of two zeros the second is taken, whatever its sign.
+ELMAN_INLINE F32 minimum(F32 a, F32 b) { return {vbslq_f32(vcltq_f32(a.v, b.v), a.v, b.v)}; }
+ELMAN_INLINE F64 minimum(F64 a, F64 b) { return {vbslq_f64(vcltq_f64(a.v, b.v), a.v, b.v)}; }
+ELMAN_INLINE F32 maximum(F32 a, F32 b) { return {vbslq_f32(vcgtq_f32(a.v, b.v), a.v, b.v)}; }
+ELMAN_INLINE F64 maximum(F64 a, F64 b) { return {vbslq_f64(vcgtq_f64(a.v, b.v), a.v, b.v)}; }
 // The sum and the largest of the lanes, the upper half onto the lower, and again.
 ELMAN_INLINE float sum(F32 a) {
   const float32x2_t d = vadd_f32(vget_low_f32(a.v), vget_high_f32(a.v));
