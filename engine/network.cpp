@@ -156,12 +156,13 @@ template <class Real> void Pass<Real>::prepare(const Data& data, const Batch& ba
   batch_ = &batch;
   chunk_ = &chunk;
   if (!same) {
-    stamp_ = chunk.stamp;
+    stamp_ = 0;             // until all of it is there
     use_ = use;
     fused_ = fused;
     tape_ = tape;
     reserve_steps();
     if (use == Use::gradient) cut_blocks();
+    stamp_ = chunk.stamp;
   }
   // A single row of the right type is read where it lies; a tape must keep it.
   const bool in_place = chunk.B == 1 && !tape && !spec_.symbols && data.dtype == (sizeof(Real) == 4 ? Dtype::f32 : Dtype::f64);
