@@ -13,18 +13,13 @@ from benchmarks.cases import Case
 from benchmarks.measure import (
     chosen,
     figures,
-    going_on,
     in_turns,
-    names,
     options,
+    over_cases,
     prove,
-    pythons,
-    save,
-    setting,
-    told,
     with_cases,
 )
-from benchmarks.peers import Peer, open_peers
+from benchmarks.peers import Peer
 
 TOLERANCE = {"float32": 2e-5, "float64": 1e-12}  # of the largest probability
 ROWS = 10_000
@@ -64,24 +59,7 @@ def main() -> None:
     """Prove, measure, print and save."""
     parser = options(__doc__, ["torch", "torch-compiled", "jax", "onnxruntime", "numpy"], 7, 2)
     args = with_cases(parser).parse_args()
-    peers = open_peers(names(args), args.threads, pythons(args))
-    name = args.save or f"inference-{args.dtype}-{args.threads}"
-    result = going_on(
-        name,
-        {
-            "what": "microseconds of one call",
-            "dtype": args.dtype,
-            **setting(args.threads, peers),
-            "cases": {},
-        },
-    )
-    with Peer("numpy", args.threads) as truth:
-        for case in cases(chosen(args)):
-            result["cases"][case.name] = measure(case, peers, truth, args.repeat)
-            print(f"{case.name}: {told(result['cases'][case.name])}", flush=True)
-            save(name, result)
-    for peer in peers:
-        peer.close()
+    over_cases(args, "inference", "microseconds of one call", cases(chosen(args)), measure)
 
 
 if __name__ == "__main__":

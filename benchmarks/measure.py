@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.cases import CASES, Case
-from benchmarks.peers import Peer
+from benchmarks.peers import Peer, open_peers
 
 RESULTS = Path(__file__).parent / "results"
 PAUSE = 1.0  # seconds
@@ -128,7 +128,9 @@ def figures(seconds: dict[str, list[float]], own: str = "elman") -> dict[str, An
 
 def told(found: dict[str, Any]) -> str:
     """Write `figures` on one line for the terminal."""
-    return "  ".join(
+    share = found.get("share_of_peak", {}).get("elman")
+    limit = f"{share:.1%} of {found['peak_gflops']} GF/s  " if share else ""
+    return limit + "  ".join(
         f"{name} {t['median']:.3f} us [{t['q1']:.3f}, {t['q3']:.3f}]"
         + (f" = {found['ratios'][name]['median']:.2f} x" if name in found.get("ratios", {}) else "")
         for name, t in found["times"].items()
@@ -180,6 +182,23 @@ def going_on(name: str, result: dict[str, Any]) -> dict[str, Any]:
     if any(versions[key] != version for key, version in before["versions"].items()):
         return result
     return result | {"versions": versions, "cases": before["cases"]}
+
+
+def over_cases(
+    args: Namespace, kind: str, what: str, cases: list[Case], one: Callable[..., dict[str, Any]]
+) -> None:
+    """Measure case by case by `one`, print each, and save after each."""
+    peers = open_peers(names(args), args.threads, pythons(args))
+    name = args.save or f"{kind}-{args.dtype}-{args.threads}"
+    facts = {"what": what, "dtype": args.dtype, **setting(args.threads, peers)}
+    result = going_on(name, facts | {"cases": {}})
+    with Peer("numpy", args.threads) as truth:
+        for case in cases:
+            found = result["cases"][case.name] = one(case, peers, truth, args.repeat)
+            print(f"{case.name}: {told(found)}", flush=True)
+            save(name, result)
+    for peer in peers:
+        peer.close()
 
 
 def load(name: str) -> dict[str, Any] | None:

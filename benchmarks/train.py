@@ -13,18 +13,13 @@ from benchmarks.cases import Case
 from benchmarks.measure import (
     chosen,
     figures,
-    going_on,
     in_turns,
-    names,
     options,
+    over_cases,
     prove,
-    pythons,
-    save,
-    setting,
-    told,
     with_cases,
 )
-from benchmarks.peers import Peer, open_peers
+from benchmarks.peers import Peer
 
 UPDATES = 10
 NATIVE = ("elman", "jax")  # whose loop over updates is not Python's
@@ -68,27 +63,7 @@ def main() -> None:
     """Prove, measure, print and save."""
     parser = options(__doc__, ["torch", "torch-compiled", "torch-padded", "jax", "keras", "numpy"], 7, 2)
     args = with_cases(parser).parse_args()
-    peers = open_peers(names(args), args.threads, pythons(args))
-    name = args.save or f"train-{args.dtype}-{args.threads}"
-    result = going_on(
-        name,
-        {
-            "what": "microseconds a training step",
-            "dtype": args.dtype,
-            **setting(args.threads, peers),
-            "cases": {},
-        },
-    )
-    with Peer("numpy", args.threads) as truth:
-        for case in chosen(args):
-            found = measure(case, peers, truth, args.repeat)
-            result["cases"][case.name] = found
-            share = found.get("share_of_peak", {}).get("elman")
-            limit = f" ({share:.1%} of {found['peak_gflops']} GF/s)" if share else ""
-            print(f"{case.name}{limit}: {told(found)}", flush=True)
-            save(name, result)
-    for peer in peers:
-        peer.close()
+    over_cases(args, "train", "microseconds a training step", chosen(args), measure)
 
 
 if __name__ == "__main__":
