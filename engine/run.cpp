@@ -35,7 +35,8 @@ template <class Real> void give_states(Pass<Real>& pass, const Spec& spec, const
 template <class Real> bool run_forward(const Network<Real>& network, const Data& data, Wanted<Real>& wanted, Interrupt& interrupt, int n_threads) {
   const FlushDenormals mode;
   const Spec& spec = network.spec;
-  Batch all;
+  std::unique_ptr<Workspace<Real>> own = network.workspace();
+  Batch& all = own->all;
   all.assign_range(data, 0, data.n);
   const Index work = data.N * work_per_step(spec);
   // Groups of rows of about the same length, each small enough for a core's own cache; every group is one thread's.
@@ -44,7 +45,7 @@ template <class Real> bool run_forward(const Network<Real>& network, const Data&
   const Index most_rows = spec.whole_rows ? std::clamp<Index>(65536 / all.longest, 1, 64) : 64;
   const Index group = std::clamp<Index>((data.n / threads + 7) / 8 * 8, std::min<Index>(8, most_rows), most_rows);
   const Index groups = (data.n + group - 1) / group;
-  Weights<Real> weights;
+  Weights<Real>& weights = own->weights;
   weights.prepare(spec, network.parameters.data(), std::min(group, data.n), false, false, threads);
   std::vector<const Real*> initial(wanted.carry.begin(), wanted.carry.end());
   if (initial.empty()) initial = wanted.initial;
@@ -58,10 +59,12 @@ template <class Real> bool run_forward(const Network<Real>& network, const Data&
   std::atomic<Index> next{0};
   std::atomic<bool> whole{true};
   Interrupt* look = work < 2'000'000 ? nullptr : &interrupt;
-  parallel(static_cast<int>(std::min<Index>(threads, groups)), [&](int) {
-    Pass<Real> pass(spec);
-    Batch batch;
-    Chunk chunk;
+  parallel(static_cast<int>(std::min<Index>(threads, groups)), [&](int part) {
+    std::unique_ptr<Workspace<Real>> other = part ? std::make_unique<Workspace<Real>>(spec) : nullptr;
+    Workspace<Real>& space = part ? *other : *own;
+    Pass<Real>& pass = space.pass;
+    Batch& batch = space.batch;
+    Chunk& chunk = space.chunk;
     Rows<Real> rows;
     for (Index g = next++; g < groups && whole.load(); g = next++) {
       const Index first = g * group, count = std::min(group, data.n - first);
@@ -97,6 +100,7 @@ template <class Real> bool run_forward(const Network<Real>& network, const Data&
   }, look);
   for (std::size_t i = 0; i < sums.size(); ++i) wanted.sums.v[i % 5] += sums[i];
   if (!whole.load()) return false;
+  if (!look) network.leave(std::move(own));
   for (std::size_t i = 0; i < after.size(); ++i) std::copy_n(after[i], data.n * spec.state_sizes[i], wanted.carry[i]);
   return true;
 }

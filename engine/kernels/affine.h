@@ -23,7 +23,7 @@ template <class Real> void affine(const Affine<Real>& p, Index n) {
 template <class Real> void weight_gradient(const WeightGradient<Real>& p, Index i0, Index i1) {
   constexpr Index w = Vec<Real>::width;
   const Index vectors = (p.N + w - 1) / w;
-  over_rows<tile_rows, 1>(i0, i1, vectors, tile_vectors, [&](auto R, auto C, auto, Index i, Index v) {
+  over_rows<tile_rows, 1>(i0, i1, vectors, vectors, [&](auto R, auto C, auto, Index i, Index v) {
     Vec<Real> acc[R.value][C.value];
     ELMAN_UNROLL for (int r = 0; r < R.value; ++r) {
       ELMAN_UNROLL for (int c = 0; c < C.value; ++c) acc[r][c] = broadcast(Real(0));
@@ -51,18 +51,25 @@ template <class Real> void weight_gradient(const WeightGradient<Real>& p, Index 
   });
 }
 
+// Several columns at a time, since each is one chain of additions.
 template <class Real> void bias_gradient(const WeightGradient<Real>& p) {
   constexpr Index w = Vec<Real>::width;
-  for (Index j = 0; j < p.N; j += w) {
-    Vec<Real> acc = broadcast(Real(0));
+  const Index vectors = (p.N + w - 1) / w;
+  over_columns<8>(vectors, vectors, [&](auto C, Index v) {
+    Vec<Real> acc[C.value];
+    ELMAN_UNROLL for (int c = 0; c < C.value; ++c) acc[c] = broadcast(Real(0));
     for (Index g = 0; g < p.n_segments; ++g) {
-      const Real* d = p.d + p.segments[g].d * p.ldd + j;
-      for (Index k = p.segments[g].count; k > 0; --k, d += p.ldd) acc = acc + load(d);
+      const Real* d = p.d + p.segments[g].d * p.ldd + v * w;
+      for (Index k = p.segments[g].count; k > 0; --k, d += p.ldd) {
+        ELMAN_UNROLL for (int c = 0; c < C.value; ++c) acc[c] = acc[c] + load(d + c * w);
+      }
     }
-    const Index rest = p.N - j;
-    if (rest >= w) store(p.out + j, load(p.out + j) + acc);
-    else store_partial(p.out + j, load_partial(p.out + j, rest, Real(0)) + acc, rest);
-  }
+    ELMAN_UNROLL for (int c = 0; c < C.value; ++c) {
+      const Index j = (v + c) * w, rest = p.N - j;
+      if (rest >= w) store(p.out + j, load(p.out + j) + acc[c]);
+      else store_partial(p.out + j, load_partial(p.out + j, rest, Real(0)) + acc[c], rest);
+    }
+  });
 }
 
 template <class Real> void pack(Real* out, const Real* src, Index K, Index N, Index gates, Index panel, Index p0, Index p1) {

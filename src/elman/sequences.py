@@ -9,8 +9,8 @@ from __future__ import annotations
 import operator
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from functools import lru_cache
+from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -95,8 +95,7 @@ class Sequences:
         return Sequences, (np.asarray(self.values), self.offsets)
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """Sequences as the engine reads them, and the form they came in.
 
     values (N, F) contiguous; offsets (n + 1,); ``steps`` is T for an array (n, T, F), otherwise 0; ``listed``
@@ -159,7 +158,8 @@ def as_batch(
 
 
 def _from_array(X: Array, features: int, name: str, source: str) -> Batch:
-    _check_dtype(name, X)
+    if type(X) is not np.ndarray or X.dtype not in _READABLE:
+        _check_dtype(name, X)
     if X.ndim != 3:
         raise ValueError(
             f"{name} has shape {X.shape}, expected three dimensions (sequences, steps, features); "
@@ -173,7 +173,21 @@ def _from_array(X: Array, features: int, name: str, source: str) -> Batch:
     if width != features:
         raise ValueError(f"{name} has {width} features, expected {features} ({source})")
     values = _readable(X).reshape(n * steps, width)
-    return Batch(values, np.arange(0, n * steps + 1, steps, dtype=np.int64), steps, False)
+    return Batch(values, even_offsets(n, steps), steps, False)
+
+
+def even_offsets(n: int, steps: int) -> Offsets:
+    """Return the offsets of n sequences of equal length, which cannot be written to."""
+    return _few_offsets(n, steps) if n <= 4096 else _offsets(n, steps)
+
+
+def _offsets(n: int, steps: int) -> Offsets:
+    made = np.arange(0, n * steps + 1, steps, dtype=np.int64)
+    made.flags.writeable = False
+    return made
+
+
+_few_offsets = lru_cache(maxsize=16)(_offsets)  # calls with little data would wait for these
 
 
 def _from_sequences(X: Sequences, features: int, name: str, source: str) -> Batch:
@@ -257,8 +271,7 @@ def as_symbols(X: Any, n: int, name: str = "X") -> Batch:
         raise ValueError(f"{name} has no sequences, expected at least one")
     if steps == 0:
         raise ValueError(f"{name} has sequences of 0 steps, expected at least one step")
-    offsets = np.arange(0, rows * steps + 1, steps, dtype=np.int64)
-    return Batch(_readable(array).reshape(rows * steps, 1), offsets, steps, False)
+    return Batch(_readable(array).reshape(rows * steps, 1), even_offsets(rows, steps), steps, False)
 
 
 def _symbols_from_list(X: Any, n: int, name: str) -> Batch:
@@ -314,7 +327,7 @@ def _readable(values: Array) -> Array:
         native = np.dtype(np.float64) if values.dtype.itemsize > 8 else values.dtype.newbyteorder("=")
         with np.errstate(over="ignore"):
             values = values.astype(native)
-    return np.ascontiguousarray(values)
+    return values if values.flags.c_contiguous else np.ascontiguousarray(values)
 
 
 def _asarray(name: str, value: Any) -> Array:

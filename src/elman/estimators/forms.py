@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.arguments import describe
-from elman.sequences import Array, Batch, Sequences, _asarray, as_batch
+from elman.sequences import Array, Batch, Sequences, _asarray, as_batch, even_offsets
 
 Rows = NDArray[np.int64]
 _ROWS = (list, tuple, np.ndarray)
@@ -42,7 +42,7 @@ def table_batch(X: Array) -> Batch:
     """Return a checked table (n, T) as n univariate sequences."""
     n, steps = X.shape
     values = np.ascontiguousarray(X).reshape(n * steps, 1)
-    return Batch(values, np.arange(0, n * steps + 1, steps, dtype=np.int64), steps, False)
+    return Batch(values, even_offsets(n, steps), steps, False)
 
 
 def sequence_batch(X: Any, features: int | None) -> Batch:
