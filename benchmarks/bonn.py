@@ -27,13 +27,14 @@ TASKS = {
     "ADE": (
         eeg_recipes.band_powers(FS),
         eeg_recipes.elman_net(FS),
+        eeg_recipes.elman_net(FS, 3072, 512, units=16, noise=1.0),
         eeg_recipes.spectrum_alone(FS),
         eeg_recipes.reservoirs_alone(FS),
         eeg_recipes.reservoirs(FS),
     ),
     "ABCDE": (
         eeg_recipes.band_powers(FS),
-        eeg_recipes.elman_net(FS, 1024, 256, 0.5),
+        eeg_recipes.elman_net(FS, 1024, 256, noise=0.5),
         eeg_recipes.spectrum_alone(FS),
         eeg_recipes.reservoirs_alone(FS),
         eeg_recipes.reservoirs(FS),

@@ -68,14 +68,19 @@ def band_powers(fs: float) -> Recipe:
     return Recipe("logistic regression, ten band powers", BandPower(fs, BANDS, window=None), model)
 
 
-def elman_net(fs: float, window: int = 512, hop: int = 64, noise: float = 0.3, seed: int = 0) -> Recipe:
-    """Elman(32) on log spectra below 45 Hz, its mean over time; one cycle of Adam, noise on the input."""
+def elman_net(
+    fs: float, window: int = 512, hop: int = 64, *, units: int = 32, noise: float = 0.3, seed: int = 0
+) -> Recipe:
+    """An Elman network on log spectra below 45 Hz, its mean over time; one cycle of Adam, noise on the input.
+
+    Long windows tell whole segments apart more surely, short ones answer sooner.
+    """
     net = RNNClassifier(
-        32, cell="rnn", pooling="mean", max_iter=40, batch_size=16, learning_rate_init=5e-3,
+        units, cell="rnn", pooling="mean", max_iter=40, batch_size=16, learning_rate_init=5e-3,
         learning_rate="onecycle", input_noise=noise, dtype="float32", random_state=seed, n_jobs=1,
     )  # fmt: skip
     features = LogSpectrum(fs, window, hop, 45.0, floor=FLOOR)
-    return Recipe(f"Elman(32), spectra of {window} samples", features, net)
+    return Recipe(f"Elman({units}), spectra of {window} samples", features, net)
 
 
 def reservoirs(fs: float, networks: int = 16) -> Recipe:
