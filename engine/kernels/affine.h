@@ -23,7 +23,7 @@ template <class Real> void affine(const Affine<Real>& p, Index n) {
 template <class Real> void weight_gradient(const WeightGradient<Real>& p, Index i0, Index i1) {
   constexpr Index w = Vec<Real>::width;
   const Index vectors = (p.N + w - 1) / w;
-  over_rows<tile_rows, 1>(i0, i1, vectors, vectors, [&](auto R, auto C, auto, Index i, Index v) {
+  over_rows<tile_rows, 1>(i0, i1, vectors, tile_vectors, [&](auto R, auto C, auto, Index i, Index v) {
     Vec<Real> acc[R.value][C.value];
     ELMAN_UNROLL for (int r = 0; r < R.value; ++r) {
       ELMAN_UNROLL for (int c = 0; c < C.value; ++c) acc[r][c] = broadcast(Real(0));
@@ -55,7 +55,7 @@ template <class Real> void weight_gradient(const WeightGradient<Real>& p, Index 
 template <class Real> void bias_gradient(const WeightGradient<Real>& p) {
   constexpr Index w = Vec<Real>::width;
   const Index vectors = (p.N + w - 1) / w;
-  over_columns<8>(vectors, vectors, [&](auto C, Index v) {
+  over_columns<4>(vectors, vectors, [&](auto C, Index v) {
     Vec<Real> acc[C.value];
     ELMAN_UNROLL for (int c = 0; c < C.value; ++c) acc[c] = broadcast(Real(0));
     for (Index g = 0; g < p.n_segments; ++g) {
