@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -146,6 +147,35 @@ def test_rows_streamed_together_are_rows_streamed_alone(sized, H, dtype):
 
 
 # ------------------------------------------------------------------------------------------ halves of a row
+
+
+@pytest.mark.parametrize("shape", STREAMED)
+def test_a_call_leaves_nothing_to_the_next(shape, cell, dtype):
+    """A small run's memory serves the next: of other shapes, of a loss, after other weights, in threads."""
+    layers = STREAMED[shape](17, 5, cell)
+    net, generator = make(layers, 3, dtype)
+    calls = []
+    for n, steps in [(1, 8), (5, 1), (30, 40), (1, 200), (2, 3), (70, 20), (1, 8), (5, 1)]:
+        X = generator.normal(size=(n, steps, 3)).astype(dtype)
+        X = X if n < 30 else [x[: 1 + i % steps] for i, x in enumerate(X)]
+        y = [np.zeros((len(x), net.model.outputs)) for x in X] if net.model.per_step else None
+        calls.append((X, np.zeros((n, net.model.outputs)) if y is None else y if n >= 30 else np.stack(y)))
+
+    def answers(of):
+        predicted = [stack(of().predict(X)).copy() for X, _ in calls]
+        states = [stack(of().states(X)[0]).copy() for X, _ in calls]
+        losses = [of().evaluate(X, y, loss="squared_error")["loss"] for X, y in calls]
+        return [*predicted, *states, *map(np.float64, losses)]
+
+    for weights in (net.parameters.copy(), 0.5 * net.parameters):
+        net.parameters[:] = weights
+        fresh = answers(lambda: copy.deepcopy(net))
+        for found, expected in zip(answers(lambda: net), fresh, strict=True):
+            assert_same_bits(found, expected)
+        with ThreadPoolExecutor(4) as pool:
+            for found in pool.map(lambda _: answers(lambda: net), range(8)):
+                for one, expected in zip(found, fresh, strict=True):
+                    assert_same_bits(one, expected)
 
 
 @pytest.mark.parametrize("shape", STREAMED)
