@@ -138,6 +138,7 @@ template <class Real> class Pass {
   }
   Index ld(std::size_t op) const { return ld_[op]; }
   Index input_ld() const { return input_ld_; }
+  Index rows_of_steps() const { return chunk_->N; }
   // Calls f(first row of op-sized buffers, first batch row, rows, step) for the rows b0 .. b1 of something per step or per sequence.
   template <class F> void over_rows(bool steps, Index b0, Index b1, F f) const {
     if (!steps) {

@@ -202,7 +202,7 @@ template <class Real> bool Online<Real>::gradient(const Answers<Real>& answer, L
   const Real scale = 1;
   const double weight = 1;
   double report[5] = {0, 0, 0, 0, 0};
-  kernels_.loss({loss, spec.output_size, answer.classes, answer.values, nullptr, &first, &scale, &weight, report}, d, parts_[last].ld, 1, 0);
+  kernels_.loss({loss, spec.output_size, answer.classes, answer.values, nullptr, &first, &scale, &weight, report, false}, d, parts_[last].ld, 1, 0);
   value = report[0];
   // Down to the uppermost recurrent operation: this step alone.
   for (std::size_t i = last + 1; i-- > above_;) {

@@ -68,12 +68,14 @@ void Rows<Real>::run(Pass<Real>& pass, const Spec& spec, const Answers<Real>& an
   const std::size_t last = spec.operations.size() - 1;
   const Index C = spec.output_size, ld = pass.ld(last);
   const bool copy = !fused(spec, loss);     // the outputs themselves are still needed for the derivative of the activation
-  pass.over_rows(spec.per_step, b0, b1, [&](Index row, Index b, Index n, Index t) {
+  const auto some = [&](Index row, Index b, Index n, Index t, bool steps) {
     Real* y = pass.cotangents(last) + row * ld;
     if (copy) std::copy_n(pass.outputs(last) + row * ld, n * ld, y);
     const std::size_t r = static_cast<std::size_t>(b);
-    kernels<Real>().loss({loss, C, answers.classes, answers.values, answers.class_weight, first.data() + r, gradient ? scale.data() + r : nullptr, weight.data() + r, sums.data() + 5 * r}, y, ld, n, t);
-  });
+    kernels<Real>().loss({loss, C, answers.classes, answers.values, answers.class_weight, first.data() + r, gradient ? scale.data() + r : nullptr, weight.data() + r, sums.data() + 5 * r, steps}, y, ld, n, t);
+  };
+  if (spec.per_step && first.size() == 1) return some(0, 0, pass.rows_of_steps(), 0, true);   // the steps of a single row lie together
+  pass.over_rows(spec.per_step, b0, b1, [&](Index row, Index b, Index n, Index t) { some(row, b, n, t, false); });
 }
 
 template <class Real> void Rows<Real>::add_to(Sums& out) const {

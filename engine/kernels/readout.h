@@ -129,12 +129,6 @@ template <class Real> ELMAN_INLINE Answer cross_entropy(const LossRows<Real>& p,
   return {total * (double(log_of(s.sum)) + double(s.maximum)) - dot, right ? 1.0 : 0.0, 0, 1, true};
 }
 
-template <class Real> ELMAN_INLINE double log_one_plus(Real e) {
-  Real out[Vec<Real>::width];
-  store(out, logarithm_of_one_plus(broadcast(e)));
-  return double(out[0]);
-}
-
 // What element j of a row's target is; false: no answer there.
 template <class Real> ELMAN_INLINE bool element(const LossRows<Real>& p, Index target, Index j, Real& value) {
   if (p.classes) {
@@ -146,26 +140,44 @@ template <class Real> ELMAN_INLINE bool element(const LossRows<Real>& p, Index t
   return value == value;
 }
 
-// logits z -> sum of max(z, 0) - z y + log(1 + exp(-|z|)), gradient sigmoid(z) - y
+// Up to `lanes` logits, and of each the logistic function and log(1 + exp(-|z|)).
+template <class Real> struct Logits { Real z[lanes<Real>], probability[lanes<Real>], tail[lanes<Real>]; };
+
+template <class Real> ELMAN_INLINE void take_logits(Logits<Real>& l, const Real* y, Index apart, Index count) {
+  constexpr Index w = Vec<Real>::width;
+  const Vec<Real> zero = broadcast(Real(0)), one = broadcast(Real(1));
+  for (Index i = 0; i < count; ++i) l.z[i] = y[i * apart];
+  for (Index i = count; i < (count + w - 1) / w * w; ++i) l.z[i] = 0;
+  for (Index i = 0; i < count; i += w) {
+    const Vec<Real> z = load(l.z + i), e = exp_nonpositive(if_greater(zero, z, z, zero - z));
+    store(l.probability + i, if_greater(z, zero, one, e) / (one + e));
+    store(l.tail + i, logarithm_of_one_plus(e));
+  }
+}
+
+// logit z -> max(z, 0) - z y + log(1 + exp(-|z|)), gradient sigmoid(z) - y
+template <class Real> ELMAN_INLINE void add_binary(const LossRows<Real>& p, Real* y, Index target, Index j, const Real* scale, const Logits<Real>& l, Index i, Answer& a) {
+  Real t;
+  if (!element(p, target, j, t)) {
+    if (scale) *y = 0;
+    return;
+  }
+  const Real z = l.z[i];
+  a.loss += (double(z > 0 ? z : Real(0)) - double(z) * double(t)) + double(l.tail[i]);
+  a.metric1 += (l.probability[i] > Real(0.5)) == (t > Real(0.5)) ? 1.0 : 0.0;
+  a.elements += 1;
+  a.given = true;
+  if (z != z) a.loss = double(z);
+  if (scale) *y = *scale * (l.probability[i] - t);
+}
+
 template <class Real> ELMAN_INLINE Answer binary_cross_entropy(const LossRows<Real>& p, Real* y, Index target, const Real* scale) {
   Answer a = {0, 0, 0, 0, false};
-  for (Index j = 0; j < p.C; ++j) {
-    Real t;
-    if (!element(p, target, j, t)) {
-      if (scale) y[j] = 0;
-      continue;
-    }
-    const Real z = y[j];
-    Real buffer[Vec<Real>::width];
-    store(buffer, exp_nonpositive(broadcast(z < 0 ? z : -z)));
-    const Real e = buffer[0];
-    a.loss += (double(z > 0 ? z : Real(0)) - double(z) * double(t)) + log_one_plus(e);
-    const Real probability = (z > 0 ? Real(1) : e) / (Real(1) + e);
-    a.metric1 += (probability > Real(0.5)) == (t > Real(0.5)) ? 1.0 : 0.0;
-    a.elements += 1;
-    a.given = true;
-    if (z != z) a.loss = double(z);
-    if (scale) y[j] = *scale * (probability - t);
+  for (Index first = 0; first < p.C; first += lanes<Real>) {
+    const Index count = smaller(lanes<Real>, p.C - first);
+    Logits<Real> l;
+    take_logits(l, y + first, 1, count);
+    for (Index i = 0; i < count; ++i) add_binary(p, y + first + i, target, first + i, scale, l, i, a);
   }
   return a;
 }
@@ -191,26 +203,32 @@ template <class Real> ELMAN_INLINE Answer squared_error(const LossRows<Real>& p,
 }
 
 template <class Real> void loss(const LossRows<Real>& p, Real* y, Index ld, Index n, Index t) {
+  const bool together = p.loss == Loss::binary_cross_entropy && p.C == 1;   // logits of several rows at a time
+  Logits<Real> l;
   for (Index b = 0; b < n; ++b, y += ld) {
-    const Index target = p.first[b] + t;
+    if (together && b % lanes<Real> == 0) take_logits(l, y, ld, smaller(lanes<Real>, n - b));
+    const Index r = p.steps ? 0 : b, target = p.first[r] + (p.steps ? b : 0) + t;
     double counts = 1;
     if (p.class_weight && target >= 0) {
       const Index c = p.classes[target];
       counts = c >= 0 && c < p.C ? p.class_weight[c] : 0;
     }
-    const Real own = p.scale ? p.scale[b] * Real(counts) : Real(0);
+    const Real own = p.scale ? p.scale[r] * Real(counts) : Real(0);
     const Real* scale = p.scale ? &own : nullptr;
     Answer a = {0, 0, 0, 0, false};
     if (target >= 0) {
       switch (p.loss) {
         case Loss::cross_entropy: a = cross_entropy(p, y, target, scale); break;
-        case Loss::binary_cross_entropy: a = binary_cross_entropy(p, y, target, scale); break;
+        case Loss::binary_cross_entropy:
+          if (together) add_binary(p, y, target, 0, scale, l, b % lanes<Real>, a);
+          else a = binary_cross_entropy(p, y, target, scale);
+          break;
         default: a = squared_error(p, y, target, scale);
       }
     }
     if (a.given) {
-      const double weight = p.weight[b] * counts;
-      double* sums = p.sums + b * 5;
+      const double weight = p.weight[r] * counts;
+      double* sums = p.sums + r * 5;
       sums[0] += weight * a.loss;
       sums[1] += weight;
       sums[2] += weight * a.metric1;

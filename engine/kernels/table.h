@@ -125,6 +125,7 @@ template <class Real> struct LossRows {
   const Real* scale;      // [n] what a row's loss gradient is multiplied by, or null: no gradient is wanted
   const double* weight;   // [n] weight of each row in the sums
   double* sums;           // [n, 5] += (weighted loss, weight, metric 1, metric 2, metric weight)
+  bool steps;             // the n rows are the steps of one row, whose targets follow one another: `first` and what comes after it have one entry
 };
 
 struct UpdateRule {
