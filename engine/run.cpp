@@ -38,7 +38,8 @@ template <class Real> bool run_forward(const Network<Real>& network, const Data&
   std::unique_ptr<Workspace<Real>> own = network.workspace();
   Batch& all = own->all;
   all.assign_range(data, 0, data.n);
-  const Index work = data.N * work_per_step(spec);
+  constexpr Index of_operation = 64;   // what an operation costs for each row of a step beside its product, in multiply-adds
+  const Index work = data.N * (work_per_step(spec) + of_operation * static_cast<Index>(spec.operations.size()));
   // Groups of rows of about the same length, each small enough for a core's own cache; every group is one thread's.
   const int threads = threads_for(work, n_threads);
   // Rows that cannot be cut in time are kept whole, so fewer of long ones at once.

@@ -49,11 +49,24 @@ template <class Real> ELMAN_INLINE void divide_row(Real* out, const Real* y, Rea
   }
 }
 
+// y [N] = softmax(y), without a second pass where all fits a group of lanes
+template <class Real> ELMAN_INLINE void softmax_row(Real* y, Index N) {
+  if (N > lanes<Real>) {
+    const Softmax<Real> s = exponentials(y, N);
+    return divide_row(y, y, s.sum, N);
+  }
+  Lanes<Real> z = load_lanes(y, N, lowest<Real>);
+  const Vec<Real> m = broadcast(max_lanes(z));
+  ELMAN_UNROLL for (int i = 0; i < z.n; ++i) z.v[i] = exp_nonpositive(z.v[i] - m);
+  const Vec<Real> sum = broadcast(sum_lanes(z));
+  ELMAN_UNROLL for (int i = 0; i < z.n; ++i) z.v[i] = z.v[i] / sum;
+  store_lanes(y, z, N);
+}
+
 template <class Real> void activate(Activation f, Real* y, Index ld, Index n, Index N) {
   for (Index b = 0; b < n; ++b, y += ld) {
     if (f == Activation::softmax) {
-      const Softmax<Real> s = exponentials(y, N);
-      divide_row(y, y, s.sum, N);
+      softmax_row(y, N);
     } else {
       activate_row(f, y, N);
     }

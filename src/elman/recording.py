@@ -12,6 +12,7 @@ from elman.sequences import Array, Batch, Sequences, as_batch
 from elman.starts import as_given, initial_states
 
 _LITTLE = 1_000_000  # multiply-adds
+_OVERHEAD = 200  # of a row of a step, in the same unit
 
 
 class Gradients(NamedTuple):
@@ -118,7 +119,7 @@ def predict(model: Model, X: Any, initial_state: Any, n_threads: Any) -> Any:
     batch, data = model.batch(X)
     out = model.new_outputs(batch)
     # so little work is one thread's: asking for the CPUs would cost as much
-    little = n_threads is None and batch.rows * model.parameters.size < _LITTLE
+    little = n_threads is None and batch.rows * (model.parameters.size + _OVERHEAD) < _LITTLE
     count = 1 if little else planning.threads(n_threads)
     model.native.predict(data, out, count, initial_states(initial_state, model, batch.n))
     return model.shape_outputs(out, batch)
