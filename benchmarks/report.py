@@ -6,6 +6,7 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
+from benchmarks.cases import CASES
 from benchmarks.measure import load
 
 IMAGE = Path(__file__).parents[1] / "docs" / "images" / "speed.png"
@@ -226,6 +227,8 @@ def main() -> None:
     train = load(args.train)
     if train is None:
         raise SystemExit("no results yet: python -m benchmarks.train")
+    order = {name: i for i, name in enumerate(CASES)}  # however often single ones were measured again
+    train["cases"] = dict(sorted(train["cases"].items(), key=lambda item: order[item[0]]))
     print(table(train, columns(train)))
     print("\n" + setting(train))
     for name, tell in (("stream", streams), ("memory", memory)):
