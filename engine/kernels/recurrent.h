@@ -91,7 +91,32 @@ template <class Real> ELMAN_NOINLINE void mask_rows(Real* out, const Real* h, co
     for (Index j = 0; j < H; j += Vec<Real>::width) store(out + b * ld + j, load(h + b * ld + j) * load(mask + b * ld + j));
 }
 
+// The same for a single row, where each step waits for the one before: nothing stands between the sums.
+template <class Real, class Cell, int S> ELMAN_NOINLINE void one_row_forward(const RecurrentForward<Real>& p, const Steps& s, Index t0, Index t1, Index b) {
+  constexpr Index w = Vec<Real>::width;
+  const Index vectors = (p.H + w - 1) / w, most = larger(1, smaller(p.kernel.panel, p.recurrent.panel) / w);
+  const Real* h = p.states + (t0 ? s.B + s.offset[t0 - 1] + b : b) * p.ld;
+  for (Index t = t0; t < t1 && b < s.active[t]; ++t) {
+    const Real* x = p.x + (s.offset[t] + b) * p.ldx;
+    Real* after = p.states + (s.B + s.offset[t] + b) * p.ld;
+    over_columns<vectors_for(1, S)>(vectors, most, [&](auto C, Index v) ELMAN_INLINE_LAMBDA {
+      Tile<Real, 1, C.value, S> tile;
+      tile.begin(p.bias ? p.bias + v * w : nullptr);
+      tile.add(x, p.ldx, columns_at(p.kernel, p.F, v), p.kernel.ld, p.F);
+      tile.add(h, p.ld, columns_at(p.recurrent, p.H, v), p.recurrent.ld, p.H);
+      ELMAN_UNROLL for (int c = 0; c < C.value; ++c) store(after + (v + c) * w, Cell::template forward<Real>(p.activation, tile.sum(0, c)));
+    });
+    h = after;
+  }
+}
+
 template <class Real, class Cell> void recurrent_forward(const RecurrentForward<Real>& p, const Steps& s, Index t0, Index t1, Index b0, Index b1) {
+  if constexpr (!Cell::keeps)
+    if (b1 - b0 == 1 && !p.index && !p.mask) switch (chains<Real>(p.H)) {
+      case 4: return one_row_forward<Real, Cell, 4>(p, s, t0, t1, b0);
+      case 2: return one_row_forward<Real, Cell, 2>(p, s, t0, t1, b0);
+      default: return one_row_forward<Real, Cell, 1>(p, s, t0, t1, b0);
+    }
   if (p.mask && t0 == 0) mask_rows(p.masked, p.states, p.mask, p.ld, p.H, b0, smaller(b1, s.active[0]));
   for (Index t = t0; t < t1; ++t) {
     const Index end = smaller(b1, s.active[t]);
@@ -208,6 +233,24 @@ ELMAN_INLINE void product_back_elman(const RecurrentBackward<Real>& p, const Rea
   });
 }
 
+// The same for a single row that has a next step at all of these.
+template <class Real, class Cell, int S> ELMAN_NOINLINE void one_row_backward(const RecurrentBackward<Real>& p, const Steps& s, Index t0, Index t1, Index b) {
+  constexpr Index w = Vec<Real>::width;
+  const Index vectors = (p.H + w - 1) / w, most = larger(1, p.recurrent_transposed.panel / w);
+  const Real* next = p.dz + (s.offset[t1] + b) * p.ldz;
+  for (Index t = t1 - 1; t >= t0; --t) {
+    const Real* h = p.states + (s.B + s.offset[t] + b) * p.ld;
+    Real* dz = p.dz + (s.offset[t] + b) * p.ldz;
+    over_columns<vectors_for(1, S)>(vectors, most, [&](auto C, Index v) ELMAN_INLINE_LAMBDA {
+      Tile<Real, 1, C.value, S> tile;
+      tile.begin(p.every_step ? dz + v * w : nullptr);
+      tile.add(next, p.ldz, columns_at(p.recurrent_transposed, p.H, v), p.recurrent_transposed.ld, p.H);
+      ELMAN_UNROLL for (int c = 0; c < C.value; ++c) store(dz + (v + c) * w, Cell::template backward<Real>(p.activation, load(h + (v + c) * w), tile.sum(0, c)));
+    });
+    next = dz;
+  }
+}
+
 template <class Real, class Cell> void recurrent_backward(const RecurrentBackward<Real>& p, const Steps& s, Index t0, Index t1, Index b0, Index b1) {
   constexpr Index w = Vec<Real>::width;
   constexpr Gates pieces[] = {Cell::piece(0), Cell::piece(1)};
@@ -215,6 +258,15 @@ template <class Real, class Cell> void recurrent_backward(const RecurrentBackwar
   for (Index t = t1 - 1; t >= t0; --t) {
     const Index end = smaller(b1, s.active[t]);
     if (end <= b0) continue;
+    if constexpr (!Cell::keeps)
+      if (b1 - b0 == 1 && !p.mask && b0 < s.active[t + 1]) {
+        switch (chains<Real>(p.H)) {
+          case 4: one_row_backward<Real, Cell, 4>(p, s, t0, t + 1, b0); break;
+          case 2: one_row_backward<Real, Cell, 2>(p, s, t0, t + 1, b0); break;
+          default: one_row_backward<Real, Cell, 1>(p, s, t0, t + 1, b0);
+        }
+        break;
+      }
     const Index go_on = larger(b0, smaller(b1, s.active[t + 1]));   // rows that have a next step
     const Index row_before = (t ? s.B + s.offset[t - 1] : 0) * p.ld;
     const Real* before = p.states + row_before;
