@@ -91,7 +91,7 @@ template <class Real> ELMAN_NOINLINE void mask_rows(Real* out, const Real* h, co
     for (Index j = 0; j < H; j += Vec<Real>::width) store(out + b * ld + j, load(h + b * ld + j) * load(mask + b * ld + j));
 }
 
-// The same for a single row, where each step waits for the one before: nothing stands between the sums.
+// Of a single row each step waits for the one before: here nothing stands between their sums.
 template <class Real, class Cell, int S> ELMAN_NOINLINE void one_row_forward(const RecurrentForward<Real>& p, const Steps& s, Index t0, Index t1, Index b) {
   constexpr Index w = Vec<Real>::width;
   const Index vectors = (p.H + w - 1) / w, most = larger(1, smaller(p.kernel.panel, p.recurrent.panel) / w);
@@ -233,7 +233,7 @@ ELMAN_INLINE void product_back_elman(const RecurrentBackward<Real>& p, const Rea
   });
 }
 
-// The same for a single row that has a next step at all of these.
+// And the way back of a single row, at steps that all have a next one.
 template <class Real, class Cell, int S> ELMAN_NOINLINE void one_row_backward(const RecurrentBackward<Real>& p, const Steps& s, Index t0, Index t1, Index b) {
   constexpr Index w = Vec<Real>::width;
   const Index vectors = (p.H + w - 1) / w, most = larger(1, p.recurrent_transposed.panel / w);
