@@ -17,6 +17,16 @@ void Batch::assign_range(const Data& data, Index first, Index n) {
   sort(data);
 }
 
+void Batch::assign_slice(const Batch& from, Index first, Index n) {
+  const auto copy = [&](std::vector<Index>& to, const std::vector<Index>& of) { to.assign(of.begin() + first, of.begin() + first + n); };
+  copy(row, from.row);
+  copy(start, from.start);
+  if (!std::equal(length.begin(), length.end(), from.length.begin() + first, from.length.begin() + first + n)) ++shape;
+  copy(length, from.length);
+  longest = n ? length[0] : 0;
+  steps = std::accumulate(length.begin(), length.end(), Index(0));
+}
+
 void Batch::sort(const Data& data) {
   const auto longer = [&](Index a, Index b) { return data.length(a) > data.length(b); };
   if (!std::is_sorted(row.begin(), row.end(), longer)) std::stable_sort(row.begin(), row.end(), longer);

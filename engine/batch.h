@@ -19,6 +19,7 @@ struct Batch {
   Index size() const { return static_cast<Index>(row.size()); }
   void assign(const Data& data, const std::int64_t* rows, Index n);
   void assign_range(const Data& data, Index first, Index n);   // rows first .. first + n
+  void assign_slice(const Batch& from, Index first, Index n);  // n of another's rows, in its order
 
  private:
   void sort(const Data& data);

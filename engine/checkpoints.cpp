@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "threads.h"
-#include "train.h"
+#include "slice.h"
 
 namespace elman {
 namespace {
@@ -22,11 +21,14 @@ Index Need::rows(Index B, Index N) const {
   return 1 + static_cast<Index>(std::sqrt(static_cast<double>(N) * static_cast<double>(B) * static_cast<double>(start + of_stretch) / static_cast<double>(step)));
 }
 
-Index Need::least(Index B, Index T, Index N) const {
-  const Index all = whole(B, T, N), most = rows(B, N) + block + B;   // rows of a stretch, which ends with a block
+// Of several slices: the sum of theirs, which is largest where they have equal rows.
+Index Need::least(Index B, Index T, Index N, Index slices) const {
+  const Index all = whole(B, slices * T, N);
   if (whole_rows) return all;
+  if (slices > 1) B = slices * slice_rows;
+  const Index most = rows(B, N) + slices * (block + 1) + B;   // rows of a stretch, which ends with a block
   const double starts = std::sqrt(static_cast<double>(N) * static_cast<double>(B) * static_cast<double>(start + of_stretch) * static_cast<double>(step));
-  return std::min(all, step * most + (row + later + start) * B + of_step * std::min(T, most) + static_cast<Index>(starts));
+  return std::min(all, step * most + (row + later + start) * B + of_step * std::min(slices * T, most) + static_cast<Index>(starts));
 }
 
 template <class Real> Need Pass<Real>::need(bool dropping, bool fused) {
@@ -102,21 +104,23 @@ template <class Real> void Pass<Real>::keep_first(Index b0, Index b1) {
   }
 }
 
-template <class Real> void Trainer<Real>::cut(Index t0, Index most) {
-  if (begins_.empty() && batch.shape == cut_shape_ && t0 == chunk.t0 && most == cut_most_) return;   // small networks feel each of these lines
+template <class Real> void Slice<Real>::cut(Index t0, Index most, Index memory) {
+  const Batch& batch = *batch_;
+  if (begins_.empty() && batch.shape == cut_shape_ && t0 == chunk_.t0 && most == cut_most_ && memory == cut_memory_) return;   // small networks feel each of these lines
   cut_shape_ = batch.shape;
   cut_most_ = most;
+  cut_memory_ = memory;
   begins_.clear();
-  if (need_.whole_rows || need_.whole(batch.size(), batch.longest, batch.steps) <= memory_) return chunk.cut(batch, t0, most);
-  chunk.outline(batch, t0, most);
-  if (need_.whole(chunk.B, chunk.T, chunk.N) <= memory_) return chunk.cut(batch, t0, most);
+  if (need_.whole_rows || need_.whole(batch.size(), batch.longest, batch.steps) <= memory) return chunk_.cut(batch, t0, most);
+  chunk_.outline(batch, t0, most);
+  if (need_.whole(chunk_.B, chunk_.T, chunk_.N) <= memory) return chunk_.cut(batch, t0, most);
   // Stretches are of whole blocks, as Pass::prepare counts them.
-  const Index least = need_.rows(chunk.B, chunk.N);
-  Index alive = chunk.B, block = network_.spec.gradient_block, rows = least;
+  const Index least = need_.rows(chunk_.B, chunk_.N);
+  Index alive = chunk_.B, block = spec_.gradient_block, rows = least;
   stretch_rows_.clear();
-  for (Index t = 0; t < chunk.T; ++t) {
+  for (Index t = 0; t < chunk_.T; ++t) {
     while (batch.length[static_cast<std::size_t>(alive - 1)] <= t0 + t) --alive;
-    if (block >= network_.spec.gradient_block) {
+    if (block >= spec_.gradient_block) {
       block = 0;
       if (rows >= least) {
         begins_.push_back(t);
@@ -127,80 +131,81 @@ template <class Real> void Trainer<Real>::cut(Index t0, Index most) {
     block += alive;
     rows += alive;
   }
-  begins_.push_back(chunk.T);
-  if (stretches() < 2) {
+  begins_.push_back(chunk_.T);
+  if (begins_.size() < 3) {
     begins_.clear();
-    chunk.cut(batch, t0, most);
+    chunk_.cut(batch, t0, most);
   }
 }
 
-template <class Real> Outcome Trainer<Real>::in_stretches(const Task<Real>& task, Sums& sums) {
-  const Spec& spec = network_.spec;
-  const std::size_t n = spec.operations.size();
+template <class Real> bool Slice<Real>::in_stretches(const Task<Real>& task) {
+  const Batch& batch = *batch_;
+  const std::size_t n = spec_.operations.size();
   std::size_t top = n;
-  while (top > 0 && !spec.operations[top - 1].steps_in) --top;
+  while (top > 0 && !spec_.operations[top - 1].steps_in) --top;
   const Span steps{0, top}, above{top, n};
-  const bool to_loss = fused(spec, task.loss);
+  const std::size_t stretches = begins_.size() - 1;
+  split_rows(bounds_, batch, chunk_.B, task.row_parts, slice_rows);
   const auto go_to = [&](std::size_t k, Use use) {
-    stretch_.cut(batch, chunk.t0 + begins_[k], begins_[k + 1] - begins_[k], k + 1 < stretches());
-    pass_.prepare(task.data, batch, stretch_, use, to_loss, false);
-    if (spec.per_step) rows_.move_to(task.data, batch, stretch_);
+    stretch_.cut(batch, chunk_.t0 + begins_[k], begins_[k + 1] - begins_[k], k + 1 < stretches);
+    pass_.prepare(task.data, batch, stretch_, use, fused_, false);
+    if (spec_.per_step) task.rows.move_to(task.data, batch, stretch_, first_row_);
   };
   pass_.repeat_none();
   if (task.learn) {
     pass_.reserve_starts(stretch_rows_);
     go_to(0, Use::gradient);   // of all stretches it has the most rows of the batch alive
   }
-  for (std::size_t k = 0; k < stretches(); ++k) {
+  for (std::size_t k = 0; k < stretches; ++k) {
     go_to(k, task.learn ? Use::loss : Use::states);
     const bool whole = over_rows(task, [&](Index b0, Index b1) {
       if (task.learn) pass_.keep_start(k, b0, b1);
       pass_.gather(task.data, b0, b1);
-      if (!pass_.forward(weights_, b0, b1, task.interrupt, steps)) return false;
+      if (!pass_.forward(task.weights, b0, b1, task.interrupt, steps)) return false;
       pass_.end_rows(b0, b1);
-      if (task.learn && spec.per_step) rows_.run(pass_, spec, task.answers, task.loss, b0, b1, false);
+      if (task.learn && spec_.per_step) task.rows.run(pass_, spec_, task.answers, task.loss, first_row_, b0, b1, false);
       return true;
     });
-    if (!whole) return Outcome::stopped;
+    if (!whole) return false;
   }
-  if (!task.learn) return Outcome::nothing;
-  if (!spec.per_step) {
-    pass_.above_steps(chunk);
+  if (!task.learn) return true;
+  if (!spec_.per_step) {
+    pass_.above_steps(chunk_);
     const bool whole = over_rows(task, [&](Index b0, Index b1) {
-      if (!pass_.forward(weights_, b0, b1, task.interrupt, above)) return false;
-      rows_.run(pass_, spec, task.answers, task.loss, b0, b1, true);
-      return pass_.backward(weights_, b0, b1, task.interrupt, above);
+      if (!pass_.forward(task.weights, b0, b1, task.interrupt, above)) return false;
+      task.rows.run(pass_, spec_, task.answers, task.loss, first_row_, b0, b1, true);
+      return pass_.backward(task.weights, b0, b1, task.interrupt, above);
     });
-    if (!whole) return Outcome::stopped;
+    if (!whole) return false;
   }
-  rows_.add_to(sums);
-  if (!std::isfinite(sums.v[0])) return Outcome::diverged;
-  std::fill_n(task.gradient, spec.parameter_count, Real(0));
-  if (!over_gradients(task, above)) return Outcome::stopped;
-  for (std::size_t k = stretches(); k-- > 0;) {
+  const std::vector<double> counted = task.rows.sums_of(first_row_, chunk_.B);   // answers per step are gone through again
+  std::fill_n(task.gradient, spec_.parameter_count, Real(0));
+  if (!over_gradients(task, above)) return false;
+  for (std::size_t k = stretches; k-- > 0;) {
     go_to(k, Use::gradient);
     pass_.repeat(k);
     const bool whole = over_rows(task, [&](Index b0, Index b1) {
       pass_.gather(task.data, b0, b1);
-      if (!pass_.forward(weights_, b0, b1, task.interrupt, steps)) return false;
-      if (spec.per_step) rows_.run(pass_, spec, task.answers, task.loss, b0, b1, true);   // the sums are counted already
+      if (!pass_.forward(task.weights, b0, b1, task.interrupt, steps)) return false;
+      if (spec_.per_step) task.rows.run(pass_, spec_, task.answers, task.loss, first_row_, b0, b1, true);
       pass_.take_later(b0, b1);
-      if (!pass_.backward(weights_, b0, b1, task.interrupt, steps)) return false;
+      if (!pass_.backward(task.weights, b0, b1, task.interrupt, steps)) return false;
       pass_.keep_first(b0, b1);
       return true;
     });
-    if (!whole || !over_gradients(task, steps)) return Outcome::stopped;
+    if (!whole || !over_gradients(task, steps)) return false;
   }
   pass_.repeat_none();
-  return Outcome::updated;
+  task.rows.set_sums(first_row_, counted);
+  return true;
 }
 
 #define ELMAN_INSTANTIATE(Real)                                                       \
   template Need Pass<Real>::need(bool, bool);                                         \
   template bool Pass<Real>::keeps_start(std::size_t) const;                           \
   template const Real* Pass<Real>::start_of(std::size_t) const;                       \
-  template void Trainer<Real>::cut(Index, Index);                                     \
-  template Outcome Trainer<Real>::in_stretches(const Task<Real>&, Sums&);
+  template void Slice<Real>::cut(Index, Index, Index);                                \
+  template bool Slice<Real>::in_stretches(const Task<Real>&);
 ELMAN_INSTANTIATE(float)
 ELMAN_INSTANTIATE(double)
 

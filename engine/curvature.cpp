@@ -58,7 +58,7 @@ template <class Real> struct Readout {
     } else {
       copy(pass.outputs(last), p);
     }
-    rows.run(pass, spec, *answers, loss, 0, chunk.B, true);
+    rows.run(pass, spec, *answers, loss, 0, 0, chunk.B, true);
     copy(pass.cotangents(last), d);
     rows.add_to(total);
   }

@@ -62,7 +62,7 @@ struct Need {
 
   Index whole(Index B, Index T, Index N) const;
   Index rows(Index B, Index N) const;
-  Index least(Index B, Index T, Index N) const;
+  Index least(Index B, Index T, Index N, Index slices = 1) const;   // in slices each with stretches of its own
 };
 
 // What one step of one row left in one operation: its input, its states before and after it (its output), what its cell kept. Of a lookup, index is the integer and in its factor.
@@ -138,6 +138,7 @@ template <class Real> class Pass {
   }
   Index ld(std::size_t op) const { return ld_[op]; }
   Index input_ld() const { return input_ld_; }
+  Index batch_rows() const { return batch_->size(); }
   Index rows_of_steps() const { return chunk_->N; }
   // Calls f(first row of op-sized buffers, first batch row, rows, step) for the rows b0 .. b1 of something per step or per sequence.
   template <class F> void over_rows(bool steps, Index b0, Index b1, F f) const {

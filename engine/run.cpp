@@ -69,11 +69,7 @@ template <class Real> bool run_forward(const Network<Real>& network, const Data&
     Rows<Real> rows;
     for (Index g = next++; g < groups && whole.load(); g = next++) {
       const Index first = g * group, count = std::min(group, data.n - first);
-      const auto slice = [&](const std::vector<Index>& from, std::vector<Index>& to) { to.assign(from.begin() + first, from.begin() + first + count); };
-      slice(all.row, batch.row);
-      slice(all.start, batch.start);
-      slice(all.length, batch.length);
-      batch.longest = batch.length[0];
+      batch.assign_slice(all, first, count);
       pass.reserve_rows(batch, wanted.dropout != nullptr);
       pass.begin_rows(initial, wanted.dropout, 0, count);
       const Index most = spec.whole_rows ? batch.longest : std::max<Index>(1, 1024 / count);
@@ -92,7 +88,7 @@ template <class Real> bool run_forward(const Network<Real>& network, const Data&
           // A row's sums go on from step to step, however its steps are cut: the cuts depend on the number of threads.
           const auto row_sums = [&](Index b) { return sums.data() + 5 * batch.row[static_cast<std::size_t>(b)]; };
           for (Index b = 0; b < chunk.B; ++b) std::copy_n(row_sums(b), 5, rows.sums.data() + 5 * b);
-          rows.run(pass, spec, *wanted.answers, wanted.loss, 0, chunk.B, false);
+          rows.run(pass, spec, *wanted.answers, wanted.loss, 0, 0, chunk.B, false);
           for (Index b = 0; b < chunk.B; ++b) std::copy_n(rows.sums.data() + 5 * b, 5, row_sums(b));
         }
       }
@@ -112,11 +108,9 @@ Outcome loss_and_gradient(Network<Real>& network, const Data& data, const Answer
   const FlushDenormals mode;
   Trainer<Real> trainer(network, objective.loss, dropout != nullptr, memory, n_threads);
   trainer.batch.assign_range(data, 0, data.n);
-  trainer.cut(0, trainer.batch.longest);
-  trainer.pass().reserve_rows(trainer.batch, dropout != nullptr);
-  trainer.pass().begin_rows(initial, dropout, 0, data.n);
+  trainer.begin(trainer.batch.longest, false);
   Sums sums;
-  return trainer.chunk_gradient(data, answers, objective, gradient, sums, value, &interrupt);
+  return trainer.chunk_gradient({data, answers, objective, initial}, dropout, 0, gradient, sums, value, &interrupt);
 }
 
 template <class Real> Tape<Real>::Tape(const Network<Real>& network, const Data& data) : spec(network.spec), n(data.n), N(data.N), pass_(spec) {

@@ -245,6 +245,46 @@ template <class Real> void checkpoints() {
       }
 }
 
+// Minibatches of more rows than a slice has, and of steps enough: with states that are carried and without, from checkpoints and without, alone and on several threads.
+template <class Real> void slices() {
+  const Problem<Real> problem(21, 3, 70);
+  const Data data = problem.data();
+  const Dropout dropout{7, 0};
+  std::vector<Real> values(static_cast<std::size_t>(data.N * 40), Real(0.5));
+  for (const bool bidirectional : {false, true})
+    for (const Kind kind : {Kind::simple_rnn, Kind::gru, Kind::lstm})
+      for (const bool steps : {false, true}) {
+        const std::vector<Layer> layers{{kind, 40, kind == Kind::simple_rnn ? Activation::tanh : Activation::identity, true, steps, 1.0, true, bidirectional, 0.2, 0.3}, {Kind::dense, 2, Activation::identity, true, false}};
+        std::vector<std::vector<Real>> found;
+        for (const int threads : {1, 3})
+          for (const Index memory : {Index(1), Index(1) << 40}) {
+            Network<Real> net(3, layers);
+            fill(net);
+            const Index P = net.spec.parameter_count;
+            const Answers<Real> given{nullptr, values.data(), steps ? data.N : data.n, 2, false, nullptr};
+            const Objective objective{Loss::squared_error, true, 0.01, nullptr};
+            expect(slices_of(net.spec, data.n, 70, sizeof(Real)) == 3, "slices of eight rows");
+            found.emplace_back(static_cast<std::size_t>(2 * P));
+            Real* out = found.back().data();
+            Interrupt interrupt;
+            double value = 0;
+            expect(loss_and_gradient(net, data, given, objective, {}, &dropout, memory, out, value, interrupt, threads) == Outcome::updated && std::isfinite(value), "a gradient in slices");
+            std::vector<std::int64_t> order(static_cast<std::size_t>(data.n));
+            shuffle(7, 0, data.n, order.data());
+            std::vector<Real> carry(static_cast<std::size_t>(data.n * net.spec.state_sizes[0]), Real(0)), snapshot(static_cast<std::size_t>(P));
+            std::int64_t progress[4] = {0, 0, 0, 0};
+            double sums[5] = {0, 0, 0, 0, 0}, rate = 0.01;
+            const Optimiser<Real> sgd{{OptimiserKind::sgd, 0, 0, 0, 0, false}, nullptr, nullptr, {{0, P}}, 1.0};
+            const Schedule<Real> schedule{order.data(), 1, data.n, &rate, 1, bidirectional ? 0 : 35, bidirectional ? std::vector<Real*>{} : std::vector<Real*>{carry.data()}, {}, dropout, progress, sums, snapshot.data(), 1e9};
+            Trainer<Real> trainer(net, Loss::squared_error, true, memory, threads);
+            expect(train(trainer, data, given, objective, sgd, schedule, interrupt) == Status::finished && std::isfinite(sums[0]), "training in slices");
+            std::copy_n(net.parameters.data(), P, out + P);
+          }
+        for (std::size_t i = 1; i < found.size(); ++i) expect(found[i] == found[0], "neither threads nor memory change a bit");
+        add_bits(found[0].data(), static_cast<Index>(found[0].size()));
+      }
+}
+
 // A minibatch large enough for all threads, twice at once.
 void at_once() {
   const auto work = [] { one<float>({{Kind::simple_rnn, 96, Activation::tanh, true, false}, {Kind::dense, 4, Activation::softmax, true, false}}, Loss::cross_entropy, 0, 4, 150); };
@@ -278,6 +318,8 @@ int main(int argc, char**) {
   symbols<double>();
   checkpoints<float>();
   checkpoints<double>();
+  slices<float>();
+  slices<double>();
   const int done = checks;
   at_once();
   std::printf("%s: %d checks passed, results %016llx\n", isa().c_str(), done + checks, static_cast<unsigned long long>(bits));

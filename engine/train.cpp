@@ -9,8 +9,6 @@
 namespace elman {
 namespace {
 
-constexpr Index cached = 1 << 20;   // bytes that a core's own cache holds beside weights
-
 double seconds_now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 
@@ -26,85 +24,72 @@ template <class Real> double square_sum(const Real* x, Index n) {
 
 }  // namespace
 
-int threads_for(Index work, int n_threads) {
-  constexpr Index least = 1'000'000;   // some ten microseconds
-  return static_cast<int>(std::clamp<Index>(work / least, 1, std::clamp(n_threads, 1, 256)));
+template <class Real> Slice<Real>& Trainer<Real>::slice(Index i) {
+  while (static_cast<Index>(slices_.size()) <= i) slices_.push_back(std::make_unique<Slice<Real>>(network_.spec, loss, dropping));
+  return *slices_[static_cast<std::size_t>(i)];
 }
 
-bool fused(const Spec& spec, Loss loss) {
-  const Operation& last = spec.operations.back();
-  if (last.type != Operation::Type::dense) return false;
-  return (loss == Loss::cross_entropy && last.activation == Activation::softmax) || (loss == Loss::binary_cross_entropy && last.activation == Activation::sigmoid);
+template <class Real> void Trainer<Real>::begin(Index most, bool carries) {
+  const Index B = batch.size(), T = std::min(most, batch.longest);
+  most_ = most;
+  count_ = slices_of(network_.spec, B, T, sizeof(Real));
+  if (count_ == 1) return slice(0).take(batch);
+  kept_ = carries || T < batch.longest;
+  for (Index s = 0; s < count_ && kept_; ++s) slice(s).take(batch, s * slice_rows, std::min(slice_rows, B - s * slice_rows));
+  share_out_memory(T);
 }
 
-template <class Real>
-void Rows<Real>::prepare(const Spec& spec, const Data& data, const Answers<Real>& answers, const Objective& objective, const Batch& batch, const Chunk& chunk) {
-  const std::size_t B = static_cast<std::size_t>(chunk.B);
-  first.resize(B);
-  scale.resize(B);
-  weight.resize(B);
-  sums.assign(5 * B, 0.0);
-  total = 0;
-  for (std::size_t b = 0; b < B; ++b) {
-    const Index row = batch.row[b], steps = spec.per_step ? chunk.length(batch, static_cast<Index>(b)) : 1;
-    first[b] = spec.per_step ? static_cast<Index>(data.offsets[row]) + chunk.t0 : chunk.ends(batch, static_cast<Index>(b)) ? row : -1;
-    weight[b] = objective.weights ? objective.weights[row] : 1.0;
-    double given = first[b] < 0 ? 0.0 : static_cast<double>(steps);
-    if (first[b] >= 0 && (answers.missing || answers.class_weight)) {
-      given = 0;
-      for (Index t = 0; t < steps; ++t) given += answers.weight(first[b] + t);
-    }
-    total += weight[b] * given;
+// Each slice at work gets as much as the others, or as it needs beside theirs where all stay.
+template <class Real> void Trainer<Real>::share_out_memory(Index T) {
+  const Need& need = slice(0).need();
+  std::vector<Index> least;
+  Index steps = 0, all = 0;
+  for (Index s = 0; s < count_; ++s) {
+    const Index b0 = s * slice_rows, b1 = std::min(batch.size(), b0 + slice_rows);
+    Index N = 0;
+    for (Index b = b0; b < b1; ++b) N += std::min(T, batch.length[static_cast<std::size_t>(b)]);
+    least.push_back(need.least(b1 - b0, std::min(T, batch.length[static_cast<std::size_t>(b0)]), N));
+    steps += N;
+    all += least.back();
   }
-  for (std::size_t b = 0; b < B; ++b) scale[b] = static_cast<Real>(objective.mean ? weight[b] / total : weight[b]);
+  at_work_ = n_threads_;
+  limits_.assign(least.size(), memory_);
+  if (need.whole(batch.size(), count_ * T, steps) <= memory_) return;
+  at_work_ = static_cast<int>(std::clamp<Index>(memory_ / least[0], 1, n_threads_));   // the first has the longest rows
+  for (std::size_t s = 0; s < least.size(); ++s)
+    limits_[s] = kept_ ? static_cast<Index>(static_cast<double>(memory_) * static_cast<double>(least[s]) / static_cast<double>(all)) : memory_ / at_work_;
 }
 
-template <class Real> void Rows<Real>::move_to(const Data& data, const Batch& batch, const Chunk& stretch) {
-  for (std::size_t b = 0; b < static_cast<std::size_t>(stretch.B); ++b) first[b] = static_cast<Index>(data.offsets[batch.row[b]]) + stretch.t0;
-}
-
-template <class Real>
-void Rows<Real>::run(Pass<Real>& pass, const Spec& spec, const Answers<Real>& answers, Loss loss, Index b0, Index b1, bool gradient) {
-  const std::size_t last = spec.operations.size() - 1;
-  const Index C = spec.output_size, ld = pass.ld(last);
-  const bool copy = !fused(spec, loss);     // the outputs themselves are still needed for the derivative of the activation
-  const auto some = [&](Index row, Index b, Index n, Index t, bool steps) {
-    Real* y = pass.cotangents(last) + row * ld;
-    if (copy) std::copy_n(pass.outputs(last) + row * ld, n * ld, y);
-    const std::size_t r = static_cast<std::size_t>(b);
-    kernels<Real>().loss({loss, C, answers.classes, answers.values, answers.class_weight, first.data() + r, gradient ? scale.data() + r : nullptr, weight.data() + r, sums.data() + 5 * r, steps}, y, ld, n, t);
-  };
-  if (spec.per_step && first.size() == 1) return some(0, 0, pass.rows_of_steps(), 0, true);   // the steps of a single row lie together
-  pass.over_rows(spec.per_step, b0, b1, [&](Index row, Index b, Index n, Index t) { some(row, b, n, t, false); });
-}
-
-template <class Real> void Rows<Real>::add_to(Sums& out) const {
-  for (std::size_t i = 0; i < sums.size(); ++i) out.v[i % 5] += sums[i];
+template <class Real> void Trainer<Real>::store(const std::vector<Real*>& out) {
+  for (Index s = 0; s < count_ && !out.empty(); ++s) slice(s).store(out);
 }
 
 template <class Real>
-Outcome Trainer<Real>::chunk_gradient(const Data& data, const Answers<Real>& answers, const Objective& objective, Real* gradient, Sums& sums, double& value, Interrupt* interrupt) {
+Outcome Trainer<Real>::chunk_gradient(const Minibatches<Real>& from, const Dropout* dropout, Index t0, Real* gradient, Sums& sums, double& value, Interrupt* interrupt) {
   const Spec& spec = network_.spec;
-  const KernelTable<Real>& k = kernels<Real>();
-  rows_.prepare(spec, data, answers, objective, batch, chunk);
-  const bool learn = rows_.total > 0;
+  const Objective& objective = from.objective;
+  if (count_ == 1) slice(0).cut(t0, most_, memory_);
+  else outline_.outline(batch, t0, most_);
+  const Chunk& chunk = count_ == 1 ? slice(0).chunk() : outline_;
+  rows_.prepare(spec, from.data, from.answers, objective, batch, chunk);
   const Index work = 3 * chunk.N * work_per_step(spec);
-  const int threads = threads_for(work / static_cast<Index>(stretches()), n_threads_);
   if (work < 2'000'000) interrupt = nullptr;
-  const int row_parts = static_cast<int>(std::min<Index>(threads, (chunk.B + 7) / 8));
-  split_rows(bounds_, batch, chunk.B, row_parts, 8);
-  weights_.prepare(spec, network_.parameters.data(), chunk.B / row_parts, learn, false, threads);
-  const Task<Real> task{data, answers, objective.loss, learn, row_parts, threads, gradient, interrupt};
+  const Task<Real> task{from.data, from.answers, objective.loss, rows_.total > 0, weights_, rows_, 1, 1, gradient, interrupt};
+  const auto begin = [&](Slice<Real>& own) {
+    if (t0 == 0) own.begin(from.initial, dropout);
+  };
+  if (!(count_ == 1 ? whole(task, work, begin) : in_slices(task, t0, work, begin))) return Outcome::stopped;
+  if (!task.learn) return Outcome::nothing;
   Sums own;
-  const Outcome outcome = begins_.empty() ? at_once(task, own) : in_stretches(task, own);
-  if (outcome != Outcome::updated) return outcome;
+  rows_.add_to(own);
+  if (!std::isfinite(own.v[0])) return Outcome::diverged;
   value = objective.mean ? own.v[0] / rows_.total : own.v[0];
   if (objective.l2 > 0) {
     for (const Parameter& p : spec.parameters) {
       if (!p.decays) continue;
       const Index size = p.shape[0] * p.shape[1];
       const Real* w = network_.parameters.data() + p.offset;
-      k.add_scaled(gradient + p.offset, w, static_cast<Real>(objective.l2), size);
+      kernels<Real>().add_scaled(gradient + p.offset, w, static_cast<Real>(objective.l2), size);
       value += 0.5 * objective.l2 * square_sum(w, size);
     }
   }
@@ -112,39 +97,50 @@ Outcome Trainer<Real>::chunk_gradient(const Data& data, const Answers<Real>& ans
   return Outcome::updated;
 }
 
-template <class Real> Outcome Trainer<Real>::at_once(const Task<Real>& task, Sums& sums) {
-  const Spec& spec = network_.spec;
-  const std::size_t n = spec.operations.size();
-  pass_.prepare(task.data, batch, chunk, task.learn ? Use::gradient : Use::states, fused(spec, task.loss), false);
-  // Long chunks go back some blocks of steps at a time, so that a core still has at hand what their weight gradients are made of.
-  const Index rows = task.threads * cached / need_.step;
-  const bool piecewise = task.learn && chunk.N > 4 * rows && !spec.whole_rows;
-  std::size_t top = n;                             // operations with a time axis come first; a pool looks at all steps
-  if (piecewise)
-    while (top > 0 && (!spec.operations[top - 1].steps_in || spec.operations[top - 1].type == Operation::Type::pool)) --top;
-  const Span steps{0, top}, above{piecewise ? top : 0, n};
-  const bool whole = over_rows(task, [&](Index b0, Index b1) {
-    pass_.gather(task.data, b0, b1);
-    if (!pass_.forward(weights_, b0, b1, task.interrupt)) return false;
-    pass_.end_rows(b0, b1);
-    if (!task.learn) return true;
-    rows_.run(pass_, spec, task.answers, task.loss, b0, b1, true);
-    return pass_.backward(weights_, b0, b1, task.interrupt, above);
-  });
-  if (!whole) return Outcome::stopped;
-  if (!task.learn) return Outcome::nothing;
-  rows_.add_to(sums);
-  if (!std::isfinite(sums.v[0])) return Outcome::diverged;
-  std::fill_n(task.gradient, spec.parameter_count, Real(0));
-  if (!over_gradients(task, above)) return Outcome::stopped;
-  if (piecewise) {
-    for (Span piece{0, pass_.blocks().end}; piece.end > 0; piece.end = piece.first) {
-      piece = pass_.blocks_before(piece.end, rows);
-      const bool back = over_rows(task, [&](Index b0, Index b1) { return pass_.backward(weights_, b0, b1, task.interrupt, steps, piece); });
-      if (!back || !over_gradients(task, steps, piece)) return Outcome::stopped;
-    }
+// Threads share the rows, then the entries of the gradient.
+template <class Real> template <class F> bool Trainer<Real>::whole(Task<Real> task, Index work, F begin) {
+  Slice<Real>& own = slice(0);
+  begin(own);
+  const Index B = own.chunk().B;
+  task.threads = threads_for(work / own.stretches(), n_threads_);
+  task.row_parts = static_cast<int>(std::min<Index>(task.threads, (B + slice_rows - 1) / slice_rows));
+  weights_.prepare(network_.spec, network_.parameters.data(), B / task.row_parts, task.learn, false, task.threads);
+  return own.gradient(task);
+}
+
+// A thread takes one slice after the other. Each has a gradient of its own, and these are added up in the slices' order.
+template <class Real> template <class F> bool Trainer<Real>::in_slices(const Task<Real>& task, Index t0, Index work, F begin) {
+  const Index P = network_.spec.parameter_count, n = (outline_.B + slice_rows - 1) / slice_rows, apart = (P + 15) / 16 * 16;
+  const int threads = static_cast<int>(std::min<Index>(threads_for(work, at_work_), n));
+  const Index most = threads == 1 ? 1 : slices_between_sums * threads;
+  weights_.prepare(network_.spec, network_.parameters.data(), slice_rows, task.learn, false, threads);
+  slice(kept_ ? n - 1 : threads - 1);
+  shares_.reserve(std::min(most, n) * apart);
+  std::atomic<bool> all{true};
+  for (Index s0 = 0; s0 < n; s0 += most) {
+    const Index s1 = std::min(n, s0 + most);
+    const auto share = [&](Index s) { return s == 0 ? task.gradient : shares_.data() + (s - s0) * apart; };
+    std::atomic<Index> next{s0};
+    parallel(threads, [&](int thread) {
+      for (Index s; all.load() && (s = next.fetch_add(1)) < s1;) {
+        Slice<Real>& own = slice(kept_ ? s : thread);
+        if (!kept_) own.take(batch, s * slice_rows, std::min(slice_rows, batch.size() - s * slice_rows));
+        own.cut(t0, most_, limits_[static_cast<std::size_t>(s)]);
+        begin(own);
+        Task<Real> part = task;
+        part.gradient = share(s);
+        if (!own.gradient(part)) all.store(false);
+      }
+    }, task.interrupt);
+    if (!all.load()) return false;
+    if (!task.learn) continue;
+    const int parts = P < 50'000 ? 1 : threads;
+    parallel(parts, [&](int part) {
+      const Index p0 = P * part / parts, p1 = P * (part + 1) / parts;
+      for (Index s = std::max<Index>(s0, 1); s < s1; ++s) kernels<Real>().add_scaled(task.gradient + p0, share(s) + p0, Real(1), p1 - p0);
+    });
   }
-  return Outcome::updated;
+  return true;
 }
 
 template <class Real> bool Optimiser<Real>::apply(Real* parameters, Real* gradient, double rate, Index step, int n_threads) const {
@@ -180,26 +176,20 @@ Status train(Trainer<Real>& trainer, const Data& data, const Answers<Real>& answ
   const Index P = spec.parameter_count, n = data.n, per_epoch = (n + s.batch_size - 1) / s.batch_size;
   Real* gradient = trainer.gradient.reserve(P);
   Real* w = trainer.network().parameters.data();
-  const std::vector<const Real*> initial = s.carry.empty() ? s.initial : std::vector<const Real*>(s.carry.begin(), s.carry.end());
+  const Minibatches<Real> from{data, answers, objective, s.carry.empty() ? s.initial : std::vector<const Real*>(s.carry.begin(), s.carry.end())};
   const double start = seconds_now();
   Index unchecked = 0;
   for (Index m = s.progress[0]; m < s.epochs * per_epoch; ++m) {
     const Index epoch = m / per_epoch, i = m % per_epoch;
     if (i == 0) std::copy_n(w, P, s.snapshot);
     trainer.batch.assign(data, s.order + epoch * n + i * s.batch_size, std::min(s.batch_size, n - i * s.batch_size));
-    Pass<Real>& pass = trainer.pass();
-    const Batch& batch = trainer.batch;
-    const Index most = s.truncation ? s.truncation : batch.longest;
+    const Index longest = trainer.batch.longest, most = s.truncation ? s.truncation : longest;
+    const Dropout dropout{s.first.key, s.first.epoch + static_cast<std::uint64_t>(epoch)};
+    trainer.begin(most, !s.carry.empty());
     Sums sums;
-    for (Index t0 = 0; t0 < batch.longest; t0 += most) {
-      trainer.cut(t0, most);
-      if (t0 == 0) {
-        const Dropout dropout{s.first.key, s.first.epoch + static_cast<std::uint64_t>(epoch)};
-        pass.reserve_rows(batch, trainer.dropping);
-        pass.begin_rows(initial, trainer.dropping ? &dropout : nullptr, 0, batch.size());
-      }
+    for (Index t0 = 0; t0 < longest; t0 += most) {
       double value = 0;
-      const Outcome outcome = trainer.chunk_gradient(data, answers, objective, gradient, sums, value, &interrupt);
+      const Outcome outcome = trainer.chunk_gradient(from, trainer.dropping ? &dropout : nullptr, t0, gradient, sums, value, &interrupt);
       if (outcome == Outcome::diverged) {
         s.progress[2] = epoch;
         return Status::diverged;
@@ -214,12 +204,12 @@ Status train(Trainer<Real>& trainer, const Data& data, const Answers<Real>& answ
         ++s.progress[1];
       }
     }
-    pass.store_rows(s.carry);
+    trainer.store(s.carry);
     for (int j = 0; j < 5; ++j) s.sums[5 * epoch + j] += sums.v[j];
     s.progress[2] = epoch;
     if (i + 1 == per_epoch && !kernels<Real>().all_finite(w, P)) return Status::diverged;
     s.progress[0] = m + 1;
-    unchecked += 2000 + 3 * batch.steps * work_per_step(spec);
+    unchecked += 2000 + 3 * trainer.batch.steps * work_per_step(spec);
     if (unchecked > 2'000'000) {
       unchecked = 0;
       if (interrupt.check()) return Status::stopped;
@@ -230,7 +220,6 @@ Status train(Trainer<Real>& trainer, const Data& data, const Answers<Real>& answ
 }
 
 #define ELMAN_INSTANTIATE(Real)                                                                                                                             \
-  template struct Rows<Real>;                                                                                                                              \
   template class Trainer<Real>;                                                                                                                            \
   template struct Optimiser<Real>;                                                                                                                         \
   template Status train(Trainer<Real>&, const Data&, const Answers<Real>&, const Objective&, const Optimiser<Real>&, const Schedule<Real>&, Interrupt&);

@@ -1,111 +1,60 @@
 // Minibatches: forward, loss, backward, clip, update.
 #pragma once
 
+#include <memory>
 #include <utility>
 #include <vector>
 
-#include "network.h"
-#include "threads.h"
+#include "slice.h"
 
 namespace elman {
 
-struct Sums { double v[5] = {0, 0, 0, 0, 0}; };   // weighted loss, weight, metric 1, metric 2, metric weight
-
-struct Objective {
-  Loss loss;
-  bool mean;                // divide by the answers (their weight) of an update?
-  double l2;
-  const double* weights;    // [n] or null
-};
-
-// Threads that are worth waking for so many multiply-adds.
-int threads_for(Index work, int n_threads);
-
-// Is the last activation part of this loss?
-bool fused(const Spec& spec, Loss loss);
-
-// The loss's view of a chunk's rows: which target each has, and what its gradient is multiplied by.
-template <class Real> struct Rows {
-  std::vector<Index> first;        // [B]
-  std::vector<Real> scale;         // [B]
-  std::vector<double> weight;      // [B]
-  std::vector<double> sums;        // [B, 5]
-  double total = 0;                // weight of the answers
-
-  void prepare(const Spec& spec, const Data& data, const Answers<Real>& answers, const Objective& objective, const Batch& batch, const Chunk& chunk);
-  void move_to(const Data& data, const Batch& batch, const Chunk& stretch);   // answers per step: to those of a part of the chunk
-  // Loss of rows b0 .. b1 on what the last operation gave; `gradient`: its cotangent too.
-  void run(Pass<Real>& pass, const Spec& spec, const Answers<Real>& answers, Loss loss, Index b0, Index b1, bool gradient);
-  void add_to(Sums& sums) const;
-};
-
-enum class Outcome { updated, nothing, diverged, stopped };
-
-// One chunk's gradient, and how it is shared out.
-template <class Real> struct Task {
+// What minibatches are made of.
+template <class Real> struct Minibatches {
   const Data& data;
   const Answers<Real>& answers;
-  Loss loss;
-  bool learn;                      // is there an answer?
-  int row_parts, threads;
-  Real* gradient;
-  Interrupt* interrupt;
+  const Objective& objective;
+  std::vector<const Real*> initial;   // as Slice::begin takes them
 };
 
 // What minibatch after minibatch needs of memory; for one schedule after the other.
 template <class Real> class Trainer {
  public:
   // `memory`: bytes that a pass may hold before it works from checkpoints; `dropping`: is there dropout?
-  Trainer(Network<Real>& network, Loss loss, bool dropping, Index memory, int n_threads)
-      : loss(loss), dropping(dropping), network_(network), pass_(network.spec), need_(pass_.need(dropping, fused(network.spec, loss))), memory_(memory), n_threads_(n_threads) {}
+  Trainer(Network<Real>& network, Loss loss, bool dropping, Index memory, int n_threads) : loss(loss), dropping(dropping), network_(network), memory_(memory), n_threads_(n_threads) { slice(0); }
 
-  // To the steps t0 .. t0 + most of the batch.
-  void cut(Index t0, Index most);
-  // Loss and gradient [P] of one chunk, l2 included; `value`: the loss of the update. Without an answer the states alone go forward.
-  Outcome chunk_gradient(const Data& data, const Answers<Real>& answers, const Objective& objective, Real* gradient, Sums& sums, double& value, Interrupt* interrupt);
+  // Begins with the minibatch that `batch` holds, whose sequences are gone through in chunks of `most` steps. `carries`: their last states are wanted.
+  void begin(Index most, bool carries);
+  // Loss and gradient [P] of the chunk that begins at t0, l2 included; `value`: the loss of the update. Without an answer the states alone go forward.
+  Outcome chunk_gradient(const Minibatches<Real>& from, const Dropout* dropout, Index t0, Real* gradient, Sums& sums, double& value, Interrupt* interrupt);
+  // The states after the last chunk, by sequence; or empty.
+  void store(const std::vector<Real*>& out);
 
   const Loss loss;
   const bool dropping;
   Batch batch;
-  Chunk chunk;
   Buffer<Real> gradient;      // [P] of a schedule
   Network<Real>& network() { return network_; }
-  Pass<Real>& pass() { return pass_; }
   int n_threads() const { return n_threads_; }
 
  private:
-  Outcome at_once(const Task<Real>& task, Sums& sums);
-  Outcome in_stretches(const Task<Real>& task, Sums& sums);   // checkpoints.cpp
-  std::size_t stretches() const { return begins_.empty() ? 1 : begins_.size() - 1; }
-
-  // Each false: interrupted.
-  template <class F> bool over_rows(const Task<Real>& task, F work) {
-    std::atomic<bool> whole{true};
-    parallel(task.row_parts, [&](int part) {
-      const Index b0 = bounds_[static_cast<std::size_t>(part)], b1 = bounds_[static_cast<std::size_t>(part) + 1];
-      if (b1 > b0 && !work(b0, b1)) whole.store(false);
-    }, task.interrupt);
-    return whole.load();
-  }
-  bool over_gradients(const Task<Real>& task, Span operations) { return over_gradients(task, operations, pass_.blocks()); }
-  bool over_gradients(const Task<Real>& task, Span operations, Span blocks) {
-    std::atomic<bool> whole{true};
-    parallel(task.threads, [&](int part) {
-      if (!pass_.weight_gradients(task.gradient, part, task.threads, task.interrupt, operations, blocks)) whole.store(false);
-    }, task.interrupt);
-    return whole.load();
-  }
+  Slice<Real>& slice(Index i);
+  void share_out_memory(Index T);
+  // Each false: interrupted. begin(slice): before its first step.
+  template <class F> bool whole(Task<Real> task, Index work, F begin);
+  template <class F> bool in_slices(const Task<Real>& task, Index t0, Index work, F begin);
 
   Network<Real>& network_;
-  Pass<Real> pass_;
-  Need need_;
+  std::vector<std::unique_ptr<Slice<Real>>> slices_;   // as many as are at work at a time; all of a minibatch whose states are needed again
+  Index count_ = 1, most_ = 0;                         // slices of the minibatch, steps of a chunk
+  bool kept_ = false;                                  // has each slice memory of its own?
+  Chunk outline_;                                      // of the chunk, where there are several slices
   Weights<Real> weights_;
   Rows<Real> rows_;
-  std::vector<Index> bounds_;
-  Chunk stretch_;                              // with checkpoints: the steps at hand,
-  std::vector<Index> begins_, stretch_rows_;   // where each stretch begins in the chunk, then its end, and its rows; empty: there are none
-  Index memory_, cut_shape_ = -1, cut_most_ = -1;
-  int n_threads_;
+  Buffer<Real> shares_;                                // [slices at a time, P] gradients of theirs
+  Index memory_;
+  std::vector<Index> limits_;                          // bytes for each slice
+  int n_threads_, at_work_ = 1;                        // threads; those that may have a slice each
 };
 
 template <class Real> struct Optimiser {

@@ -633,7 +633,7 @@ def test_checkpoints_through_time_keep_the_bits(shape, units, cell, dtype):
         random_answers(generator, layers, C, lengths, "cross_entropy", missing=0.2),
     )
     loss, gradient = net.loss_and_gradient(X, as_y(layers, y), seed=1)
-    whole, least = net.model.native.need(4, 2000, sum(lengths), 0, False)
+    whole, least = net.model.native.need(4, 2000, sum(lengths), 0, False, 1)
     assert least < 0.9 * whole
     found, same = net.loss_and_gradient(X, as_y(layers, y), memory=least, seed=1)
     assert_near(found, loss, "float64")

@@ -118,7 +118,8 @@ def count(case: Case, threads: int) -> int:
     """Bytes that the engine says a gradient holds, beside what depends on the parameters alone."""
     lengths = case.lengths(1)
     need = network(case).model.native.need
-    return need(case.batch, int(lengths.max()), int(lengths.sum()), _engine.LOSSES[case.loss], False)[0]
+    loss = _engine.LOSSES[case.loss]
+    return need(case.batch, int(lengths.max()), int(lengths.sum()), loss, False, threads)[0]
 
 
 def vanishing(scale: float, threads: int) -> list[float]:

@@ -248,10 +248,10 @@ template <class Real> void bind(nb::module_& m, const char* network_name, const 
       .def("states", &states<Real>, nb::arg("data"), nb::arg("outs"), nb::arg("n_threads"))
       .def("evaluate", &evaluate<Real>, nb::arg("data"), nb::arg("targets"), nb::arg("loss"), nb::arg("weights").none(), nb::arg("carry").none(), nb::arg("n_threads"), nb::arg("initial") = nb::none(), nb::arg("dropout") = nb::none())
       .def("gradient", &gradient<Real>, nb::arg("data"), nb::arg("targets"), nb::arg("loss"), nb::arg("weights").none(), nb::arg("mean"), nb::arg("l2"), nb::arg("gradient").noconvert(), nb::arg("n_threads"), nb::arg("memory"), nb::arg("initial") = nb::none(), nb::arg("dropout") = nb::none())
-      .def("need", [](const Network<Real>& net, Index rows, Index longest, Index steps, int loss, bool dropout) {
+      .def("need", [](const Network<Real>& net, Index rows, Index longest, Index steps, int loss, bool dropout, int n_threads) {
         const Need need = Pass<Real>(net.spec).need(dropout, fused(net.spec, loss_of(loss)));
-        return std::make_pair(need.whole(rows, longest, steps), need.least(rows, longest, steps));
-      }, nb::arg("rows"), nb::arg("longest"), nb::arg("steps"), nb::arg("loss"), nb::arg("dropout"), "Bytes that a pass with its gradient holds: at once, and from checkpoints.")
+        return bytes_needed(net.spec, need, rows, longest, steps, sizeof(Real), n_threads);
+      }, nb::arg("rows"), nb::arg("longest"), nb::arg("steps"), nb::arg("loss"), nb::arg("dropout"), nb::arg("n_threads"), "Bytes that a pass with its gradient holds: at once, and from checkpoints.")
       .def("record", [](const Network<Real>& net, const DataObject& data, int n_threads, std::optional<List<Real>> initial, DropoutKey key) {
         check_input(net.spec, data);
         auto tape = std::make_unique<Tape<Real>>(net, data.data);

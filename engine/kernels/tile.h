@@ -165,11 +165,17 @@ template <int C, class F> ELMAN_INLINE void over_columns(Index vectors, Index mo
 }
 
 // Rows of the next smaller tile, for what the larger ones leave.
-constexpr int fewer(int R) { return R > 4 ? 4 : R / 2; }
+constexpr int fewer(int R) { return R > 4 ? 4 : (R + 1) / 2; }
+
+// Rows for tiles of R out of n: eight are two tiles of four rather than one of six and one of two, which would wait for its own sums.
+template <int R> ELMAN_INLINE Index rows_in_tiles(Index n) {
+  const Index rest = n % R;
+  return R == 6 && rest == 2 && n > R ? n - rest - R : n - rest;
+}
 
 // Rows b0 .. b1 and all columns in tiles: do_tile(Int<R>, Int<C>, Int<S>, row, vector). `most`: vectors of columns that one panel holds.
 template <int R, int S, class F> ELMAN_INLINE void over_rows(Index b0, Index b1, Index vectors, Index most, F do_tile) {
-  const Index whole = b0 + (b1 - b0) / R * R;
+  const Index whole = b0 + rows_in_tiles<R>(b1 - b0);
   if (whole > b0) {
     over_columns<vectors_for(R, S)>(vectors, most, [&](auto C, Index v) {
       for (Index b = b0; b < whole; b += R) do_tile(Int<R>{}, C, Int<S>{}, b, v);
@@ -194,7 +200,7 @@ constexpr int unit_rows(int n, int S) { return at_most(tile_rows, tile_accumulat
 constexpr int unit_vectors(int R, int n, int S) { return S == 1 && 2 * R * n <= tile_accumulators ? 2 : 1; }
 
 template <int R, int n, int S, class F> ELMAN_INLINE void over_unit_rows(Index b0, Index b1, Index vectors, F do_tile) {
-  const Index whole = b0 + (b1 - b0) / R * R;
+  const Index whole = b0 + rows_in_tiles<R>(b1 - b0);
   if (whole > b0) {
     over_columns<unit_vectors(R, n, S)>(vectors, vectors, [&](auto U, Index v) {
       for (Index b = b0; b < whole; b += R) do_tile(Int<R>{}, U, Int<S>{}, b, v);

@@ -94,7 +94,7 @@ class Network32:
 
     def gradient(self, data: Data, targets: Targets, loss: int, weights: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, mean: bool, l2: float, gradient: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')], n_threads: int, memory: int, initial: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]] | None = None, dropout: tuple[int, int] | None = None) -> float: ...
 
-    def need(self, rows: int, longest: int, steps: int, loss: int, dropout: bool) -> tuple[int, int]:
+    def need(self, rows: int, longest: int, steps: int, loss: int, dropout: bool, n_threads: int) -> tuple[int, int]:
         """
         Bytes that a pass with its gradient holds: at once, and from checkpoints.
         """
@@ -160,7 +160,7 @@ class Network64:
 
     def gradient(self, data: Data, targets: Targets, loss: int, weights: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)] | None, mean: bool, l2: float, gradient: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')], n_threads: int, memory: int, initial: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')]] | None = None, dropout: tuple[int, int] | None = None) -> float: ...
 
-    def need(self, rows: int, longest: int, steps: int, loss: int, dropout: bool) -> tuple[int, int]:
+    def need(self, rows: int, longest: int, steps: int, loss: int, dropout: bool, n_threads: int) -> tuple[int, int]:
         """
         Bytes that a pass with its gradient holds: at once, and from checkpoints.
         """

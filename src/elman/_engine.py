@@ -149,7 +149,9 @@ class Native(Protocol):
         initial: States = None,
         dropout: DropoutKey = None,
     ) -> float: ...
-    def need(self, rows: int, longest: int, steps: int, loss: int, dropout: bool) -> tuple[int, int]: ...
+    def need(
+        self, rows: int, longest: int, steps: int, loss: int, dropout: bool, n_threads: int
+    ) -> tuple[int, int]: ...
     def gauss_newton(
         self,
         data: Any,

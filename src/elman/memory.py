@@ -38,13 +38,13 @@ def needed(
     """Return the bytes that the gradient of a minibatch holds: at once, and the least, from checkpoints.
 
     Counted are the buffers that grow with sequences and steps, for the minibatch of ``size`` sequences that
-    needs most: the longest of them.
+    needs most: the longest of them, with a thread for each.
     """
     lengths = np.partition(batch.lengths(), batch.n - size)[batch.n - size :]
     if truncation:
         lengths = np.minimum(lengths, truncation)
     return model.native.need(
-        size, int(lengths.max()), int(lengths.sum()), _engine.LOSSES[loss], dropping
+        size, int(lengths.max()), int(lengths.sum()), _engine.LOSSES[loss], dropping, size
     )
 
 
