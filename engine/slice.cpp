@@ -8,7 +8,7 @@ namespace {
 constexpr Index cached = 1 << 20;   // bytes that a core's own cache holds beside weights
 
 // Few steps are soon gone through: what there is to be done for every slice would weigh too much.
-Index fewest_steps(const Spec& spec) { return std::max<Index>(16, 1'000'000 / (3 * slice_rows * std::max<Index>(work_per_step(spec), 1)) + 1); }
+Index fewest_steps(const Spec& spec) { return std::max<Index>(32, 1'000'000 / (3 * slice_rows * std::max<Index>(work_per_step(spec), 1)) + 1); }
 
 }  // namespace
 
