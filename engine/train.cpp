@@ -33,31 +33,50 @@ template <class Real> void Trainer<Real>::begin(Index most, bool carries) {
   const Index B = batch.size(), T = std::min(most, batch.longest);
   most_ = most;
   count_ = slices_of(network_.spec, B, T, sizeof(Real));
-  if (count_ == 1) return slice(0).take(batch);
+  if (count_ == 1) {
+    if (!held_.empty()) hold({std::min(slice(0).need().whole(B, batch.longest, batch.steps), memory_)});
+    return slice(0).take(batch);
+  }
   kept_ = carries || T < batch.longest;
-  for (Index s = 0; s < count_ && kept_; ++s) slice(s).take(batch, s * slice_rows, std::min(slice_rows, B - s * slice_rows));
   share_out_memory(T);
+  for (Index s = 0; s < count_ && kept_; ++s) slice(s).take(batch, s * slice_rows, std::min(slice_rows, B - s * slice_rows));
 }
 
 // Each slice at work gets as much as the others, or as it needs beside theirs where all stay.
 template <class Real> void Trainer<Real>::share_out_memory(Index T) {
-  const Need& need = slice(0).need();
-  std::vector<Index> least;
+  const Need need = slice(0).need();
+  std::vector<Index> least, whole;
   Index steps = 0, all = 0;
   for (Index s = 0; s < count_; ++s) {
-    const Index b0 = s * slice_rows, b1 = std::min(batch.size(), b0 + slice_rows);
+    const Index b0 = s * slice_rows, b1 = std::min(batch.size(), b0 + slice_rows), longest = std::min(T, batch.length[static_cast<std::size_t>(b0)]);
     Index N = 0;
     for (Index b = b0; b < b1; ++b) N += std::min(T, batch.length[static_cast<std::size_t>(b)]);
-    least.push_back(need.least(b1 - b0, std::min(T, batch.length[static_cast<std::size_t>(b0)]), N));
+    least.push_back(need.least(b1 - b0, longest, N));
+    whole.push_back(need.whole(b1 - b0, longest, N));
     steps += N;
     all += least.back();
   }
-  at_work_ = n_threads_;
+  at_work_ = static_cast<int>(std::min<Index>(n_threads_, count_));
   limits_.assign(least.size(), memory_);
-  if (need.whole(batch.size(), count_ * T, steps) <= memory_) return;
-  at_work_ = static_cast<int>(std::clamp<Index>(memory_ / least[0], 1, n_threads_));   // the first has the longest rows
-  for (std::size_t s = 0; s < least.size(); ++s)
-    limits_[s] = kept_ ? static_cast<Index>(static_cast<double>(memory_) * static_cast<double>(least[s]) / static_cast<double>(all)) : memory_ / at_work_;
+  if (need.whole(batch.size(), count_ * T, steps) > memory_) {
+    at_work_ = static_cast<int>(std::clamp<Index>(memory_ / least[0], 1, at_work_));   // the first has the longest rows
+    for (std::size_t s = 0; s < least.size(); ++s)
+      limits_[s] = kept_ ? static_cast<Index>(static_cast<double>(memory_) * static_cast<double>(least[s]) / static_cast<double>(all)) : memory_ / at_work_;
+  }
+  std::vector<Index> bytes;
+  for (std::size_t i = 0; i < (kept_ ? least.size() : static_cast<std::size_t>(at_work_)); ++i) bytes.push_back(kept_ ? std::min(whole[i], limits_[i]) : std::min(whole[0], limits_[0]));
+  hold(bytes);
+}
+
+// Slices keep the most that any minibatch needed of them. Where all that is too much, they begin anew.
+template <class Real> void Trainer<Real>::hold(const std::vector<Index>& bytes) {
+  const bool first = held_.empty();
+  held_.resize(std::max(held_.size(), bytes.size()), 0);
+  Index all = 0;
+  for (std::size_t i = 0; i < held_.size(); ++i) all += held_[i] = std::max(held_[i], i < bytes.size() ? bytes[i] : 0);
+  if (!first && all <= memory_) return;
+  slices_.clear();
+  held_ = bytes;
 }
 
 template <class Real> void Trainer<Real>::store(const std::vector<Real*>& out) {

@@ -40,6 +40,7 @@ template <class Real> class Trainer {
  private:
   Slice<Real>& slice(Index i);
   void share_out_memory(Index T);
+  void hold(const std::vector<Index>& bytes);
   // Each false: interrupted. begin(slice): before its first step.
   template <class F> bool whole(Task<Real> task, Index work, F begin);
   template <class F> bool in_slices(const Task<Real>& task, Index t0, Index work, F begin);
@@ -53,7 +54,7 @@ template <class Real> class Trainer {
   Rows<Real> rows_;
   Buffer<Real> shares_;                                // [slices at a time, P] gradients of theirs
   Index memory_;
-  std::vector<Index> limits_;                          // bytes for each slice
+  std::vector<Index> limits_, held_;                   // bytes that each slice may hold; that each of slices_ may have grown to, once there were several
   int n_threads_, at_work_ = 1;                        // threads; those that may have a slice each
 };
 

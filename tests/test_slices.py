@@ -237,3 +237,35 @@ def test_what_is_large_or_short_stays_whole():
     assert not sliced([SimpleRNN(64), head], 16, 31)
     assert not sliced([SimpleRNN(4), head], 16, 100)
     assert not sliced([SimpleRNN(512), head], 16, 100)
+
+
+LIMITED = """
+import re, sys
+import numpy as np
+from elman import Dense, Network, SimpleRNN
+T, rows, memory = map(int, sys.argv[1:])
+net = Network([SimpleRNN(64, bidirectional=True), Dense(3, "softmax")], 4, seed=0)
+lengths = np.repeat([T, T // 2 - 100], rows)
+X = [np.ones((steps, 4), dtype=np.float32) for steps in lengths]
+y = np.arange(len(X)) % 3
+fit = {"batch_size": rows, "shuffle": False, "verbose": False, "n_threads": 2}
+def peak():
+    with open("/proc/self/status") as file:
+        return 1024 * int(re.search(r"VmHWM:\\s*(\\d+)", file.read())[1])
+net.fit(X[:1], y[:1], **fit)
+before = peak()
+net.fit(X, y, memory=memory, **fit)
+print(peak() - before)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_memory_is_kept_to_whatever_minibatches_follow_one_another(monkeypatch):
+    """First one slice is at work, since it takes nearly all, then two that take half of it each."""
+    monkeypatch.setenv("MALLOC_MMAP_THRESHOLD_", "65536")  # what is given back is gone at once
+    T, rows = 6000, 16
+    layers = [SimpleRNN(64, bidirectional=True), Dense(3, "softmax")]
+    need = Network(layers, 4, seed=0).model.native.need
+    memory = int(1.05 * need(rows, T, rows * T, 0, False, 1)[1])
+    rise = int(run_script(LIMITED, arguments=[str(T), str(rows), str(memory)]))
+    assert 0.7 * memory < rise < 1.1 * memory
