@@ -269,3 +269,24 @@ def test_memory_is_kept_to_whatever_minibatches_follow_one_another(monkeypatch):
     memory = int(1.05 * need(rows, T, rows * T, 0, False, 1)[1])
     rise = int(run_script(LIMITED, arguments=[str(T), str(rows), str(memory)]))
     assert 0.7 * memory < rise < 1.1 * memory
+
+
+def test_more_slices_than_are_added_up_at_a_time(dtype):
+    generator = np.random.default_rng(0)
+    lengths = [*map(int, generator.integers(1, 60, size=300)), 60]
+    layers = [GRU(40), Dense(C, "softmax")]
+    net, X, answers = problem(layers, lengths, dtype)
+    y = as_y(layers, answers)
+    options = {"reduction": "sum", "loss": "cross_entropy"}
+    _, gradient = net.loss_and_gradient(X, y, **options)
+    total = np.zeros_like(gradient)
+    for rows in slices(lengths):
+        total = total + net.loss_and_gradient([X[i] for i in rows], y[rows], **options)[1]
+    assert_same_bits(total, gradient)
+    fitted = []
+    for n_threads in (1, 2, 3):
+        twin = network(layers, F, dtype, dict(net.weights))
+        twin.fit(X, y, batch_size=301, optimizer=elman.SGD(0.1), n_threads=n_threads, verbose=False)
+        fitted.append(twin.parameters.copy())
+    assert_same_bits(fitted[1], fitted[0])
+    assert_same_bits(fitted[2], fitted[0])
