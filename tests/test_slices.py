@@ -262,7 +262,7 @@ print(peak() - before)
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 @pytest.mark.parametrize(("both", "factor"), [(True, 1.05), (False, 1.2)], ids=["bidirectional", "forward"])
 def test_memory_is_kept_to_whatever_minibatches_follow_one_another(both, factor, monkeypatch):
-    """Bidirectional: one slice takes nearly all of it, then two take half each. Forward: two share it always."""
+    """Bidirectional: one slice takes nearly all, then two take half each. Forward: two share it always."""
     monkeypatch.setenv("MALLOC_MMAP_THRESHOLD_", "65536")  # what is given back is gone at once
     T, rows = 6000, 16
     layers = [SimpleRNN(64, bidirectional=both), Dense(3, "softmax")]
