@@ -19,9 +19,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from benchmarks.measure import RESULTS
-from elman.datasets import load_vitals
-from elman.depth import DepthFeatures, DepthForecaster, Scores, future, repeated, score
-from elman.sequences import Sequences
+from elman.anaesthesia import DepthFeatures, DepthForecaster, Scores, future, load_vitals, repeated, score
+from elman.data.sequences import Sequences
 
 DATA = Path(os.environ.get("ELMAN_DATA", Path(__file__).parents[1] / "../shared/data")) / "anesthesia"
 AHEAD = 6

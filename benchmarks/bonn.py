@@ -16,10 +16,10 @@ import numpy as np
 from sklearn.metrics import confusion_matrix
 
 from benchmarks.measure import save, setting
-from elman import planning
 from elman.datasets import load_bonn
 from elman.demos import eeg_recipes
 from elman.evaluation import folds
+from elman.training import plan
 
 DATA = Path(os.environ.get("ELMAN_DATA", Path(__file__).parents[1] / "../shared/data")) / "bonn"
 FS = 173.61
@@ -80,7 +80,7 @@ def main() -> None:
     if options.seed == 0 and options.sets == list(TASKS):
         save(
             "bonn",
-            {**setting(planning.threads(None), []), "folds": "stratified, shuffled, seed 0", "rows": rows},
+            {**setting(plan.threads(None), []), "folds": "stratified, shuffled, seed 0", "rows": rows},
         )
 
 

@@ -203,18 +203,18 @@ def row_of(name: str, case: dict[str, Any]) -> str:
 
 
 def mark(
-    axes: Any, y: float, ratio: dict[str, Any], target: float | None, colour: str, who: str
+    axes: Any, y: float, ratio: dict[str, Any], target: float | None, color: str, who: str
 ) -> None:
     """Draw one ratio: a line from 1, the quartiles, the median and its number, the target as a tick."""
     middle, low, high = ratio["median"], ratio["q1"], ratio["q3"]
-    axes.plot([1, middle], [y, y], color=colour, lw=1.6, alpha=0.35)
-    axes.plot([low, high], [y, y], color=colour, lw=4, alpha=0.45)
-    axes.plot(middle, y, "o", ms=5, color=colour)
+    axes.plot([1, middle], [y, y], color=color, lw=1.6, alpha=0.35)
+    axes.plot([low, high], [y, y], color=color, lw=4, alpha=0.45)
+    axes.plot(middle, y, "o", ms=5, color=color)
     if target is not None:
         axes.plot([target] * 2, [y - 0.15, y + 0.15], color="#222222", lw=1.6)
     axes.annotate(
         number(middle) + who, (max(high, target or 0), y), (6, 0), textcoords="offset points", va="center",
-        fontsize=8, color=colour,
+        fontsize=8, color=color,
     )  # fmt: skip
 
 

@@ -46,7 +46,7 @@ class Peer(NamedTuple):
 
 
 def read(path: Path, steps: int, windows: int, seed: int) -> Text:
-    """Cut a text: random windows of its first nine tenths, neighbouring ones of the rest."""
+    """Cut a text: random windows of its first nine tenths, neighboring ones of the rest."""
     alphabet, symbols = np.unique(np.array(list(path.read_text(encoding="utf-8"))), return_inverse=True)
     cut = len(symbols) * 9 // 10
     known, rest = symbols[:cut].astype(np.int64), symbols[cut:].astype(np.int64)

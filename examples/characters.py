@@ -19,7 +19,7 @@ from elman import LSTM, Adam, Dense, Embedding, Network, OneCycle, generate
 
 
 def windows(symbols: np.ndarray, steps: int) -> tuple[np.ndarray, np.ndarray]:
-    """Return X and y (n, steps): neighbouring windows, and the same one character on."""
+    """Return X and y (n, steps): neighboring windows, and the same one character on."""
     n = (len(symbols) - 1) // steps
     return symbols[: n * steps].reshape(n, steps), symbols[1 : n * steps + 1].reshape(n, steps)
 

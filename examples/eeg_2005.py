@@ -87,7 +87,7 @@ def spectra(X: np.ndarray, fs: float) -> Any:
     return LogSpectrum(fs, window=128, hop=32, max_hz=45.0).fit_transform(X)
 
 
-def standardised(X: np.ndarray) -> np.ndarray:
+def standardized(X: np.ndarray) -> np.ndarray:
     """Return each recording at mean 0 and standard deviation 1."""
     return (X - X.mean(axis=1, keepdims=True)) / X.std(axis=1, keepdims=True)
 
@@ -97,9 +97,9 @@ def transfer(X: np.ndarray, y: np.ndarray, fs: float, segments: int, epochs: int
     started = time.process_time()
     seconds = X.shape[1] / fs
     simulated = simulate_eeg(segments, seconds=seconds, fs=fs, seed=1)
-    learnt = np.stack(list(simulated.X))
-    net = elman_on_spectra(epochs).fit(spectra(standardised(learnt), fs), simulated.y)
-    said = net.predict(spectra(standardised(X), fs))
+    learned = np.stack(list(simulated.X))
+    net = elman_on_spectra(epochs).fit(spectra(standardized(learned), fs), simulated.y)
+    said = net.predict(spectra(standardized(X), fs))
     kinds = list(KINDS.values())
     table = np.array([[np.sum((y == a) & (said == b)) for b in kinds] for a in kinds])
     accuracy = float(np.mean(said == y))

@@ -1,6 +1,6 @@
 """Levenberg-Marquardt against Adam: the next step of a chaotic series, to six digits.
 
-The series of Mackey and Glass (1977) is standardised, and an Elman network of 8 units predicts each value
+The series of Mackey and Glass (1977) is standardized, and an Elman network of 8 units predicts each value
 from the ones before: 500 steps, 89 parameters, float64. For each seed, Levenberg-Marquardt trains until the
 mean squared error is below 1e-6. Adam gets ten times that wall-clock time at each of three rates, and the
 best error that it ever had counts.
@@ -25,7 +25,7 @@ RATES = (1e-2, 3e-3, 1e-3)
 
 
 def mackey_glass(n: int = 501, delay: int = 170, discard: int = 500) -> np.ndarray:
-    """Return n values of x' = 0.2 x(t - 17) / (1 + x(t - 17)^10) - 0.1 x, Euler steps, standardised."""
+    """Return n values of x' = 0.2 x(t - 17) / (1 + x(t - 17)^10) - 0.1 x, Euler steps, standardized."""
     x = np.full((n + discard) * 10 + delay, 1.2)
     for t in range(delay, len(x)):
         now, past = x[t - 1], x[t - delay]
@@ -111,11 +111,11 @@ def draw(rows: list[tuple[Run, list[Run]]], path: str) -> None:
     ax = style.plain(figure.subplots(), title="Mackey-Glass, one step ahead", x="seconds", y="squared error")
     for ours, theirs in rows:
         for run in theirs:
-            ax.plot(run.times, np.minimum.accumulate(run.errors), color=style.COLOURS[1], lw=0.6, alpha=0.5)
-        ax.plot(ours.times, np.minimum.accumulate(ours.errors), color=style.COLOURS[0], lw=1.2)
-    ax.plot([], [], color=style.COLOURS[0], label="Levenberg-Marquardt")
-    ax.plot([], [], color=style.COLOURS[1], label="Adam, three rates")
-    ax.axhline(GOAL, color=style.GREY, lw=0.8, ls=":")
+            ax.plot(run.times, np.minimum.accumulate(run.errors), color=style.COLORS[1], lw=0.6, alpha=0.5)
+        ax.plot(ours.times, np.minimum.accumulate(ours.errors), color=style.COLORS[0], lw=1.2)
+    ax.plot([], [], color=style.COLORS[0], label="Levenberg-Marquardt")
+    ax.plot([], [], color=style.COLORS[1], label="Adam, three rates")
+    ax.axhline(GOAL, color=style.GRAY, lw=0.8, ls=":")
     ax.set(xscale="log", yscale="log")
     ax.legend(frameon=False)
     style.save(figure, path)

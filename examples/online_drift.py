@@ -67,10 +67,10 @@ def draw(errors: dict[str, np.ndarray], path: str) -> None:
 
     figure = style.new_figure()
     ax = style.plain(figure.subplots(), title="A signal that drifts", x="step", y="mean squared error")
-    for (name, squared), colour in zip(errors.items(), style.COLOURS, strict=False):
+    for (name, squared), color in zip(errors.items(), style.COLORS, strict=False):
         width = max(1, len(squared) // 100)
         smooth = np.convolve(squared, np.full(width, 1.0 / width), "valid")
-        ax.plot(np.arange(len(smooth)) + width, smooth, color=colour, lw=1.0, label=name)
+        ax.plot(np.arange(len(smooth)) + width, smooth, color=color, lw=1.0, label=name)
     ax.set(yscale="log")
     ax.legend(frameon=False)
     style.save(figure, path)

@@ -59,18 +59,18 @@ def draw(segments: dict[str, np.ndarray], fs: float, path: str) -> None:
     for row, (name, x) in enumerate(segments.items()):
         shown = x[: round(10 * fs)]
         trace = style.plain(figure.add_subplot(grid[row, 0]), y="mV")
-        trace.plot(np.arange(len(shown)) / fs, shown, color=style.COLOURS[0], lw=0.7)
+        trace.plot(np.arange(len(shown)) / fs, shown, color=style.COLORS[0], lw=0.7)
         trace.set_title(name, loc="left", fontsize=9)
         f, power = signal.welch(x, fs, nperseg=min(512, len(x)))
         spectrum = style.plain(figure.add_subplot(grid[row, 1]))
-        spectrum.semilogy(f[f <= 45], power[f <= 45], color=style.COLOURS[1], lw=1.0)
+        spectrum.semilogy(f[f <= 45], power[f <= 45], color=style.COLORS[1], lw=1.0)
         spectrum.set_title("mV²/Hz, to 45 Hz" if row == 0 else "", loc="left", fontsize=9)
     seizure = simulate_seizure(40.0, onset=12.0, duration=20.0, fs=fs)
     t = np.arange(len(seizure.X[0])) / fs
     axis = style.plain(figure.add_subplot(grid[-2:, :]), x="seconds", y="mV")
-    axis.plot(t, seizure.X[0][:, 0], color=style.COLOURS[0], lw=0.6)
+    axis.plot(t, seizure.X[0][:, 0], color=style.COLORS[0], lw=0.6)
     onset, duration, text = seizure.description.annotations[0]
-    axis.axvspan(onset, onset + duration, color=style.COLOURS[1], alpha=0.12, lw=0, label=text)
+    axis.axvspan(onset, onset + duration, color=style.COLORS[1], alpha=0.12, lw=0, label=text)
     axis.set_title("a seizure", loc="left", fontsize=9)
     axis.legend(frameon=False, fontsize=8, loc="upper right")
     style.save(figure, path)

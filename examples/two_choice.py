@@ -83,11 +83,11 @@ def draw(net: Network, path: str) -> None:
     ax = style.plain(figure.subplots(), title="Evidence is gathered", x="milliseconds", y="right less left")
     kernel = net.weights["1.kernel"]
     towards = kernel[:, 1] - kernel[:, 0]
-    for c, colour in zip(COHERENCES, style.COLOURS, strict=False):
+    for c, color in zip(COHERENCES, style.COLORS, strict=False):
         X = c + NOISE * rng.normal(size=(500, 50, 1))
         states = net.states(X)[0]
         mean = (states @ towards).mean(axis=0)
-        ax.plot(STEP * np.arange(1, 51), mean, color=colour, lw=1.2, label=f"{c:.1%}")
+        ax.plot(STEP * np.arange(1, 51), mean, color=color, lw=1.2, label=f"{c:.1%}")
     ax.legend(frameon=False, title="coherence")
     style.save(figure, path)
 

@@ -15,7 +15,8 @@ from typing import Any
 import numpy as np
 
 import elman
-from elman import cli, saving
+from elman.cli.main import main
+from elman.model import file
 
 COLUMNS = ("x1", "x2")
 
@@ -50,7 +51,7 @@ def command(*arguments: object, stdin: bytes = b"") -> Answer:
     given, sys.stdin = sys.stdin, io.TextIOWrapper(io.BytesIO(stdin), encoding="utf-8")
     try:
         with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-            code = cli.main([str(argument) for argument in arguments])
+            code = main([str(argument) for argument in arguments])
     finally:
         sys.stdin = given
     texts = []
@@ -62,7 +63,7 @@ def command(*arguments: object, stdin: bytes = b"") -> Answer:
 
 def content(path: str | Path) -> tuple[Any, dict[str, bytes]]:
     """Everything that a model file holds. (Its bytes may differ: the order in its header is not fixed.)"""
-    spec, arrays = saving.read(path)
+    spec, arrays = file.read(path)
     return spec, {name: array.tobytes() for name, array in arrays.items()}
 
 
@@ -110,7 +111,7 @@ def write_all(folder: Path) -> None:
     write_long(folder / "tag.csv", X, lambda x, t: "" if t == 2 else "high" if x[t, 0] > 0 else "löw")
     write_long(folder / "regress.csv", X, lambda x, t: f"{x[:, 0].mean():.4f}")
     write_long(folder / "steps.csv", X, lambda x, t: "" if t == 2 else f"{x[: t + 1, 0].mean():.4f}")
-    write_long(folder / "unlabelled.csv", walks(5, seed=1))
+    write_long(folder / "unlabeled.csv", walks(5, seed=1))
     common: dict[str, Any] = {"hidden_layer_sizes": 6, "max_iter": 15, "random_state": 0, "dtype": "float32"}
     common["learning_rate_init"] = 0.02
     for name, model in {

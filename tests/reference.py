@@ -2,7 +2,7 @@
 
 The shape alphabet, here and everywhere: T steps, B rows of a batch, F input features, H hidden units, C
 outputs, G gates of a cell. A row is one sequence, (T, F). Weights are a dict of named arrays ("0.kernel",
-...). Layers and optimisers are elman's dataclasses or the ones below: only the name of the type and its
+...). Layers and optimizers are elman's dataclasses or the ones below: only the name of the type and its
 fields are read.
 
 A cell is gates, states, one step forward and one step backward; time is written once (`through_time`,
@@ -649,7 +649,7 @@ def evaluate(
     return report(minibatch(layers, weights, X, Y, loss, **options).sums, loss)
 
 
-# ----------------------------------------------------------------------------------------------- optimisers
+# ----------------------------------------------------------------------------------------------- optimizers
 
 
 def clip(gradient: Weights, clip_norm: float | None) -> Weights:
@@ -660,7 +660,7 @@ def clip(gradient: Weights, clip_norm: float | None) -> Weights:
 
 
 class Stepper:
-    """An optimiser at work: PyTorch's formulas, epsilon outside the root. Frozen names are left out."""
+    """An optimizer at work: PyTorch's formulas, epsilon outside the root. Frozen names are left out."""
 
     def __init__(self, optimizer: Any, frozen: tuple[str, ...] = (), clip_norm: float | None = None) -> None:
         self.optimizer, self.frozen, self.clip_norm = optimizer, frozen, clip_norm

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 import support
-from elman import Dense, Network, SimpleRNN, saving
+from elman import Dense, Network, SimpleRNN
+from elman.model import file
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(10, 6, 2))
@@ -28,7 +29,7 @@ def assert_equal(one, other):
     """Two networks know the same."""
     assert one.history.history == other.history.history
     support.assert_same_bits(one.parameters, other.parameters)
-    a, b = saving.state(one.model), saving.state(other.model)
+    a, b = file.state(one.model), file.state(other.model)
     for name in ("seed", "epoch", "updates", "frozen"):
         assert a[name] == b[name], name
     for name in ("moments", "carry"):

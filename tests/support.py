@@ -178,7 +178,7 @@ class Golden:
         return {name: self.arrays[f"{prefix}/{name}"] for name in order}
 
     def run(self, module: ModuleType, name: str) -> tuple[Any, dict[str, Any]]:
-        """The optimiser of a run, and the options of its fit."""
+        """The optimizer of a run, and the options of its fit."""
         optimizer, arguments, options = self.spec["runs"][name]
         options = {"batch_size": len(self.lengths)} | options
         if "sample_weight" in options:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from elman.alarms import Hysteresis
+from elman.evaluation.hysteresis import Hysteresis
 
 
 def steps(alarm, values):

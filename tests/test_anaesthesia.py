@@ -11,12 +11,20 @@ from sklearn.base import clone
 from sklearn.metrics import balanced_accuracy_score
 
 from elman import demos
-from elman.datasets import anaesthesia, load_vitals, simulate_anaesthesia
-from elman.datasets.pharmacology import Patient, minto, schnider
+from elman.anaesthesia import (
+    DepthFeatures,
+    DepthForecaster,
+    future,
+    load_vitals,
+    repeated,
+    score,
+    simulate_anaesthesia,
+    simulator,
+)
+from elman.anaesthesia.depths import EDGES, depth, depth_shares, median
+from elman.anaesthesia.features import NAMES
+from elman.anaesthesia.pharmacology import Patient, minto, schnider
 from elman.demos import anaesthesia as demo
-from elman.depth import DepthFeatures, DepthForecaster, future, repeated, score
-from elman.depth.features import NAMES
-from elman.depth.forecaster import EDGES, depth, depth_shares, median
 
 NAN = np.nan
 BIS = 2
@@ -45,7 +53,7 @@ def test_the_same_seed_gives_the_same_operations_however_many(data):
 
 def test_simulated_operations_look_like_recorded_ones(data):
     X, y, description = data
-    assert description.channels == anaesthesia.TRACKS
+    assert description.channels == simulator.TRACKS
     assert description.fs == 0.1
     assert len(set(description.ids)) == len(X) == 6
     assert X.values.dtype == np.float32
@@ -70,7 +78,7 @@ def test_without_gaps_every_value_is_there():
 
 
 def test_a_body_is_the_published_model_with_constants_around_it():
-    bodies = [anaesthesia._Body(np.random.default_rng(i), Patient()) for i in range(300)]
+    bodies = [simulator._Body(np.random.default_rng(i), Patient()) for i in range(300)]
     c50 = np.array([body.c50 for body in bodies])
     assert np.median(c50[:, 0]) == pytest.approx(4.47, rel=0.05)
     assert np.std(np.log(c50[:, 0])) == pytest.approx(np.sqrt(np.log(1 + 0.182**2)), rel=0.15)
@@ -84,11 +92,11 @@ def test_a_body_is_the_published_model_with_constants_around_it():
 
 @pytest.mark.parametrize("kind", [schnider, minto])
 def test_a_pump_brings_its_models_plasma_to_the_target(kind):
-    pump = anaesthesia._Pump(kind(Patient()), 20.0)
+    pump = simulator._Pump(kind(Patient()), 20.0)
     for _ in range(30):
         pump.give(pump.rate(3.0))
     assert pump.state[0] == pytest.approx(3.0, abs=0.02)
-    assert 0 < pump.rate(3.0) < anaesthesia.PUMP == pump.rate(1e6)
+    assert 0 < pump.rate(3.0) < simulator.PUMP == pump.rate(1e6)
     assert pump.rate(0.0) == 0.0
 
 

@@ -10,21 +10,10 @@ import pytest
 
 import elman
 import support
-from elman import (
-    SGD,
-    Adam,
-    AdamW,
-    CosineDecay,
-    Dense,
-    Network,
-    OneCycle,
-    RMSprop,
-    SimpleRNN,
-    checkpoint,
-    planning,
-    saving,
-    training,
-)
+from elman import SGD, Adam, AdamW, CosineDecay, Dense, Network, OneCycle, RMSprop, SimpleRNN
+from elman.model import file
+from elman.training import checkpoint, loop
+from elman.training.plan import make_plan
 from kills import Waiting
 from runs import RAGGED, X, Y, assert_equal, fit, network, refuses
 
@@ -297,24 +286,24 @@ def test_an_owner_packs_its_own_file(path):
         net, extra = network(), Counter()
 
         def pack():
-            spec, arrays = saving.pack(net.model)
+            spec, arrays = file.pack(net.model)
             return {"kind": "RNNTagger", "network": spec, "classes": 3}, {**arrays, "mean": np.ones(2)}
 
         def count(*_):
             extra.count += 1
 
         owner = checkpoint.Owner("RNNTagger", pack, {"tol": tol, "wait": np.inf, "how": ("a", 1)}, extra)
-        plan = planning.plan(
+        plan = make_plan(
             net.model, X, Y, loss=None, optimizer="adam", epochs=epochs, batch_size=4, validation_data=None,
             sample_weight=None, l2=0.0, shuffle=True, truncation=None, stateful=False, clip_norm=None,
             reduction="mean", callbacks=[count], verbose=False, n_threads=1, checkpoint=path, resume=True,
             owner=owner,
         )  # fmt: skip
-        training.fit(net.model, net, plan)
+        loop.fit(net.model, net, plan)
         return net, extra
 
     train(3)
-    spec, arrays = saving.read(path)
+    spec, arrays = file.read(path)
     assert (spec["kind"], spec["classes"], list(arrays["mean"])) == ("RNNTagger", 3, [1.0, 1.0])
     assert checkpoint.peek(path)["network"]["seed"] == 0
     net, extra = train(5)

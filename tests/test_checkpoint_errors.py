@@ -10,7 +10,8 @@ import pytest
 
 import elman
 import support
-from elman import SGD, Adam, CosineDecay, Dense, DivergenceError, Network, SimpleRNN, disk, saving
+from elman import SGD, Adam, CosineDecay, Dense, DivergenceError, Network, SimpleRNN
+from elman.model import atomic_write, file
 from kills import Waiting
 from runs import X, Y, fit, network, refuses
 
@@ -51,7 +52,7 @@ def test_another_run_is_refused_by_name(path, options, message):
     refuses(path, lambda: fit(net, 5, checkpoint=path, resume=True, **options), message)
     support.assert_same_bits(net.parameters, before)
     assert net.history is history
-    assert (net.model.epoch, net.model.optimiser, net.model.began) == (0, None, None)
+    assert (net.model.epoch, net.model.optimizer, net.model.began) == (0, None, None)
 
 
 @pytest.mark.parametrize(
@@ -122,10 +123,10 @@ def test_what_is_no_checkpoint_is_refused(path):
 
 def test_a_file_that_contradicts_itself_is_refused(path):
     fit(network(), 3, checkpoint=path, stateful=True, optimizer="adam")
-    spec, arrays = saving.read(path)
+    spec, arrays = file.read(path)
 
     def refused(change, message, **more):
-        saving.write(path, spec | change, {**arrays, **more})
+        file.write(path, spec | change, {**arrays, **more})
         net = network()
         refuses(
             path, lambda: fit(net, 5, checkpoint=path, resume=True, stateful=True, optimizer="adam"), message
@@ -188,7 +189,9 @@ def test_a_callback_that_raises_leaves_the_file_before(path, error):
     assert elman.load(path).history.epoch == 3
 
 
-@pytest.mark.parametrize("what", [(disk.os, "fsync"), (disk.Path, "replace"), (saving, "_digest")])
+@pytest.mark.parametrize(
+    "what", [(atomic_write.os, "fsync"), (atomic_write.Path, "replace"), (file, "_digest")]
+)
 @pytest.mark.parametrize("error", [KeyboardInterrupt(), OSError(errno.ENOSPC, "No space left on device")])
 def test_a_write_that_fails_leaves_the_file_before(path, monkeypatch, what, error):
     fit(network(), 3, checkpoint=path)
@@ -205,7 +208,7 @@ def test_a_write_that_fails_leaves_the_file_before(path, monkeypatch, what, erro
     monkeypatch.undo()
     assert path.read_bytes() == content
     assert list(path.parent.iterdir()) == [path]
-    if what[0] is not saving:
+    if what[0] is not file:
         assert str(path) in str(raised.value) or isinstance(error, KeyboardInterrupt)
     assert fit(network(), 5, checkpoint=path, resume=True).epoch == 5
 
@@ -251,12 +254,12 @@ def test_a_path_that_cannot_be_written_is_found_out_before_training(tmp_path):
         for resume in (False, True):
             net = network()
             fit(net, 2, optimizer="sgd")
-            before, history, optimiser = net.parameters.copy(), net.history, net.model.optimiser
+            before, history, optimizer = net.parameters.copy(), net.history, net.model.optimizer
             with pytest.raises(error) as raised:
                 fit(net, 3, checkpoint=place, resume=resume, callbacks=[lambda *_: pytest.fail("trained")])
             assert str(place) in str(raised.value)
             support.assert_same_bits(net.parameters, before)
-            assert (net.history, net.model.optimiser) == (history, optimiser)
+            assert (net.history, net.model.optimizer) == (history, optimizer)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["file", "folder"]
 
 
@@ -345,7 +348,7 @@ def test_many_writers_of_one_file_never_mix_their_bytes(path):
 @pytest.mark.skipif(sys.platform == "win32", reason="files are locked as POSIX does")
 def test_a_file_that_another_writer_has_just_renamed_is_left_alone(path, monkeypatch):
     """Between opening the file beside it and locking it: what was opened is the other's result by then."""
-    lock, partial = disk._lock, path.with_name("run.elman.partial")
+    lock, partial = atomic_write._lock, path.with_name("run.elman.partial")
     opened = []
 
     def late(file):
@@ -355,7 +358,7 @@ def test_a_file_that_another_writer_has_just_renamed_is_left_alone(path, monkeyp
             partial.rename(path)
         lock(file)
 
-    monkeypatch.setattr(disk, "_lock", late)
+    monkeypatch.setattr(atomic_write, "_lock", late)
     net = network()
     net.save(path)
     assert opened == [False, len(b"theirs")]
@@ -364,8 +367,8 @@ def test_a_file_that_another_writer_has_just_renamed_is_left_alone(path, monkeyp
 
 @pytest.mark.skipif(sys.platform == "win32", reason="files are locked as POSIX does")
 def test_a_writer_that_never_ends_is_not_waited_for_for_ever(path, monkeypatch):
-    monkeypatch.setattr(disk, "_MOST_SECONDS", 0.05)
-    with disk._beside(path):
+    monkeypatch.setattr(atomic_write, "_MOST_SECONDS", 0.05)
+    with atomic_write._beside(path):
         with pytest.raises(BlockingIOError) as raised:
             network().save(path)
         assert raised.value.filename == str(path)
@@ -384,8 +387,8 @@ def test_file_systems_without_locks_and_folders_without_flush_are_fine(path, mon
         fsync(handle)
 
     if sys.platform != "win32":
-        monkeypatch.setattr(disk.fcntl, "flock", unknown)
-    monkeypatch.setattr(disk.os, "fsync", files_only)
+        monkeypatch.setattr(atomic_write.fcntl, "flock", unknown)
+    monkeypatch.setattr(atomic_write.os, "fsync", files_only)
     network().save(path)
     elman.load(path)
     assert list(path.parent.iterdir()) == [path]

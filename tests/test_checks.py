@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 import elman
-from elman import Dense, MaxPool, Network, SimpleRNN, checks
+from elman import Dense, MaxPool, Network, SimpleRNN
+from elman.model import gradient_check
 
 RNG = np.random.default_rng(5)
 X = RNG.normal(size=(4, 7, 2))
@@ -30,7 +31,7 @@ def test_right_gradients_pass_in_both_dtypes():
 @pytest.mark.parametrize("y", [None, [0, 1, 2, 0]])
 def test_a_wrong_gradient_is_found(monkeypatch, y):
     """One entry off by a thousandth, behind the check's back."""
-    original = {name: getattr(checks, name) for name in ("_summed", "_labelled")}
+    original = {name: getattr(gradient_check, name) for name in ("_summed", "_labeled")}
 
     def wrong(name):
         def call(*arguments):
@@ -41,7 +42,7 @@ def test_a_wrong_gradient_is_found(monkeypatch, y):
         return call
 
     for name in original:
-        monkeypatch.setattr(checks, name, wrong(name))
+        monkeypatch.setattr(gradient_check, name, wrong(name))
     net = Network([SimpleRNN(4), Dense(3, "softmax" if y else "identity")], input_size=2, seed=1)
     report = elman.check_gradient(net, X, y)
     assert not report.ok

@@ -12,7 +12,8 @@ pytest.importorskip("typer")
 pytest.importorskip("rich")
 
 import support
-from elman import cli, demos
+from elman import demos
+from elman.cli.main import main
 
 # Run `elman` in a process of its own in which some packages cannot be imported.
 BLOCKED = """
@@ -22,7 +23,7 @@ class Block(importlib.abc.MetaPathFinder):
         if name.partition(".")[0] in {names!r}:
             raise ModuleNotFoundError(f"No module named {{name!r}}", name=name)
 sys.meta_path.insert(0, Block())
-from elman.cli import main
+from elman.cli.main import main
 sys.exit(main({arguments!r}))
 """
 
@@ -63,7 +64,7 @@ def one_line(text: str) -> str:
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(arguments, sentence, capsys):
-    assert cli.main(arguments) == 2
+    assert main(arguments) == 2
     captured = capsys.readouterr()
     assert captured.out == ""
     assert sentence in one_line(captured.err)
@@ -74,26 +75,26 @@ def test_a_folder_that_is_a_file(tmp_path, capsys):
     file = tmp_path / "pictures"
     file.write_text("mine")
     for folder in (file, file / "below"):
-        assert cli.main(["demo", "letters", "--plot-dir", str(folder)]) == 2
+        assert main(["demo", "letters", "--plot-dir", str(folder)]) == 2
         assert str(folder) in one_line(capsys.readouterr().err)
     assert file.read_text() == "mine"
 
 
 def test_no_command_shows_the_help(capsys):
-    assert cli.main([]) == 2
+    assert main([]) == 2
     assert "demo" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("arguments", [["--help"], ["demo", "--help"]])
 def test_help(arguments, capsys):
-    assert cli.main(arguments) == 0
+    assert main(arguments) == 0
     assert "demo" in capsys.readouterr().out
 
 
 def test_letters_saves_its_picture(tmp_path, capsys):
     pytest.importorskip("matplotlib")
     folder = tmp_path / "a" / "b"
-    assert cli.main(["demo", "letters", "--plot-dir", str(folder)]) == 0
+    assert main(["demo", "letters", "--plot-dir", str(folder)]) == 0
     assert [path.name for path in folder.iterdir()] == ["letters.png"]
     out = capsys.readouterr().out
     assert "Accuracy after 100 epochs: 1.0" in out
@@ -144,14 +145,14 @@ def test_without_matplotlib_the_demos_run_and_say_that_they_drew_nothing(tmp_pat
 
 
 def test_info(capsys):
-    assert cli.main(["info"]) == 0
+    assert main(["info"]) == 0
     told = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines() if "  " in line)
     for name in ("elman", "CPUs", "threads", "Python", "numpy", "scikit-learn", "typer", "matplotlib"):
         assert told[name].strip(), name
 
 
 def test_info_says_which_instruction_set_and_where_the_module_is(capsys, available_isas):
-    assert cli.main(["info"]) == 0
+    assert main(["info"]) == 0
     out = capsys.readouterr().out
     assert "_core" in out
     for isa in available_isas:
@@ -160,7 +161,7 @@ def test_info_says_which_instruction_set_and_where_the_module_is(capsys, availab
 
 def test_all_ends_with_the_closing_table(tmp_path, capsys):
     pytest.importorskip("matplotlib")
-    assert cli.main(["demo", "all", "--plot-dir", str(tmp_path)]) == 0
+    assert main(["demo", "all", "--plot-dir", str(tmp_path)]) == 0
     out = capsys.readouterr().out
     table = out[out.rindex("  demo ") :].splitlines()
     assert table[0].split() == ["demo", "system", "article", "result", "seconds"]
@@ -192,7 +193,7 @@ def test_python_dash_m():
 
 
 def test_a_reader_that_stops_early_is_no_error_message(tmp_path):
-    code = "import sys; from elman.cli import main; sys.exit(main(sys.argv[1:]))"
+    code = "import sys; from elman.cli.main import main; sys.exit(main(sys.argv[1:]))"
     process = subprocess.Popen(
         [sys.executable, "-c", code, "demo", "letters", "--plot-dir", str(tmp_path)],
         stdout=subprocess.PIPE,

@@ -19,9 +19,10 @@ from typer.main import get_command
 
 import elman
 from command_files import command, content, rising, walks, write_all, write_long
-from elman import checks, plotting
-from elman.jobs import check, holding_out, pictures
-from elman.jobs.recipe import Recipe
+from elman.cli.commands import check, holding_out, plots
+from elman.cli.commands.hyperparameters import Recipe
+from elman.model import gradient_check
+from elman.plotting import style
 
 QUICK = ("--hidden", 5, "--rate", 0.02, "--epochs", 3, "--no-curves", "-q")
 
@@ -279,7 +280,7 @@ def test_curves_go_where_they_are_wanted(folder):
     [("a/m.elman", "a/m.curves.png"), ("m", "m.curves.png"), ("m.v2", "m.v2.curves.png")],
 )
 def test_where_pictures_go(model, expected):
-    assert pictures.beside(model, "curves") == Path(expected)
+    assert plots.beside(model, "curves") == Path(expected)
 
 
 # ------------------------------------------------------------------------------------- errors of train
@@ -341,7 +342,7 @@ def test_a_file_that_cannot_be_trained_on(tmp_path, monkeypatch, content, senten
         ("--valid regress.csv", "'regress.csv' has the label -"),
         ("--valid steps.csv", "'steps.csv' line "),
         ("--valid nothing.csv", "nothing.csv: No such file or directory"),
-        ("--valid unlabelled.csv", "'unlabelled.csv' has no labels, expected a column 'label'"),
+        ("--valid unlabeled.csv", "'unlabeled.csv' has no labels, expected a column 'label'"),
         ("--label frog", "'classify.csv' has no column 'frog' (--label), expected one of 'id', 'time', 'x1'"),
         ("--features x1,9", "'classify.csv' has no column 9 (--features), expected 1 to 5"),
         ("--layout wide --time time", "--time is given, but a wide table (--layout 'wide') has none"),
@@ -437,7 +438,7 @@ def test_evaluate_in_words(folder):
     shown = [[name, *(str(count) if count else "." for count in row)]
              for name, row in zip(["down", "up"], found["confusion"], strict=True)]  # fmt: skip
     assert lines[at + 2 : at + 4] == shown
-    assert "\x1b" not in answer.out  # no colours where it is no terminal
+    assert "\x1b" not in answer.out  # no colors where it is no terminal
     assert max(map(len, answer.out.splitlines())) <= 80
 
 
@@ -506,7 +507,7 @@ def test_more_classes_than_fit_are_listed_by_their_confusions(folder):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ("classify.elman unlabelled.csv", "'unlabelled.csv' has no labels, expected a column 'label'"),
+        ("classify.elman unlabeled.csv", "'unlabeled.csv' has no labels, expected a column 'label'"),
         ("classify.elman tag.csv", "'tag.csv' line 2, column 'label': another label than in other rows"),
         ("classify.elman regress.csv", "'regress.csv' has the labels -"),
         ("regress.elman classify.csv", "'classify.csv' has the label 'up', expected numbers"),
@@ -532,7 +533,7 @@ def test_what_cannot_be_evaluated_is_one_line(folder, arguments, sentence):
 
 
 @pytest.mark.parametrize("model", ["classify", "tag", "regress", "steps", "network", "network_steps"])
-@pytest.mark.parametrize("data", [(), ("unlabelled.csv",)])
+@pytest.mark.parametrize("data", [(), ("unlabeled.csv",)])
 def test_saved_gradients_are_right(folder, model, data):
     answer = command("check", f"{model}.elman", *data, "--json")
     assert (answer.code, answer.err) == (0, "")
@@ -546,7 +547,7 @@ def test_saved_gradients_are_right(folder, model, data):
     assert abs(found["worst"][0]["expected"]) > 0  # a loss that does not depend on the weights proves nothing
 
 
-def test_check_standardises_as_the_model_does(folder, monkeypatch):
+def test_check_standardizes_as_the_model_does(folder, monkeypatch):
     X = [100.0 + x for x in walks(30)]
     write_long(folder / "far.csv", X, lambda x, t: rising(x - 100.0))
     assert command("train", "far.csv", "-m", "far.elman", *QUICK).code == 0
@@ -575,14 +576,14 @@ def test_check_in_words_and_its_options(folder):
 
 
 def test_a_wrong_gradient_is_exit_code_1(folder, monkeypatch):
-    right = checks._labelled
+    right = gradient_check._labeled
 
     def wrong(*arguments):
         measure, gradient = right(*arguments)
         gradient[3] += 0.01
         return measure, gradient
 
-    monkeypatch.setattr(checks, "_labelled", wrong)
+    monkeypatch.setattr(gradient_check, "_labeled", wrong)
     answer = command("check", "tag.elman")
     assert answer.code == 1
     assert "NOT ok: " in answer.out and "  0.kernel[0,3]: expected " in answer.out
@@ -595,7 +596,7 @@ def test_a_wrong_gradient_is_exit_code_1(folder, monkeypatch):
 
 def test_every_option_is_in_the_docs():
     page = (Path(__file__).parents[1] / "docs" / "commands.md").read_text(encoding="utf-8")
-    app = get_command(sys.modules["elman.commands"].app)
+    app = get_command(sys.modules["elman.cli.app"].app)
     for name in ("train", "predict", "evaluate", "check"):
         section = re.search(rf"^## .*`elman {name}`.*?(?=^## )", page + "\n## ", re.MULTILINE | re.DOTALL)
         assert section, name
@@ -633,7 +634,7 @@ def test_columns_may_be_named_and_numbered(folder):
 
 
 def test_without_a_picture_everything_else_is_said(folder, monkeypatch):
-    monkeypatch.setattr(plotting, "available", lambda: False)
+    monkeypatch.setattr(style, "available", lambda: False)
     answer = command("evaluate", "classify.elman", "classify.csv")
     assert answer.code == 0 and "balanced accuracy" in answer.out
     assert answer.err == 'nothing was drawn: matplotlib is not installed (pip install "elman[plot]")\n'

@@ -20,10 +20,10 @@ pytest.importorskip("rich")
 import elman
 import lsl
 from command_files import command, process
-from elman.jobs import models
-from elman.jobs import monitor as jobs
+from elman.cli.commands import loaded_model
+from elman.cli.commands import monitor as jobs
+from elman.cli.monitor_csv import Record
 from elman.monitoring.description import Description
-from elman.monitoring.record import Record
 from test_cli import elman as elman_without
 from test_cli import one_line
 
@@ -245,7 +245,7 @@ STREAM = Description("amp", "id", "host", "EEG", 2000.0, ("Fp1", "Cz", "O1"), sp
     ],
 )
 def test_a_stream_is_compared_with_the_model(folder, options, sentence):
-    run = jobs._Run(models.load(str(folder / "m.elman")), jobs.Watching("amp", **options))
+    run = jobs._Run(loaded_model.load(str(folder / "m.elman")), jobs.Watching("amp", **options))
     if sentence is None:
         run.check(STREAM)
         assert jobs._picked(STREAM, options["channels"]) == [2, 1]
@@ -284,7 +284,7 @@ def pipeline(folder):
 
 def test_a_pipeline_is_streamed_and_says_which_rate_it_needs(folder, pipeline, monkeypatch):
     monkeypatch.chdir(folder)
-    run = jobs._Run(models.load("spectra.elman"), jobs.Watching("amp", channels=("Cz",)))
+    run = jobs._Run(loaded_model.load("spectra.elman"), jobs.Watching("amp", channels=("Cz",)))
     with pytest.raises(ValueError, match="the stream 'amp' has 150 Hz, expected 200 Hz"):
         run.check(dataclasses.replace(STREAM, rate=1500.0))
     run.record = Record("spectra.csv", ["label", "p_healthy", "p_ictal"])
@@ -314,7 +314,7 @@ def test_a_pipeline_is_streamed_and_says_which_rate_it_needs(folder, pipeline, m
 
 def test_a_stream_that_falls_silent_is_noted_once_each_time(folder, monkeypatch):
     monkeypatch.setattr(jobs, "_SILENT", 0.0)
-    run = jobs._Run(models.load(str(folder / "m.elman")), jobs.Watching("amp", channels=("1", "2")))
+    run = jobs._Run(loaded_model.load(str(folder / "m.elman")), jobs.Watching("amp", channels=("1", "2")))
     chunk = SimpleNamespace(samples=np.zeros((1, 3)), stamps=np.zeros(1), timed=True)
     notes = []
     run.note = notes.append
@@ -331,7 +331,7 @@ def test_without_pylsl_a_command_says_what_it_wants(folder):
 
 def test_a_window_answers_to_the_last_seconds_alone(folder, pipeline):
     how = jobs.Watching("amp", channels=("1",), window=0.8)
-    run = jobs._Run(models.load(str(folder / "spectra.elman")), how)
+    run = jobs._Run(loaded_model.load(str(folder / "spectra.elman")), how)
     samples = np.random.default_rng(8).normal(size=(1000, 3))
     chunk = SimpleNamespace(samples=samples, stamps=np.arange(1000) / 2000.0, timed=False)
     view = SimpleNamespace(note=print, tick=lambda: None)

@@ -64,9 +64,9 @@ def expected_rows(model, X):
     ],
 )
 def test_the_columns_and_the_numbers(folder, name, head):
-    answer = command("predict", f"{name}.elman", "unlabelled.csv")
+    answer = command("predict", f"{name}.elman", "unlabeled.csv")
     assert (answer.code, answer.err) == (0, "")
-    X, _ = elman.read_sequences("unlabelled.csv")
+    X, _ = elman.read_sequences("unlabeled.csv")
     got, rows = rows_of(answer.out)
     assert got == head
     if "step" in head:
@@ -87,13 +87,13 @@ def test_the_columns_and_the_numbers(folder, name, head):
 
 @pytest.mark.parametrize("name", ["classify", "tag", "regress", "steps", "network", "network_steps"])
 def test_the_document(folder, name):
-    answer = command("predict", f"{name}.elman", "unlabelled.csv", "--json")
+    answer = command("predict", f"{name}.elman", "unlabeled.csv", "--json")
     assert (answer.code, answer.err) == (0, "")
     found = answer.document
     assert list(found) == [
         "model", "estimator", "task", "per_step", "classes", "file", "predictions", "output",
     ]  # fmt: skip
-    X, _ = elman.read_sequences("unlabelled.csv")
+    X, _ = elman.read_sequences("unlabeled.csv")
     model = elman.load(f"{name}.elman")
     wanted = iter(expected_rows(model, X))
     assert [each["id"] for each in found["predictions"]] == [f"s{i}" for i in range(len(X))]
@@ -110,28 +110,28 @@ def test_the_document(folder, name):
 
 
 def test_into_a_file(folder):
-    plain = command("predict", "tag.elman", "unlabelled.csv").out
-    answer = command("predict", "tag.elman", "unlabelled.csv", "-o", "out.csv")
+    plain = command("predict", "tag.elman", "unlabeled.csv").out
+    answer = command("predict", "tag.elman", "unlabeled.csv", "-o", "out.csv")
     assert (answer.code, answer.out, answer.err) == (0, "", "out.csv: answers to 5 sequences\n")
     assert Path("out.csv").read_bytes() == plain.encode()
-    assert command("predict", "tag.elman", "unlabelled.csv", "-o", "-").out == plain
-    both = command("predict", "tag.elman", "unlabelled.csv", "--output", "two.csv", "--json")
+    assert command("predict", "tag.elman", "unlabeled.csv", "-o", "-").out == plain
+    both = command("predict", "tag.elman", "unlabeled.csv", "--output", "two.csv", "--json")
     assert both.document["output"] == "two.csv"
     assert Path("two.csv").read_bytes() == plain.encode()
     # What it writes it can read: labels, probabilities as values.
     X, y = elman.read_sequences("out.csv", features=["p_high", "p_löw"], per_step=True)
     assert [len(x) for x in X] == [len(labels) for labels in y] == [len(x) for x in walks(5, seed=1)]
     if os.name == "posix":
-        assert command("predict", "tag.elman", "unlabelled.csv", "-o", "/dev/null").code == 0
+        assert command("predict", "tag.elman", "unlabeled.csv", "-o", "/dev/null").code == 0
 
 
 def test_labels_in_the_file_do_not_matter(folder):
     X = walks(5, seed=1)
-    plain = command("predict", "classify.elman", "unlabelled.csv").out
-    write_long(folder / "labelled.csv", X, lambda x, t: "sideways")
-    assert command("predict", "classify.elman", "labelled.csv").out == plain
-    write_long(folder / "labelled.csv", X, lambda x, t: f"{t}")  # one a step, for a model of whole sequences
-    assert command("predict", "classify.elman", "labelled.csv").out == plain
+    plain = command("predict", "classify.elman", "unlabeled.csv").out
+    write_long(folder / "labeled.csv", X, lambda x, t: "sideways")
+    assert command("predict", "classify.elman", "labeled.csv").out == plain
+    write_long(folder / "labeled.csv", X, lambda x, t: f"{t}")  # one a step, for a model of whole sequences
+    assert command("predict", "classify.elman", "labeled.csv").out == plain
 
 
 def test_sequences_without_ids_are_counted_from_0(folder):
@@ -182,8 +182,8 @@ def test_a_model_of_tables(folder):
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ("classify.csv unlabelled.csv", "'classify.csv' is not an elman file, or damaged"),
-        ("nothing.elman unlabelled.csv", "nothing.elman: No such file or directory"),
+        ("classify.csv unlabeled.csv", "'classify.csv' is not an elman file, or damaged"),
+        ("nothing.elman unlabeled.csv", "nothing.elman: No such file or directory"),
         ("classify.elman nothing.csv", "nothing.csv: No such file or directory"),
         (
             "classify.elman one.csv",
@@ -194,28 +194,28 @@ def test_a_model_of_tables(folder):
             "classify.elman -",
             "FILE is '-', standard input, which is read with --stream only: expected a file",
         ),
-        ("classify.elman unlabelled.csv --stream", "FILE is 'unlabelled.csv', expected - (standard input)"),
+        ("classify.elman unlabeled.csv --stream", "FILE is 'unlabeled.csv', expected - (standard input)"),
         ("classify.elman - --stream -o a.csv", "--output is given with --stream"),
         ("classify.elman - --stream --per-step", "--per-step is given with --stream"),
         (
-            "classify.elman unlabelled.csv -o unlabelled.csv",
-            "--output is 'unlabelled.csv', which is also FILE",
+            "classify.elman unlabeled.csv -o unlabeled.csv",
+            "--output is 'unlabeled.csv', which is also FILE",
         ),
         (
-            "classify.elman unlabelled.csv -o classify.elman",
+            "classify.elman unlabeled.csv -o classify.elman",
             "--output is 'classify.elman', which is also MODEL",
         ),
-        ("classify.elman unlabelled.csv -o no/a.csv", "no/a.csv: No such file or directory"),
-        ("classify.elman unlabelled.csv -o .", ".: "),
+        ("classify.elman unlabeled.csv -o no/a.csv", "no/a.csv: No such file or directory"),
+        ("classify.elman unlabeled.csv -o .", ".: "),
         ("classify.elman", "Missing argument 'FILE'"),
     ],
 )
 def test_what_cannot_be_predicted_is_one_line(folder, arguments, sentence):
     Path("one.csv").write_text("id,x1\na,1\na,2\n")
     Path("gap.csv").write_text("id,x1,x2\na,1,\na,2,3\n")
-    before = Path("unlabelled.csv").read_bytes(), Path("classify.elman").read_bytes()
+    before = Path("unlabeled.csv").read_bytes(), Path("classify.elman").read_bytes()
     assert command("predict", *arguments.split()).sentence().startswith(sentence)
-    assert (Path("unlabelled.csv").read_bytes(), Path("classify.elman").read_bytes()) == before
+    assert (Path("unlabeled.csv").read_bytes(), Path("classify.elman").read_bytes()) == before
 
 
 # ---------------------------------------------------------------------------------------------- stream
@@ -333,10 +333,10 @@ def test_a_reader_that_leaves(folder):
 
 
 def test_a_pipe_gets_utf_8_whatever_the_terminal(folder, monkeypatch):
-    plain = command("predict", "tag.elman", "unlabelled.csv").out
+    plain = command("predict", "tag.elman", "unlabeled.csv").out
     assert "p_löw" in plain
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
-    child = process("predict", "tag.elman", "unlabelled.csv")
+    child = process("predict", "tag.elman", "unlabeled.csv")
     assert child.communicate(timeout=60) == (plain.encode(), b"")
     child = process("evaluate", "tag.elman", "tag.csv", "--no-picture")
     out, err = child.communicate(timeout=60)

@@ -16,7 +16,7 @@ pytest.importorskip("rich")
 
 import elman
 from command_files import command, content, process, rising, walks, write_long
-from elman import checkpoint, training
+from elman.training import checkpoint, loop
 from test_cli import BLOCKED, one_line
 
 RUN = ("train", "train.csv", "--model", "m.elman", "--hidden", 6, "--rate", 0.02, "--patience", 1000)
@@ -46,14 +46,14 @@ def wait_for(path, epochs, child):
 
 def stop_after(monkeypatch, epochs, error=KeyboardInterrupt):
     """Let the process be interrupted while it trains the epoch after so many."""
-    schedule = training._Run.schedule
+    schedule = loop._Run.schedule
 
     def interrupted(self, wanted, bar):
         if self.done == epochs:
             raise error
         schedule(self, wanted, bar)
 
-    monkeypatch.setattr(training._Run, "schedule", interrupted)
+    monkeypatch.setattr(loop._Run, "schedule", interrupted)
 
 
 @pytest.mark.skipif(os.name != "posix", reason="signals")
@@ -212,12 +212,12 @@ def test_the_jobs_know_nothing_of_terminals(tmp_path):
     write_long(tmp_path / "train.csv", walks(30), lambda x, t: rising(x))
     code = (
         "import sys\n"
-        "from elman.jobs import check, evaluate, predict, stream, train\n"
+        "from elman.cli.commands import check, evaluate, predict, stream, train\n"
         "done = train.train('train.csv', 'm.elman', train.Recipe(epochs=1), columns={}, draw=False)\n"
         "assert evaluate.evaluate('train.csv', 'm.elman', columns={}, draw=False).answers == 30\n"
         "assert check.check('m.elman', columns={}).ok\n"
         "assert list(predict.predict('train.csv', 'm.elman', options={}).csv())\n"
-        "print([name for name in ('typer', 'elman.console', 'matplotlib') if name in sys.modules])\n"
+        "print([name for name in ('typer', 'elman.cli.console', 'matplotlib') if name in sys.modules])\n"
     )
     path = os.pathsep.join([str(Path(elman.__file__).parents[1]), os.environ.get("PYTHONPATH", "")])
     done = subprocess.run(

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 import elman
-from elman import Dense, Network, initializers
+from elman import Dense, Network
+from elman.nn import initializers
 from networks import rnn
 from support import assert_near, assert_same_bits, ragged
 
@@ -133,7 +134,7 @@ def test_wrong_constraints_are_refused(options, message):
     np.testing.assert_array_equal(net.parameters, before)
 
 
-# ----------------------------------------------------------------------------------------------- initialisers
+# ----------------------------------------------------------------------------------------------- initializers
 
 
 def test_sized_initializers():

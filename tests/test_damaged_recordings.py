@@ -17,7 +17,7 @@ from elman.datasets import load_bonn, load_edf, load_uci_seizure
 from support import proofs, run_script
 from test_reading import mutate, mutate_inside
 
-LABELS = {"seizure": 1, "artefact": 2}
+LABELS = {"seizure": 1, "artifact": 2}
 
 
 def chunks(path):
@@ -46,7 +46,7 @@ def originals(kind, folder):
     made = []
     noise = np.random.default_rng(0).normal(scale=100, size=200)
     for bdf in (False, True):
-        for notes in (None, [(0.5, 1.0, "seizure"), (2.0, None, "artefact")]):
+        for notes in (None, [(0.5, 1.0, "seizure"), (2.0, None, "artifact")]):
             signals = [("Cz", 50, noise), ("Pz", 25, noise[:100])]
             content = recordings.edf(path, signals, notes, bdf=bdf)
             made.append(("a.edf", content, lambda p: load_edf(p, labels=LABELS, fs=50)))

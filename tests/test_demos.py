@@ -356,7 +356,7 @@ def test_eeg_streams_what_the_batch_says(judged):
 def test_eeg_draws_a_seizure_in_seconds_and_microvolts(judged, tmp_path, monkeypatch):
     pytest.importorskip("matplotlib")
     drawn = []
-    monkeypatch.setattr(eeg.plotting, "save", lambda figure, _: drawn.append(figure))
+    monkeypatch.setattr(eeg.style, "save", lambda figure, _: drawn.append(figure))
     eeg.draw(judged, tmp_path)
     above, below = drawn[1].axes
     assert (above.get_ylabel(), below.get_xlabel()) == ("EEG, µV", "time, s")

@@ -107,13 +107,13 @@ def test_rates_that_are_no_ratio_are_refused(path):
 
 
 def test_annotations_become_a_label_a_step(path):
-    eeg(path, [(0.5, 1.0, "seizure"), (3.0, 10.0, "artefact"), (2.0, None, "spike"), (1.0, 1.0, "note")])
-    labels = {"seizure": 1, "artefact": 2, "spike": 3}
+    eeg(path, [(0.5, 1.0, "seizure"), (3.0, 10.0, "artifact"), (2.0, None, "spike"), (1.0, 1.0, "note")])
+    labels = {"seizure": 1, "artifact": 2, "spike": 3}
     _, y, description = load_edf(path, labels=labels)
     expected = np.zeros(1000, int)
     expected[125:375], expected[750:], expected[500] = 1, 2, 3
     np.testing.assert_array_equal(y[0], expected)
-    assert [a.text for a in description.annotations] == ["seizure", "note", "spike", "artefact"]
+    assert [a.text for a in description.annotations] == ["seizure", "note", "spike", "artifact"]
     _, y, _ = load_edf(path, fs=50, labels=labels, channels=[1])
     np.testing.assert_array_equal(y[0], expected[::5])
 

@@ -31,7 +31,7 @@ def test_the_recipe_of_2005(capsys, monkeypatch):
 
 
 def test_the_recipe_of_2005_on_files_in_bonns_form(tmp_path, capsys, monkeypatch):
-    """Segments of another seed stand for the recordings; who learnt from simulation alone knows them."""
+    """Segments of another seed stand for the recordings; who learned from simulation alone knows them."""
     data = simulate_eeg(12, seed=5)
     x = np.stack([segment[:, 0] for segment in data.X])
     sets = np.repeat(["A", "D", "E"], 12)

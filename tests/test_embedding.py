@@ -14,6 +14,7 @@ import pytest
 import elman
 import reference as ref
 from elman import Dense, Embedding, MaxPool, MeanPool, Network, Sequences
+from elman.model import file
 from networks import build, lively_weights, rnn
 from support import (
     GRADIENT_TOLERANCE,
@@ -538,11 +539,11 @@ def test_a_learner_refuses_what_it_cannot_step(tmp_path):
     for _ in range(4):
         learner.step(5)
     learner.save(tmp_path / "learner")
-    spec, arrays = elman.saving.read(tmp_path / "learner")
+    spec, arrays = file.read(tmp_path / "learner")
     for bad in (7.0, -1.0, 0.5, np.nan, 1e30):
         arrays["memory"] = arrays["memory"].copy()
         arrays["memory"][0] = bad
-        elman.saving.write(tmp_path / "bad", spec, arrays)
+        file.write(tmp_path / "bad", spec, arrays)
         with pytest.raises(ValueError, match="not integers that the network knows"):
             elman.load(tmp_path / "bad")
 
@@ -589,7 +590,7 @@ def test_pools_over_a_table(dtype):
 
 def test_commands_read_integers(tmp_path, monkeypatch, capsys):
     """Files hold plain numbers; a network that begins with an Embedding takes the whole ones."""
-    from elman.jobs import check, models, predict, stream
+    from elman.cli.commands import check, loaded_model, predict, stream
 
     net = Network([Embedding(N), GRU, Dense(2, "softmax")], seed=0)
     net.save(tmp_path / "net")
@@ -599,7 +600,7 @@ def test_commands_read_integers(tmp_path, monkeypatch, capsys):
     assert_same_bits(np.array(found.answers, np.float32), net.predict([[1, 6], [3]]))
     with pytest.raises(ValueError, match="numbers that are not whole"):
         predict.predict(str(tmp_path / "bad.csv"), str(tmp_path / "net"), options={})
-    opened = models.load(str(tmp_path / "net"))
+    opened = loaded_model.load(str(tmp_path / "net"))
     assert len(list(stream.answers(opened, [b"1\n", b"6\n"], False))) == 2
     with pytest.raises(ValueError, match=r"line 1 has 1.5, expected an integer"):
         list(stream.answers(opened, [b"1.5\n"], False))

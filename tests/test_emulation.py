@@ -101,7 +101,7 @@ def smoke(preset: str) -> str:
 
 
 def test_neon_and_emulated_processors_give_the_bits_of_this_one(available_isas):
-    """Every cell, loss and optimiser of the smoke program: fused machines agree, and v2 with itself."""
+    """Every cell, loss and optimizer of the smoke program: fused machines agree, and v2 with itself."""
     need("qemu-x86_64", "qemu-aarch64", "aarch64-linux-gnu-g++")
     x86, arm = smoke("smoke"), smoke("aarch64")
     runs = {isa: ([x86], isa) for isa in available_isas}

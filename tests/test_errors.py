@@ -191,13 +191,13 @@ def test_bad_options_change_nothing(options, error, message):
     net = classifier()
     net.fit(X, Y, epochs=2, verbose=False)
     before, history = net.parameters.copy(), net.history
-    counters = (net.model.epoch, net.model.updates, net.model.optimiser)
+    counters = (net.model.epoch, net.model.updates, net.model.optimizer)
     with pytest.raises(error) as raised:
         net.fit(X, Y, **({"verbose": False} | options))
     assert message in str(raised.value)
     np.testing.assert_array_equal(net.parameters, before)
     assert net.history is history
-    assert counters == (net.model.epoch, net.model.updates, net.model.optimiser)
+    assert counters == (net.model.epoch, net.model.updates, net.model.optimizer)
 
 
 def test_truncation_needs_no_pool():

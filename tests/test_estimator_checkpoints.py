@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 import elman
-from elman import DivergenceError, RNNClassifier, RNNRegressor, RNNTagger, checkpoint
+from elman import DivergenceError, RNNClassifier, RNNRegressor, RNNTagger
 from elman.estimators.stopping import Patience
+from elman.training import checkpoint
 from support import assert_same_bits, stack
 
 RNG = np.random.default_rng(41)

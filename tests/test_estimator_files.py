@@ -11,7 +11,8 @@ import pytest
 from safetensors import safe_open
 
 import elman
-from elman import RNNClassifier, RNNRegressor, RNNTagger, saving
+from elman import RNNClassifier, RNNRegressor, RNNTagger
+from elman.model import file
 from support import assert_same_bits, stack
 
 RNG = np.random.default_rng(31)
@@ -339,9 +340,9 @@ def test_a_file_that_says_strange_things_is_refused(spoil, tmp_path):
     """With the right checksum: somebody made it so."""
     path = tmp_path / "model"
     fitted().save(path)
-    spec, arrays = saving.read(path)
+    spec, arrays = file.read(path)
     spoil(spec["estimator"], arrays)
-    saving.write(path, spec, arrays)
+    file.write(path, spec, arrays)
     with pytest.raises(ValueError, match="model"):
         elman.load(path)
 
@@ -351,7 +352,7 @@ def test_one_kind_is_not_another(tmp_path):
     others = {"classifier": "RNNTagger", "tagger": "RNNClassifier", "regressor": "RNNClassifier"}
     for kind, name in others.items():
         fitted(kind).save(path)
-        spec, arrays = saving.read(path)
-        saving.write(path, spec | {"kind": name}, arrays)
+        spec, arrays = file.read(path)
+        file.write(path, spec | {"kind": name}, arrays)
         with pytest.raises(ValueError, match="model"):
             elman.load(path)

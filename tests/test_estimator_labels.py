@@ -141,7 +141,7 @@ def test_missing_labels_of_arrays_and_sequences():
 
 
 def test_steps_without_a_label_add_nothing():
-    """Loss, score and class balance are those of the labelled steps, counted by hand."""
+    """Loss, score and class balance are those of the labeled steps, counted by hand."""
     each = tagger(max_iter=1, batch_size=100, learning_rate_init=1e-12, class_weight="balanced")
     each.fit(X, gaps())
     p, labels = np.concatenate(each.predict_proba(X)), np.concatenate(gaps())
@@ -161,7 +161,7 @@ def test_a_row_without_labels_is_read_but_not_learnt_from():
     np.testing.assert_allclose(whole.network_.parameters, less.network_.parameters, rtol=1e-9, atol=1e-12)
 
 
-def test_the_score_counts_labelled_steps_alone_and_weighs_sequences():
+def test_the_score_counts_labeled_steps_alone_and_weighs_sequences():
     each = tagger(max_iter=30, learning_rate_init=0.05).fit(X, TRUTH)
     found = each.predict(X)
     y = [row.copy() for row in found]

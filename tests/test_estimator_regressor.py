@@ -62,7 +62,7 @@ def test_constant_targets_are_answered():
     np.testing.assert_allclose(found[:, 1], 3.0, atol=0.1)
 
 
-def test_without_standardisation_targets_are_taken_as_they_are():
+def test_without_standardization_targets_are_taken_as_they_are():
     each = regressor(standardize=False, max_iter=1, batch_size=100, learning_rate_init=1e-12).fit(X, Y)
     assert each.loss_ == pytest.approx(0.5 * np.mean((each.predict(X) - Y) ** 2), rel=1e-9)
     assert_same_bits(each.network_.predict(X)[:, 0], each.predict(X))
@@ -179,10 +179,10 @@ def test_another_number_of_outputs_cannot_go_on():
         steps.score(X, [y[:, 0] for y in STEPS])
 
 
-def test_numbers_too_large_to_be_standardised_are_refused():
-    with pytest.raises(ValueError, match="y has numbers too large to be standardised in column 0"):
+def test_numbers_too_large_to_be_standardized_are_refused():
+    with pytest.raises(ValueError, match="y has numbers too large to be standardized in column 0"):
         regressor().fit(X, Y * 1e200)
-    with pytest.raises(ValueError, match="X has numbers too large to be standardised in column 1"):
+    with pytest.raises(ValueError, match="X has numbers too large to be standardized in column 1"):
         regressor().fit([x * [1.0, 1e200] for x in X], Y)
 
 

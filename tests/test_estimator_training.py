@@ -56,13 +56,13 @@ def fitted(kind="classifier", **options):
 def planned(monkeypatch):
     """What the estimators hand to the planner of fit: one (X, y, arguments) a fit."""
     calls = []
-    real = base.planning.plan
+    real = base.make_plan
 
     def plan(network, given, y, **arguments):
         calls.append((given, y, arguments))
         return real(network, given, y, **arguments)
 
-    monkeypatch.setattr(base.planning, "plan", plan)
+    monkeypatch.setattr(base, "make_plan", plan)
     return calls
 
 
@@ -158,7 +158,7 @@ def test_the_attributes_say_what_happened():
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_standardisation_is_one_mean_and_scale_a_feature_over_all_steps(kind, planned):
+def test_standardization_is_one_mean_and_scale_a_feature_over_all_steps(kind, planned):
     fitted(kind)
     given = planned[0][0].values
     np.testing.assert_allclose(given.mean(0), 0.0, atol=1e-12)
@@ -335,7 +335,7 @@ def test_the_best_weights_are_put_back(kind, planned):
     rows = [(x - 5.0) / 3.0 for x in X]
     each, y = model(kind, max_iter=80, **options)
     if kind.endswith("regressor"):
-        # can only be learnt by heart
+        # can only be learned by heart
         y = [generator.normal(size=() if kind == "regressor" else len(x)) for x in X]
     each.fit(rows, y)
     assert len(each.validation_scores_) == each.n_iter_ == len(each.loss_curve_)
@@ -398,10 +398,10 @@ def test_scores_of_a_fit_before_do_not_stay():
 def test_what_cannot_be_held_out_is_said():
     with pytest.raises(ValueError, match=r"early_stopping cannot hold out 0.1 of the data"):
         RNNClassifier(3, early_stopping=True).fit(X[:4], [0, 1, 2, 2])
-    unlabelled = [np.full(len(x), -1) for x in X]
-    unlabelled[0] = np.arange(len(X[0])) % 2
+    unlabeled = [np.full(len(x), -1) for x in X]
+    unlabeled[0] = np.arange(len(X[0])) % 2
     with pytest.raises(ValueError, match="held out sequences without any label"):
-        RNNTagger(3, early_stopping=True, random_state=0).fit(X, unlabelled)
+        RNNTagger(3, early_stopping=True, random_state=0).fit(X, unlabeled)
 
 
 # ---------------------------------------------------------------------------------------- the end of training

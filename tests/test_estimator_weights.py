@@ -115,7 +115,7 @@ def test_the_weight_of_a_class_is_that_of_its_rows(weights):
 
 
 @pytest.mark.parametrize("weights", [{"u": 3.0, "v": 0.25}, "balanced"])
-def test_the_weight_of_a_taggers_class_is_that_of_each_labelled_step(weights):
+def test_the_weight_of_a_taggers_class_is_that_of_each_labeled_step(weights):
     tagger, y = model("tagger", class_weight=weights, learning_rate_init=1e-12, max_iter=1)
     tagger.fit(X, y, sample_weight=REPEATS)
     labels, times = np.concatenate(y), np.repeat(REPEATS, LENGTHS)

@@ -54,7 +54,7 @@ def test_alarms_near_a_seizure_are_not_false():
     assert early.delays.tolist() == [-29.0]  # on already, 30 s before: what is earlier has no part in it
 
 
-def test_neighbours_are_one_event():
+def test_neighbors_are_one_event():
     apart = steps(1000, (100, 110), (199, 210), (300, 310))  # gaps of 89 and 90 s
     scores = event_scores(apart, np.zeros(1000), 1.0)
     assert scores.n_events == 2

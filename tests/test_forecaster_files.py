@@ -5,11 +5,10 @@ import pytest
 from sklearn.exceptions import NotFittedError
 
 import elman
-from elman import saving
-from elman.datasets import simulate_anaesthesia
-from elman.datasets.pharmacology import Patient
-from elman.depth import DepthForecaster
-from elman.jobs import models
+from elman.anaesthesia import DepthForecaster, simulate_anaesthesia
+from elman.anaesthesia.pharmacology import Patient
+from elman.cli.commands import loaded_model
+from elman.model import file
 
 X, _, DESCRIPTION = simulate_anaesthesia(3, seed=5, minutes=(15, 20))
 
@@ -40,7 +39,7 @@ def test_a_forecaster_comes_back(keep, model, tmp_path):
             two.probabilities.tolist(),
         )
     other.save(tmp_path / "again.elman")
-    (spec, arrays), (again, same) = saving.read(path), saving.read(tmp_path / "again.elman")
+    (spec, arrays), (again, same) = file.read(path), file.read(tmp_path / "again.elman")
     assert again == spec
     assert {name: a.tobytes() for name, a in same.items()} == {n: a.tobytes() for n, a in arrays.items()}
     np.testing.assert_array_equal(other.fit(X).predict(X).values, model.predict(X).values)  # and it learns
@@ -69,11 +68,11 @@ def test_what_cannot_be_saved_is_named(model, tmp_path):
 
 def test_commands_say_that_they_do_not_take_one(model, tmp_path):
     with pytest.raises(ValueError, match=r"holds a DepthForecaster, which only elman\.load in Python reads"):
-        models.load(str(_kept(model, tmp_path)))
+        loaded_model.load(str(_kept(model, tmp_path)))
     net = elman.Network([elman.SimpleRNN(3)], input_size=2, seed=0)
     net.online(elman.SGD(0.1)).save(tmp_path / "learner.elman")
     with pytest.raises(ValueError, match=r"holds a Learner, which only elman\.load in Python reads"):
-        models.load(str(tmp_path / "learner.elman"))
+        loaded_model.load(str(tmp_path / "learner.elman"))
 
 
 def test_a_damaged_file_is_refused(model, tmp_path):
@@ -166,9 +165,9 @@ SPOILT = {
 def test_a_file_that_says_strange_things_is_refused(spoil, sentence, model, tmp_path):
     """With the right checksum: somebody made it so."""
     path = _kept(model, tmp_path)
-    spec, arrays = saving.read(path)
+    spec, arrays = file.read(path)
     spoil(spec, arrays)
-    saving.write(path, spec, arrays)
+    file.write(path, spec, arrays)
     with pytest.raises(ValueError, match=rf"m\.elman' holds no .* that can be read: .*{sentence}"):
         elman.load(path)
 
@@ -177,11 +176,11 @@ def test_networks_of_other_features_are_refused(model, tmp_path):
     path = _kept(model, tmp_path)
     narrow = elman.RNNTagger((4,), max_iter=1, random_state=0).fit([np.ones((5, 2))], [[0, 1, 2, 1, 0]])
     narrow.save(tmp_path / "narrow.elman")
-    other, own = saving.read(tmp_path / "narrow.elman")
-    spec, arrays = saving.read(path)
+    other, own = file.read(tmp_path / "narrow.elman")
+    spec, arrays = file.read(path)
     spec["networks"][0] = other
     arrays |= {f"network.0.{name}": array for name, array in own.items()}
-    saving.write(path, spec, arrays)
+    file.write(path, spec, arrays)
     with pytest.raises(ValueError, match="a network of it reads 2 features, expected 53"):
         elman.load(path)
 

@@ -9,7 +9,7 @@ import pytest
 
 import elman
 from elman import GRU, LSTM, Dense, Embedding, MeanPool, Network, SimpleRNN
-from elman.generation import _draw
+from elman.network.generate import _draw
 from networks import rnn
 from support import assert_same_bits
 

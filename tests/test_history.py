@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import elman
-from elman.history import History, history_html
+from elman.model.history import History, history_html
 
 
 def cells(page):

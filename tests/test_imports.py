@@ -1,9 +1,10 @@
-"""Imports go one way, one file touches the native module, one folder nanobind, the front door is light."""
+"""Folders import downward; one file touches the native module, one folder nanobind; the front is light."""
 
 import ast
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -13,97 +14,136 @@ import elman
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "src" / "elman"
 
-# From the bottom up; a module imports only from rows above its own, or earlier in its own row.
-ORDER = [
-    ["errors", "arguments", "initializers", "layers", "losses", "optimisers", "sequences", "targets"],
-    ["_engine"],
-    ["history", "constraints", "model", "memory", "starts"],
-    ["disk", "saving", "checkpoint"],
-    ["second_order"],
-    ["planning", "training", "recording", "online", "checks", "summary"],
-    ["network"],
-    ["sensitivity", "callbacks"],
+# From the bottom up: a folder, or a loose module, imports only those listed before it. "elman" is the front.
+LAYERS = [
+    "errors",
+    "_validation",
+    "data",
+    "nn",
+    "_engine",
+    "evaluation",
+    "reading",
+    "datasets",
+    "plotting",
+    "model",
+    "training",
+    "network",
+    "features",
+    "estimators",
+    "streaming",
+    "anaesthesia",
+    "persistence",
+    "monitoring",
+    "elman",
+    "demos",
+    "cli",
+    "__main__",
 ]
-RANK = {name: i for i, name in enumerate(name for row in ORDER for name in row)}
-SAME = {name: row[1:] for row in ORDER[5:6] for name in row}  # these know planning alone
-AT_CALL = {("history", "plotting")}  # History shows itself: the one import of plotting from below, at call
+RANK = {name: i for i, name in enumerate(LAYERS)}
+MOST_FLOORS = 14  # of modules that import each other when they are loaded
+MOST_LINES = 400
+MOST_LOOSE = 8
 
 
 def module_name(path):
     parts = path.relative_to(PACKAGE).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts) or "elman"
 
 
 MODULES = {module_name(path): path for path in sorted(PACKAGE.rglob("*.py"))}
 
 
-def imports(name):
-    """The package's modules that a module imports, inside functions too, but not for type checkers alone."""
-    tree = ast.parse(MODULES[name].read_text())
-    hidden = {
-        id(node)
-        for block in ast.walk(tree)
-        if isinstance(block, ast.If) and "TYPE_CHECKING" in ast.unparse(block.test)
-        for child in block.body
-        for node in ast.walk(child)
-    }
+def room(name):
+    """The folder or loose module that a module is."""
+    return name.partition(".")[0]
+
+
+def imported(node):
+    """The package's modules that one import statement names."""
+    if isinstance(node, ast.Import):
+        names = [a.name for a in node.names if room(a.name) == "elman"]
+        return {name.removeprefix("elman.") for name in names}
+    assert node.level == 0, f"line {node.lineno} has a relative import"
+    if room(node.module or "") != "elman":
+        return set()
+    base = node.module.removeprefix("elman").removeprefix(".")
     found = set()
-    for node in ast.walk(tree):
-        if id(node) in hidden:
-            continue
-        if isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{name} has a relative import"
-            if node.module == "elman" or (node.module or "").startswith("elman."):
-                base = node.module.removeprefix("elman").removeprefix(".")
-                for alias in node.names:
-                    full = f"{base}.{alias.name}".removeprefix(".")
-                    found.add(full if full in MODULES or full == "_core" else base)
-        elif isinstance(node, ast.Import):
-            found |= {
-                a.name.removeprefix("elman").removeprefix(".")
-                for a in node.names
-                if a.name.split(".")[0] == "elman"
-            }
-    return found - {name}
+    for alias in node.names:
+        full = f"{base}.{alias.name}".removeprefix(".")
+        found.add(full if full in MODULES or full == "_core" else base or "elman")
+    return found
 
 
-def test_every_module_below_the_network_has_its_place():
-    below, waiting = set(), {"network", "checks", "sensitivity", "callbacks"}
-    while waiting:
-        name = waiting.pop()
-        below.add(name)
-        waiting |= {m for m in imports(name) if (name, m) not in AT_CALL and m != "_core"} - below
-    assert below == set(RANK), "put new modules below Network into ORDER"
+@cache
+def imports(name, executed=False):
+    """The package's modules that a module imports: all of them, or those that load with it."""
+    tree = ast.parse(MODULES[name].read_text(encoding="utf-8"))
+    if not executed:
+        nodes = [n for n in ast.walk(tree) if isinstance(n, (ast.Import, ast.ImportFrom))]
+    else:
+        nodes = [n for n in tree.body if isinstance(n, (ast.Import, ast.ImportFrom))]
+    return set().union(*map(imported, nodes)) - {name}
 
 
-@pytest.mark.parametrize("name", list(RANK))
-def test_imports_go_down(name):
-    for imported in imports(name):
-        if (name, imported) in AT_CALL or imported == "_core":
-            continue
-        assert imported in RANK, f"{name} imports {imported}, which lies above the network"
-        assert RANK[imported] < RANK[name], f"{name} imports {imported} upward"
-        assert imported not in SAME.get(name, []), f"{name} imports its neighbour {imported}"
+@pytest.mark.parametrize("name", list(MODULES))
+def test_folders_import_downward(name):
+    """Imports inside functions and for type checkers count too. The front names what lies anywhere."""
+    assert room(name) in RANK, f"put {room(name)} into LAYERS"
+    if name == "elman":
+        return
+    for other in imports(name):
+        if room(other) != room(name) and other != "_core":
+            assert RANK[room(other)] < RANK[room(name)], f"{name} imports {other}, which lies above it"
 
 
-def test_no_cycle_anywhere():
-    graph = {
-        name: {m for m in imports(name) if m in MODULES and (name, m) not in AT_CALL and m}
-        for name in MODULES
-    }
-    done, path = set(), []
+def depth_from(name, path=()):
+    """The number of floors that a module stands on, itself included; fails on a circle."""
+    assert name not in path, f"circle: {' -> '.join([*path, name])}"
+    below = [other for other in imports(name, executed=True) if other in MODULES and other != "elman"]
+    return 1 + max((depth_from(other, (*path, name)) for other in below), default=0)
 
-    def visit(name):
-        assert name not in path, f"cycle: {' -> '.join([*path, name])}"
-        if name not in done:
-            path.append(name)
-            for imported in graph[name]:
-                visit(imported)
-            path.pop()
+
+depth_from = cache(depth_from)
+
+
+def test_the_house_is_not_too_high():
+    floors = {name: depth_from(name) for name in MODULES if name != "elman"}
+    highest = max(floors, key=floors.get)
+    assert floors[highest] <= MOST_FLOORS, f"{highest} stands on {floors[highest]} floors"
+
+
+def test_no_circle_even_at_call():
+    graph = {name: {m for m in imports(name) if m in MODULES and m != "elman"} for name in MODULES}
+    done = set()
+
+    def visit(name, path):
+        assert name not in path, f"circle: {' -> '.join([*path, name])}"
+        if name not in done and name != "elman":
+            for other in graph[name]:
+                visit(other, [*path, name])
             done.add(name)
 
     for name in graph:
-        visit(name)
+        visit(name, [])
+
+
+def test_few_modules_lie_loose():
+    loose = sorted(path.name for path in PACKAGE.glob("*.py"))
+    assert len(loose) <= MOST_LOOSE, loose
+
+
+@pytest.mark.parametrize("name", list(MODULES))
+def test_modules_are_short(name):
+    lines = len(MODULES[name].read_text(encoding="utf-8").splitlines())
+    assert lines <= LONG.get(name, MOST_LINES)
+
+
+def test_long_modules_have_their_reason():
+    assert all(len(MODULES[name].read_text().splitlines()) > MOST_LINES for name in LONG)
+
+
+# Modules over the limit, with the lines that they may have.
+LONG = {}
 
 
 def test_one_file_imports_the_native_module():
@@ -139,18 +179,37 @@ def test_import_elman_is_quick():
     assert min(runs) < 0.3
 
 
-def test_the_front_door_shows_every_name():
-    assert set(elman.__all__) <= set(dir(elman))
-    assert "plotting" in dir(elman)
+def test_the_front_shows_every_public_name_and_no_other():
+    public = set(elman.__all__) | set(elman._MODULES) | {"__version__"}
+    assert set(dir(elman)) == public
     assert elman.__version__.count(".") >= 1
     with pytest.raises(AttributeError, match="module 'elman' has no attribute 'Transformer'"):
         elman.Transformer  # noqa: B018
 
 
+@pytest.mark.parametrize("name", sorted(elman._MODULES))
+def test_public_modules_are_attributes_and_importable(name):
+    """In a fresh process, one after the other: an import of another module must not be what makes it work."""
+    script = (
+        f"import elman; a = elman.{name}; import elman.{name} as b; from elman import {name} as c; "
+        f"import sys; print(a is b is c, sys.modules['elman.{name}'] is a)"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True"]
+
+
+def test_public_modules_have_stubs_for_type_checkers():
+    """A module whose short name is not its place has a stub that says where it lies."""
+    stubs = {path.stem: path.read_text() for path in PACKAGE.glob("*.pyi") if path.stem != "_core"}
+    homes = {name: home for name, home in elman._MODULES.items() if home != f"elman.{name}"}
+    assert stubs == {name: f"from {home} import *  # noqa: F403\n" for name, home in homes.items()}
+
+
 def test_a_missing_engine_says_how_to_build_it(tmp_path):
-    (tmp_path / "elman").mkdir()
-    for path in PACKAGE.glob("*.py"):
-        (tmp_path / "elman" / path.name).write_text(path.read_text())
+    for path in PACKAGE.rglob("*.py"):
+        copy = tmp_path / "elman" / path.relative_to(PACKAGE)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(path.read_text())
     done = subprocess.run(
         [sys.executable, "-I", "-c", f"import sys; sys.path[:0] = ['{tmp_path}']; from elman import load"],
         capture_output=True,

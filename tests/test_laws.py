@@ -11,6 +11,7 @@ import pytest
 
 import elman
 import reference as ref
+from elman.model import gradient_check
 from networks import C, build, cases, lively_weights, rnn
 from support import (
     GRADIENT_TOLERANCE,
@@ -277,7 +278,7 @@ def test_a_wrong_gradient_is_found(cell, name, monkeypatch):
         if list(net.weights).index(other) < list(net.weights).index(name)
     )
     X, y = ragged(generator, LENGTHS, F), np.arange(len(LENGTHS)) % 3
-    right = elman.checks._labelled
+    right = gradient_check._labeled
 
     def wrong(*arguments):
         measure, gradient = right(*arguments)
@@ -286,7 +287,7 @@ def test_a_wrong_gradient_is_found(cell, name, monkeypatch):
         return measure, gradient
 
     assert elman.check_gradient(net, X, y).ok
-    monkeypatch.setattr(elman.checks, "_labelled", wrong)
+    monkeypatch.setattr(gradient_check, "_labeled", wrong)
     report = elman.check_gradient(net, X, y)
     assert not report.ok
     assert report.max_relative_error == pytest.approx(1e-3, rel=0.01)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from elman import Dense, MaxPool, MeanPool, Network, SimpleRNN, initializers, layers
+from elman import Dense, MaxPool, MeanPool, Network, SimpleRNN
+from elman.nn import initializers, layers
 
 
 @pytest.mark.parametrize(

@@ -23,8 +23,8 @@ from elman import (
     Network,
     SimpleRNN,
 )
-from elman.memory import AUTO, needed
-from elman.sequences import as_batch
+from elman.data.sequences import as_batch
+from elman.model.memory import AUTO, needed
 from networks import BARE, SHAPES, C, build, lively_weights, rnn
 from support import (
     as_y,

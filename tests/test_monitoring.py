@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from elman import Dense, MeanPool, Network, SimpleRNN, stream
+from elman.cli.monitor_csv import Record
+from elman.cli.monitor_drawing import bar, sparkline, trace
+from elman.cli.monitor_state import Seen
 from elman.monitoring import Alarm, Answer, Answering, Event, LastSeconds, Latencies, Monitor
 from elman.monitoring.description import Description
-from elman.monitoring.drawing import bar, sparkline, trace
-from elman.monitoring.record import Record
 from elman.monitoring.replay import Player
-from elman.monitoring.seen import Seen
 
 RATE = 100.0
 NET = Network(
@@ -351,7 +351,7 @@ def test_the_screen_shows_signal_probabilities_alarm_and_books():
     pytest.importorskip("rich")
     from rich.console import Console
 
-    from elman.monitoring.view import Lines, Screen, status
+    from elman.cli.monitor_view import Lines, Screen, status
 
     seen = Seen("elman monitor  m.elman", ["healthy", "ictal [/]"], True)
     written = io.StringIO()

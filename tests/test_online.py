@@ -160,7 +160,7 @@ def test_it_goes_on_from_a_file_to_the_bit(optimizer, rule, tmp_path):
 
 
 @pytest.mark.parametrize("rule", RULES)
-def test_an_update_is_the_optimisers(rule):
+def test_an_update_is_the_optimizers(rule):
     net, x, rng = made(depth("tanh", 1, "identity"))
     twin, _, _ = made(depth("tanh", 1, "identity"))
     each = learner(net, rule, Adam(0.01), clip_norm=0.1)
@@ -288,32 +288,32 @@ def test_a_network_without_recurrence_learns_too():
 
 
 def test_fit_in_between_is_noticed():
-    """Another optimiser's fit forgets the learner's moments; the next step begins anew."""
+    """Another optimizer's fit forgets the learner's moments; the next step begins anew."""
     net, x, rng = made(depth("tanh", 1, "identity"))
     each = learner(net, "rtrl", Adam(0.01))
     each.step(x[0], [0.0, 0.0, 0.0])
     net.fit([x], [rng.normal(size=(T, 3))], optimizer=SGD(0.01), verbose=False)
     each.step(x[1], [0.0, 0.0, 0.0])
-    assert net.model.updates == 1 and net.model.optimiser == Adam(0.01)
+    assert net.model.updates == 1 and net.model.optimizer == Adam(0.01)
 
 
 def test_a_damaged_learner_is_refused(tmp_path):
-    from elman import saving
+    from elman.model import file
 
     net, x, _ = made(depth("tanh", 1, "identity"))
     each = learner(net, "bptt", truncation=4)
     each.step(x[0], [0.0, 0.0, 0.0])
     each.save(tmp_path / "learner")
-    spec, arrays = saving.read(tmp_path / "learner")
+    spec, arrays = file.read(tmp_path / "learner")
     changes = [
         {"steps": 3}, {"steps": 10**9}, {"rule": "hebb"}, {"truncation": 1}, {"loss": "cross_entropy"},
         {"network": None}, {"clip_norm": -1},
     ]  # fmt: skip
     for change in changes:
-        saving.write(tmp_path / "bad", spec | change, arrays)
+        file.write(tmp_path / "bad", spec | change, arrays)
         with pytest.raises(ValueError, match="bad"):
             load(tmp_path / "bad")
     for missing in ("memory", "parameters"):
-        saving.write(tmp_path / "bad", spec, {k: v for k, v in arrays.items() if k != missing})
+        file.write(tmp_path / "bad", spec, {k: v for k, v in arrays.items() if k != missing})
         with pytest.raises(ValueError, match="bad"):
             load(tmp_path / "bad")

@@ -1,10 +1,11 @@
-"""Optimisers are checked values; schedules give the rates that their formulas say."""
+"""Optimizers are checked values; schedules give the rates that their formulas say."""
 
 import math
 
 import pytest
 
-from elman import SGD, Adam, AdamW, CosineDecay, OneCycle, RMSprop, optimisers
+from elman import SGD, Adam, AdamW, CosineDecay, OneCycle, RMSprop
+from elman.nn import optimizers
 
 
 @pytest.mark.parametrize(
@@ -27,13 +28,13 @@ from elman import SGD, Adam, AdamW, CosineDecay, OneCycle, RMSprop, optimisers
         (lambda: SGD(10**400), ValueError, "learning_rate is an integer too large"),
     ],
 )
-def test_a_bad_optimiser_names_its_argument(make, error, message):
+def test_a_bad_optimizer_names_its_argument(make, error, message):
     with pytest.raises(error) as raised:
         make()
     assert message in str(raised.value)
 
 
-def test_optimisers_are_values():
+def test_optimizers_are_values():
     assert Adam(1) == Adam(1.0)
     assert Adam() != AdamW()
     assert Adam(CosineDecay(0.1, 5)) == Adam(CosineDecay(0.1, 5))
@@ -41,14 +42,14 @@ def test_optimisers_are_values():
 
 @pytest.mark.parametrize("name", ["sgd", "rmsprop", "adam", "adamw"])
 def test_names_mean_the_defaults(name):
-    assert optimisers.check_optimiser(name) == optimisers.KINDS[name]()
+    assert optimizers.check_optimizer(name) == optimizers.KINDS[name]()
 
 
-def test_an_unknown_optimiser_is_named():
+def test_an_unknown_optimizer_is_named():
     with pytest.raises(ValueError, match="optimizer is 'adagrad', expected one of 'sgd'"):
-        optimisers.check_optimiser("adagrad")
+        optimizers.check_optimizer("adagrad")
     with pytest.raises(TypeError, match=r"optimizer is 0\.1"):
-        optimisers.check_optimiser(0.1)
+        optimizers.check_optimizer(0.1)
 
 
 def test_cosine_decay_falls_to_zero_and_stays():
@@ -72,15 +73,15 @@ def test_one_cycle_is_pytorchs():
 @pytest.mark.parametrize("rate", [-1.0, math.nan, "fast", None])
 def test_what_a_schedule_gives_is_checked(rate):
     with pytest.raises((ValueError, TypeError), match=r"learning_rate\(3\)"):
-        optimisers.rate_at(SGD(lambda update: rate), 3)
+        optimizers.rate_at(SGD(lambda update: rate), 3)
 
 
 @pytest.mark.parametrize(
-    "optimiser", [SGD(0.1, 0.9, True), RMSprop(), Adam(CosineDecay(0.1, 9)), AdamW(OneCycle(1, 5))]
+    "optimizer", [SGD(0.1, 0.9, True), RMSprop(), Adam(CosineDecay(0.1, 9)), AdamW(OneCycle(1, 5))]
 )
-def test_optimisers_survive_json(optimiser):
-    assert optimisers.from_dict(optimisers.to_dict(optimiser)) == optimiser
+def test_optimizers_survive_json(optimizer):
+    assert optimizers.from_dict(optimizers.to_dict(optimizer)) == optimizer
 
 
 def test_a_rate_of_ones_own_has_no_json():
-    assert optimisers.to_dict(SGD(lambda update: 0.1)) is None
+    assert optimizers.to_dict(SGD(lambda update: 0.1)) is None

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.integrate import solve_ivp
 
-from elman.datasets import pharmacology
-from elman.datasets.pharmacology import Compartments, Patient, bis, minto, schnider
+from elman.anaesthesia import pharmacology
+from elman.anaesthesia.pharmacology import Compartments, Patient, bis, minto, schnider
 
 OLDER = Patient(age=70, weight=60, height=160, male=False)
 
@@ -17,7 +17,7 @@ def test_lean_body_mass():
     assert Patient(40, 60, 160, male=False).lean_body_mass == pytest.approx(43.388, abs=1e-3)
 
 
-def test_schnider_at_the_centre_of_its_covariates():
+def test_schnider_at_the_center_of_its_covariates():
     # Schnider et al. 1998, table 2; James' formula gives this height and weight 60.48 kg, not the table's 59.
     model = schnider(Patient(53, 77, 177, male=True))
     assert (model.v1, model.v2, model.v3) == (4.27, 18.9, 238.0)

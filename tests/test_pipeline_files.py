@@ -9,13 +9,14 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import elman
-from elman import Dense, Network, RNNClassifier, RNNRegressor, RNNTagger, SimpleRNN, saving
+from elman import Dense, Network, RNNClassifier, RNNRegressor, RNNTagger, SimpleRNN
+from elman.cli.commands import loaded_model
+from elman.cli.commands.check import check
+from elman.cli.commands.evaluate import evaluate
+from elman.cli.commands.predict import predict
+from elman.cli.commands.stream import answers
 from elman.features import BandPower, FillMissing, Frames, LogSpectrum, Reservoirs
-from elman.jobs import models
-from elman.jobs.check import check
-from elman.jobs.evaluate import evaluate
-from elman.jobs.predict import predict
-from elman.jobs.stream import answers
+from elman.model import file
 
 RNG = np.random.default_rng(11)
 FS = 100.0
@@ -148,10 +149,10 @@ def test_a_file_that_says_strange_things_is_refused(spoil, tmp_path):
     """With the right checksum: somebody made it so."""
     path = tmp_path / "m.elman"
     elman.save(make_pipeline(FillMissing(), LogSpectrum(FS, 32), RNNClassifier(**QUICK)).fit(HOLED, Y), path)
-    spec, arrays = saving.read(path)
+    spec, arrays = file.read(path)
     assert spec["kind"] == "pipeline"
     spoil(spec, arrays)
-    saving.write(path, spec, arrays)
+    file.write(path, spec, arrays)
     with pytest.raises(ValueError, match=r"m\.elman"):
         elman.load(path)
 
@@ -179,10 +180,10 @@ def test_a_file_of_strange_reservoirs_is_refused(spoil, tmp_path):
     path = tmp_path / "m.elman"
     features = Reservoirs(2, 3, window=10, random_state=0)
     elman.save(make_pipeline(features, RNNClassifier(**QUICK)).fit(X, Y), path)
-    spec, arrays = saving.read(path)
+    spec, arrays = file.read(path)
     arrays = {name: array.copy() for name, array in arrays.items()}
     spoil(spec, arrays)
-    saving.write(path, spec, arrays)
+    file.write(path, spec, arrays)
     with pytest.raises(ValueError, match=r"m\.elman"):
         elman.load(path)
 
@@ -190,9 +191,9 @@ def test_a_file_of_strange_reservoirs_is_refused(spoil, tmp_path):
 def test_a_window_in_a_file_takes_no_memory(tmp_path):
     path = tmp_path / "m.elman"
     elman.save(make_pipeline(LogSpectrum(FS, 32), RNNClassifier(**QUICK)).fit(X, Y), path)
-    spec, arrays = saving.read(path)
+    spec, arrays = file.read(path)
     spec["steps"][0]["parameters"]["window"] = 2**52
-    saving.write(path, spec, arrays)
+    file.write(path, spec, arrays)
     with pytest.raises(ValueError, match="its window is 4503599627370496, expected at most 16777216"):
         elman.load(path)
     with pytest.raises(ValueError, match=r"X\[0\] has 60 steps, expected at least 4503599627370496"):
@@ -225,7 +226,7 @@ def test_predict_and_evaluate_take_it(kept, tmp_path):
     found = predict(file, path, options={})
     assert np.array_equal(found.answers, model.predict_proba(HOLED))
     assert json.loads(json.dumps(found.document()))["estimator"] == "RNNClassifier"
-    opened = models.load(path)
+    opened = loaded_model.load(path)
     assert (opened.features, opened.rate, opened.takes_missing) == (2, FS, True)
     scored = evaluate(file, path, columns={}, draw=False)
     assert scored.accuracy == np.mean(model.predict(HOLED) == np.array(Y))
@@ -260,7 +261,7 @@ def test_answers_a_step_name_the_step_that_completed_them(tmp_path):
 
 def test_lines_are_answered_when_a_window_is_complete(kept):
     model, path = kept
-    opened = models.load(path)
+    opened = loaded_model.load(path)
     lines = [f"{a},{b}\n".encode() for a, b in HOLED[0].tolist()]
     found = list(answers(opened, [*lines, b"\n", *lines], False))
     expected = elman.stream(model).step(HOLED[0])

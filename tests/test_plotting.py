@@ -16,9 +16,11 @@ pytest.importorskip("matplotlib")
 from matplotlib.figure import Figure
 
 import elman
-from elman import callbacks, plotting
-from elman.plotting.inside import quartiles
-from elman.sensitivity import gradient_norms
+from elman import plotting
+from elman.network.sensitivity import gradient_norms
+from elman.plotting import style
+from elman.plotting.states_gradients import quartiles
+from elman.training import callbacks
 
 STATES = np.tanh(np.random.default_rng(0).standard_normal((6, 4)))
 PROBABILITIES = np.random.default_rng(1).dirichlet(np.ones(3), size=6)
@@ -176,13 +178,13 @@ def test_confusion_matrix_of_sequences_of_labels():
     assert matrix(plotting.confusion_matrix(sequences, [[0], [1, 0]]))[1] == [[1, 0], [1, 1]]
 
 
-def test_confusion_matrix_colours_are_shares_of_the_row():
+def test_confusion_matrix_colors_are_shares_of_the_row():
     ax = plotting.confusion_matrix([0, 0, 0, 0, 1], [0, 0, 0, 1, 1])
     np.testing.assert_array_equal(ax.images[0].get_array(), [[0.75, 0.25], [0.0, 1.0]])
 
 
 def overlap(labels):
-    """Whether two neighbouring tick labels touch."""
+    """Whether two neighboring tick labels touch."""
     boxes = [label.get_window_extent() for label in labels]
     return any(a.overlaps(b) for a, b in pairwise(boxes))
 
@@ -203,7 +205,7 @@ def test_confusion_matrix_is_readable_at_any_size(size, name):
             assert box.x0 >= whole.x0 and box.y0 >= whole.y0 and box.x1 <= whole.x1 and box.y1 <= whole.y1
     assert max(ax.figure.get_size_inches()) < 13
     assert len(ax.texts) == (0 if size == 100 else size)
-    assert len(ax.figure.axes) == (2 if size == 100 else 1)  # the colour bar stands for the counts
+    assert len(ax.figure.axes) == (2 if size == 100 else 1)  # the color bar stands for the counts
     cell = ax.get_window_extent().width / size
     assert all(text.get_window_extent().width < cell for text in ax.texts)
 
@@ -382,7 +384,7 @@ def test_long_sequences_have_no_markers(steps, marker):
     ax.figure.draw_without_rendering()
 
 
-def test_a_long_map_shows_means_of_neighbours_not_one_of_them(ax):
+def test_a_long_map_shows_means_of_neighbors_not_one_of_them(ax):
     states = np.tile([[1.0, -1.0], [0.0, 0.0]], (1250, 1))  # 2500 steps; every other one is zero
     states[-1] = 3.0
     plotting.hidden_states(states[:-1], ax)
@@ -444,8 +446,8 @@ def test_gradient_by_distance_draws_quartiles(ax, tmp_path):
     net = elman.Network([elman.SimpleRNN(4), elman.Dense(2, "softmax")], input_size=2, seed=0)
     rng = np.random.default_rng(0)
     X, y = [rng.normal(size=(T, 2)) for T in (3, 7, 7, 5, 7)], [0, 1, 1, 0, 1]
-    assert plotting.gradient_by_distance(net, X, y, ax=ax, path=tmp_path / "g.png") is ax
     norms = gradient_norms(net, X, y)
+    assert plotting.gradient_by_distance(norms, ax, tmp_path / "g.png") is ax
     assert ax.get_yscale() == "log"
     np.testing.assert_array_equal(ax.lines[0].get_xdata(), np.arange(7))
     for k in range(7):
@@ -455,14 +457,14 @@ def test_gradient_by_distance_draws_quartiles(ax, tmp_path):
         assert min(at_k) == pytest.approx(np.quantile(there, 0.25), rel=1e-12)
         assert max(at_k) == pytest.approx(np.quantile(there, 0.75), rel=1e-12)
     assert ax.get_xlabel() == "steps before the answer"
-    assert ax.get_title(loc="left") == "gradient of the loss by past inputs"
+    assert ax.get_title(loc="left") == "gradient of the answer by past inputs"
     assert ax.get_legend() is None and len(ax.texts) == 0
     assert (tmp_path / "g.png").stat().st_size > 1000
 
 
 def test_gradient_by_distance_without_answers_and_of_one_step():
-    ax = plotting.gradient_by_distance(linear(0.5), np.zeros((3, 1, 1)))
-    assert ax.get_title(loc="left") == "gradient of the outputs by past inputs"
+    ax = plotting.gradient_by_distance(gradient_norms(linear(0.5), np.zeros((3, 1, 1))), title="one step")
+    assert ax.get_title(loc="left") == "one step"
     np.testing.assert_array_equal(ax.lines[0].get_ydata(), [2.0])
     assert ax.lines[0].get_marker() == "o"
     low, high = ax.get_ylim()
@@ -470,7 +472,7 @@ def test_gradient_by_distance_without_answers_and_of_one_step():
 
 
 def test_twenty_decades_of_a_gradient_are_shown():
-    ax = plotting.gradient_by_distance(linear(1e-4), np.zeros((1, 20, 1)))
+    ax = plotting.gradient_by_distance(gradient_norms(linear(1e-4), np.zeros((1, 20, 1))))
     low, high = ax.get_ylim()
     assert 1e-22 < low < 1e-19
     assert 2.0 < high < 100.0
@@ -483,7 +485,7 @@ def test_twenty_decades_of_a_gradient_are_shown():
     ("decay", "note"), [(0.0, "median: 0 from distance 1 on"), (1e-200, "median: 0 from distance 2 on")]
 )
 def test_where_the_gradient_is_zero_the_line_ends_and_says_so(decay, note):
-    ax = plotting.gradient_by_distance(linear(decay), np.zeros((3, 6, 1)))
+    ax = plotting.gradient_by_distance(gradient_norms(linear(decay), np.zeros((3, 6, 1))))
     drawn = ax.lines[0].get_ydata()
     zeros = int(note.split()[4])
     assert np.isfinite(drawn[:zeros]).all() and np.isnan(drawn[zeros:]).all()
@@ -497,7 +499,7 @@ def test_where_the_gradient_is_zero_the_line_ends_and_says_so(decay, note):
     ("growth", "steps", "notes"), [(1e20, 40, ["median: infinite from distance 16 on"]), (2.0, 1023, [])]
 )
 def test_an_exploding_gradient_is_drawn_as_far_as_it_goes(growth, steps, notes):
-    ax = plotting.gradient_by_distance(linear(growth), np.zeros((3, steps, 1)))
+    ax = plotting.gradient_by_distance(gradient_norms(linear(growth), np.zeros((3, steps, 1))))
     ax.figure.draw_without_rendering()  # without overflow
     drawn = ax.lines[0].get_ydata()
     known = np.isfinite(drawn)
@@ -506,6 +508,19 @@ def test_an_exploding_gradient_is_drawn_as_far_as_it_goes(growth, steps, notes):
     low, high = ax.get_ylim()
     assert 0.1 < low < 2.0 and 1e20 < high < 1e22  # its beginning can be seen
     assert [text.get_text() for text in ax.texts] == notes
+
+
+@pytest.mark.parametrize(
+    ("norms", "kind", "message"),
+    [
+        (linear(0.5), TypeError, "norms is Network.*expected what elman.sensitivity.gradient_norms"),
+        ([], ValueError, "norms is empty or not one row of numbers per sequence"),
+        ([[[1.0]]], ValueError, "norms is empty or not one row of numbers per sequence"),
+    ],
+)
+def test_what_are_no_gradient_norms_is_refused(norms, kind, message):
+    with pytest.raises(kind, match=message):
+        plotting.gradient_by_distance(norms)
 
 
 def test_quartiles_of_rows_of_different_lengths():
@@ -521,7 +536,7 @@ def test_quartiles_of_rows_of_different_lengths():
 def test_a_gradient_that_is_zero_everywhere():
     net = linear(0.5)
     net.parameters[:] = 0.0
-    ax = plotting.gradient_by_distance(net, np.zeros((2, 4, 1)))
+    ax = plotting.gradient_by_distance(gradient_norms(net, np.zeros((2, 4, 1))))
     assert ax.get_yscale() == "linear"
     np.testing.assert_array_equal(ax.lines[0].get_ydata(), np.zeros(4))
     assert ax.texts[0].get_text() == "median: 0 at every distance"
@@ -529,17 +544,16 @@ def test_a_gradient_that_is_zero_everywhere():
 
 def test_notes_of_several_networks_stand_below_one_another(ax):
     for decay in (0.0, 1e-200):
-        plotting.gradient_by_distance(linear(decay), np.zeros((1, 6, 1)), ax=ax, label=f"decay {decay}")
+        plotting.gradient_by_distance(gradient_norms(linear(decay), np.zeros((1, 6, 1))), ax=ax, label=f"decay {decay}")
     ax.figure.draw_without_rendering()
     first, second = (text.get_window_extent() for text in ax.texts)
     assert not first.overlaps(second)
     assert [text.get_text().split(":")[0] for text in ax.texts] == ["decay 0.0", "decay 1e-200"]
 
 
-def test_zeros_between_are_counted(monkeypatch):
+def test_zeros_between_are_counted():
     norms = np.array([[1.0, 0.0, 4.0]])
-    monkeypatch.setattr("elman.plotting.inside.gradient_norms", lambda *a, **k: norms)
-    ax = plotting.gradient_by_distance(linear(0.5), None)
+    ax = plotting.gradient_by_distance(norms)
     assert ax.texts[0].get_text() == "median: 0 at 1 of 3 distances"
     assert ax.lines[0].get_markevery() == [0, 2]
 
@@ -547,7 +561,7 @@ def test_zeros_between_are_counted(monkeypatch):
 def test_several_networks_share_the_axes(ax):
     X = np.zeros((1, 10, 1))
     for decay in (0.9, 1e-3):
-        plotting.gradient_by_distance(linear(decay), X, ax=ax, label=f"decay {decay}")
+        plotting.gradient_by_distance(gradient_norms(linear(decay), X), ax=ax, label=f"decay {decay}")
     assert [text.get_text() for text in ax.get_legend().get_texts()] == ["decay 0.9", "decay 0.001"]
     assert len({drawn.get_color() for drawn in ax.lines}) == 2
     low, high = ax.get_ylim()
@@ -590,7 +604,7 @@ def test_many_kernels_can_be_told_apart(ax):
         for drawn in ax.lines[:16]
     }
     assert len(looks) == 16
-    assert plotting.COLOURS[7] not in {drawn.get_color() for drawn in ax.lines}  # yellow is lost on white
+    assert style.COLORS[7] not in {drawn.get_color() for drawn in ax.lines}  # yellow is lost on white
 
 
 @pytest.mark.parametrize("recorded", [{}, {"0.recurrent_kernel": []}, callbacks.SpectralRadius()])

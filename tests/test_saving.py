@@ -12,7 +12,8 @@ import pytest
 import elman
 import support
 from damage import sealed
-from elman import SGD, Adam, CosineDecay, Dense, MeanPool, Network, SimpleRNN, _engine, saving
+from elman import SGD, Adam, CosineDecay, Dense, MeanPool, Network, SimpleRNN, _engine
+from elman.model import file
 from released import make
 
 RELEASED = sorted((pathlib.Path(__file__).parent / "released").glob("*.elman"))
@@ -62,7 +63,7 @@ def test_a_rate_of_ones_own_is_left_out(tmp_path):
     net = network()
     net.fit(X, Y, optimizer=SGD(lambda update: 0.1), verbose=False)
     net.save(tmp_path / "net")
-    assert elman.load(tmp_path / "net").model.optimiser is None
+    assert elman.load(tmp_path / "net").model.optimizer is None
 
 
 def test_saving_replaces_in_one_step(saved):
@@ -132,7 +133,7 @@ def test_what_is_not_ours_is_refused(tmp_path):
 
 
 def test_a_newer_format_asks_for_an_update(saved, monkeypatch):
-    monkeypatch.setattr(saving, "VERSION", 7)
+    monkeypatch.setattr(file, "VERSION", 7)
     network().save(saved)
     monkeypatch.undo()
     with pytest.raises(ValueError, match="has format version 7, expected at most 1: update elman"):
@@ -155,30 +156,30 @@ def test_a_newer_format_asks_for_an_update(saved, monkeypatch):
         {"input_size": "2"},
         {"dtype": "int8"},
         {"frozen": ["9.kernel"]},
-        {"optimiser": {"optimiser": "adam", "beta_1": 7}},
-        {"optimiser": {"optimiser": "adam", "charm": 7}},
+        {"optimizer": {"optimizer": "adam", "beta_1": 7}},
+        {"optimizer": {"optimizer": "adam", "charm": 7}},
         {"seed": -1},
         {"history": ["charm"]},
     ],
 )
 def test_a_forged_spec_is_refused_before_room_is_made(saved, change):
     """The checksum is right, the content is not."""
-    spec, arrays = saving.read(saved)
-    saving.write(saved, spec | change, arrays)
+    spec, arrays = file.read(saved)
+    file.write(saved, spec | change, arrays)
     with pytest.raises(ValueError, match="holds no network that can be read"):
         elman.load(saved)
 
 
 def test_a_missing_part_is_refused(saved):
-    spec, arrays = saving.read(saved)
+    spec, arrays = file.read(saved)
     for name in ("parameters", "moment.0", "history.loss"):
-        saving.write(saved, spec, {key: a for key, a in arrays.items() if key != name})
+        file.write(saved, spec, {key: a for key, a in arrays.items() if key != name})
         with pytest.raises(ValueError, match="holds no network"):
             elman.load(saved)
 
 
 def test_parts_of_another_type_or_shape_are_refused(saved):
-    spec, arrays = saving.read(saved)
+    spec, arrays = file.read(saved)
     single = arrays["parameters"]
     changes = {
         "parameters": [single.astype(np.float64), single[:-1], single[None], single.astype(np.complex64)],
@@ -187,15 +188,15 @@ def test_parts_of_another_type_or_shape_are_refused(saved):
     }
     for name, values in changes.items():
         for value in values:
-            saving.write(saved, spec, arrays | {name: value})
+            file.write(saved, spec, arrays | {name: value})
             with pytest.raises(ValueError, match=rf"net\.elman' holds no network .*: {name} is .*, expected"):
                 elman.load(saved)
 
 
 @pytest.mark.parametrize("kind", ["RNNForecaster", None, 3, ["network"]])
 def test_an_unknown_kind_asks_for_an_update(saved, kind):
-    spec, arrays = saving.read(saved)
-    saving.write(saved, spec | {"kind": kind}, arrays)
+    spec, arrays = file.read(saved)
+    file.write(saved, spec | {"kind": kind}, arrays)
     with pytest.raises(ValueError, match=r"net\.elman' holds .*, expected a network or one of RNNClassifier"):
         elman.load(saved)
 

@@ -23,9 +23,9 @@ from elman import (
     SimpleRNN,
     _engine,
     load,
-    planning,
-)  # fmt: skip
-from elman.second_order import Objective, jacobian
+)
+from elman.training.plan import labeled, make_plan
+from elman.training.second_order import Objective, jacobian
 
 LENGTHS = [3, 7, 1, 5, 12]
 BOTH = [LevenbergMarquardt(), LBFGS()]
@@ -43,7 +43,7 @@ def problem(shape, cell, loss, dtype="float64", missing=0.3):
 
 def curvature(net, X, y, loss, *, way=0, threads=1, weights=None):
     """The matrix and the gradient, undivided."""
-    labels = planning.labelled(net.model, X, y, loss, weights, ("X", "y", "weights"))
+    labels = labeled(net.model, X, y, loss, weights, ("X", "y", "weights"))
     P = len(net.parameters)
     matrix, gradient = np.empty((P, P), net.dtype), np.empty(P, net.dtype)
     net.model.native.gauss_newton(
@@ -138,7 +138,7 @@ def test_class_weights_count_as_repeated_answers():
     rng = np.random.default_rng(5)
     net = Network([SimpleRNN(4), Dense(3, "softmax")], 2, "float64", seed=0)
     X, y = support.ragged(rng, [4, 6, 5], 2), np.array([0, 1, 2])
-    plan = planning.plan(net.model, X, y, **arguments(class_weight=np.array([1.0, 2.0, 3.0])))
+    plan = make_plan(net.model, X, y, **arguments(class_weight=np.array([1.0, 2.0, 3.0])))
     found = Objective(net.model, plan).curvature()
     rows = [0, 1, 1, 2, 2, 2]
     G, g = curvature(net, [X[i] for i in rows], y[rows], "cross_entropy")
@@ -159,7 +159,7 @@ def arguments(**more):
 
 
 def mackey_glass(n=501, delay=170, discard=500):
-    """The series of Mackey and Glass (1977), Euler steps of 0.1, at whole times, standardised."""
+    """The series of Mackey and Glass (1977), Euler steps of 0.1, at whole times, standardized."""
     x = np.full((n + discard) * 10 + delay, 1.2)
     for t in range(delay, len(x)):
         a, b = x[t - 1], x[t - delay]
@@ -267,7 +267,7 @@ def test_what_has_no_meaning_is_refused(optimizer, name, value):
 
 
 @pytest.mark.parametrize("optimizer", BOTH, ids=NAMES)
-def test_update_needs_another_optimiser(optimizer):
+def test_update_needs_another_optimizer(optimizer):
     net = small()
     with pytest.raises(ValueError, match="expected one of SGD, RMSprop, Adam, AdamW"):
         net.update(np.zeros_like(net.parameters), optimizer)
@@ -358,12 +358,12 @@ def test_pools_learn_too():
         (lambda: LBFGS(line_search=0), "line_search is 0"),
     ],
 )
-def test_a_bad_optimiser_names_its_argument(make, message):
+def test_a_bad_optimizer_names_its_argument(make, message):
     with pytest.raises(ValueError, match=message):
         make()
 
 
-def test_another_optimiser_starts_anew():
+def test_another_optimizer_starts_anew():
     net = small()
     fit(net, LBFGS(), 3)
     fit(net, Adam(0.01), 1)

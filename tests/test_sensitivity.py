@@ -7,8 +7,9 @@ import pytest
 
 import networks
 import support
-from elman import Dense, MeanPool, Network, Sequences, SimpleRNN, sensitivity
-from elman.sensitivity import gradient_norms
+from elman import Dense, MeanPool, Network, Sequences, SimpleRNN
+from elman.network import sensitivity
+from elman.network.sensitivity import gradient_norms
 
 F = 2
 LENGTHS = (4, 1, 6)

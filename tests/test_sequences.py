@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from elman import Network, Sequences, SimpleRNN
-from elman.sequences import as_batch
+from elman.data.sequences import as_batch
 
 F32 = np.dtype("float32")
 

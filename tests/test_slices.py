@@ -15,8 +15,8 @@ import pytest
 import elman
 import reference as ref
 from elman import GRU, LSTM, Dense, DivergenceError, Embedding, Network, SimpleRNN
-from elman.memory import needed
-from elman.sequences import as_batch
+from elman.data.sequences import as_batch
+from elman.model.memory import needed
 from networks import BARE, BOTH, SHAPES, C, build, lively_weights, rnn
 from support import (
     OTHER_CELLS,

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold, cross_val_score
 
+from elman.data.sequences import Sequences
 from elman.evaluation import check_no_leak, chunk, folds
-from elman.sequences import Sequences
 
 
 def test_segments_are_split_as_scikit_learn_splits_them():

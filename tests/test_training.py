@@ -7,9 +7,10 @@ import threading
 import numpy as np
 import pytest
 
-from elman import SGD, Adam, CosineDecay, Dense, DivergenceError, Network, SimpleRNN, _engine, training
-from elman.memory import AUTO
-from elman.targets import Answers
+from elman import SGD, Adam, CosineDecay, Dense, DivergenceError, Network, SimpleRNN, _engine
+from elman.data.targets import Answers
+from elman.model.memory import AUTO
+from elman.training import loop
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(10, 6, 2))
@@ -64,7 +65,7 @@ def test_a_second_fit_goes_on(options):
     np.testing.assert_array_equal(parts.parameters, whole.parameters)
 
 
-def test_another_optimiser_starts_anew():
+def test_another_optimizer_starts_anew():
     net, twin = network(), network()
     fit(net, 2)
     fit(twin, 2)
@@ -206,7 +207,7 @@ def test_divergence_gives_back_the_last_good_weights(one_by_one):
         twins.append(twin.parameters)
     wanted = next(p for p in twins if np.isfinite(p).all())
     np.testing.assert_array_equal(good, wanted)
-    assert net.model.optimiser is None
+    assert net.model.optimizer is None
 
 
 def test_divergence_in_the_first_epoch_gives_back_the_start():
@@ -243,7 +244,7 @@ def test_a_validation_loss_that_is_not_finite_stops_training():
     np.testing.assert_array_equal(net.parameters, good[0])
     assert {len(values) for values in net.history.history.values()} == {3}
     assert np.isfinite(net.history.history["val_loss"]).all()
-    assert (net.model.epoch, net.model.optimiser) == (3, None)
+    assert (net.model.epoch, net.model.optimizer) == (3, None)
 
 
 def test_a_validation_without_answers_is_nan_and_stops_nothing():
@@ -315,7 +316,7 @@ def test_an_interrupted_validation_ends_its_epoch(monkeypatch):
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(training, "_sums", interrupt)
+        patch.setattr(loop, "_sums", interrupt)
         with pytest.raises(KeyboardInterrupt):
             fit(net, validation_data=(X, Y))
     assert net.history.epoch == 0

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elman.datasets import load_vitals
+from elman.anaesthesia import load_vitals
 
 DATA = Path(os.environ.get("ELMAN_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
 NAN = np.nan

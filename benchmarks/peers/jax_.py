@@ -14,7 +14,7 @@ from benchmarks.cases import LEARNING_RATE, Case
 
 
 def versions(threads: int) -> dict[str, str]:
-    """JAX's version, and its optimisers'."""
+    """JAX's version, and its optimizers'."""
     return {"jax": jax.__version__, "optax": optax.__version__}
 
 

@@ -58,7 +58,7 @@ def model(case: Case) -> Any:
 
 
 def fresh(case: Case) -> Any:
-    """Put the case's weights in, and zeros into the optimiser."""
+    """Put the case's weights in, and zeros into the optimizer."""
     net = model(case)
     w = case.weights()
     for name in ("0.kernel", "0.recurrent_kernel", "0.bias", "0.recurrent_bias"):

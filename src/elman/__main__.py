@@ -2,6 +2,6 @@
 
 import sys
 
-from elman.cli import main
+from elman.cli.main import main
 
 sys.exit(main())

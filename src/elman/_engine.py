@@ -6,15 +6,18 @@ The protocols below say what the engine offers; each class exists once for float
 from __future__ import annotations
 
 import os
-from typing import Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from elman import losses, optimisers
-from elman.layers import GRU, LSTM, Dense, Embedding, Layer, MaxPool, MeanPool, SimpleRNN
-from elman.sequences import Array, Batch, Offsets, refuse_symbol
-from elman.targets import Answers
+from elman._validation import integer
+from elman.data.sequences import Array, Batch, Offsets, refuse_symbol
+from elman.nn import losses, optimizers
+from elman.nn.layers import GRU, LSTM, Dense, Embedding, Layer, MaxPool, MeanPool, SimpleRNN
+
+if TYPE_CHECKING:
+    from elman.data.targets import Answers
 
 try:
     from elman import _core
@@ -39,6 +42,7 @@ _KINDS: dict[type[Layer], int] = {
     Embedding: 11,
 }
 _ACTIVATIONS = {"identity": 0, "tanh": 1, "relu": 2, "sigmoid": 3, "softmax": 4}
+_MOST_THREADS = 2**31 - 1  # a C int
 LOSSES = {name: code for code, name in enumerate(losses.NAMES)}
 
 
@@ -76,7 +80,7 @@ class NativeOnline(Protocol):
     def learn(self, index: int, values: Array, rate: float, count: int) -> int: ...
     def gradient(self, out: Array) -> None: ...
     def use(
-        self, optimiser: tuple[Any, ...], moments: list[Array], trainable: Offsets, clip_norm: float
+        self, optimizer: tuple[Any, ...], moments: list[Array], trainable: Offsets, clip_norm: float
     ) -> None: ...
     def reset(self) -> None: ...
     def get_states(self, outs: list[Array]) -> None: ...
@@ -171,7 +175,7 @@ class Native(Protocol):
     def update(
         self,
         gradient: Array,
-        optimiser: tuple[Any, ...],
+        optimizer: tuple[Any, ...],
         rate: float,
         moments: list[Array],
         count: int,
@@ -242,48 +246,50 @@ def targets(answers: Answers) -> Any:
     return _core.Targets(values64=values)
 
 
-def optimiser_code(optimiser: optimisers.Optimiser) -> tuple[int, float, float, float, float, bool]:
+def optimizer_code(optimizer: optimizers.Optimizer) -> tuple[int, float, float, float, float, bool]:
     """Return (kind, a, b, epsilon, weight_decay, nesterov).
 
-    >>> optimiser_code(optimisers.SGD(0.1, momentum=0.9))
+    >>> optimizer_code(optimizers.SGD(0.1, momentum=0.9))
     (0, 0.9, 0.0, 0.0, 0.0, False)
     """
-    match optimiser:
-        case optimisers.SGD():
-            return (0, optimiser.momentum, 0.0, 0.0, 0.0, optimiser.nesterov)
-        case optimisers.RMSprop():
-            return (1, optimiser.rho, 0.0, optimiser.epsilon, 0.0, False)
-        case optimisers.AdamW():
-            betas = (optimiser.beta_1, optimiser.beta_2)
-            return (3, *betas, optimiser.epsilon, optimiser.weight_decay, False)
-        case optimisers.Adam():
-            return (2, optimiser.beta_1, optimiser.beta_2, optimiser.epsilon, 0.0, False)
-    raise ValueError(f"optimizer is {optimiser}, expected one of SGD, RMSprop, Adam, AdamW")
+    match optimizer:
+        case optimizers.SGD():
+            return (0, optimizer.momentum, 0.0, 0.0, 0.0, optimizer.nesterov)
+        case optimizers.RMSprop():
+            return (1, optimizer.rho, 0.0, optimizer.epsilon, 0.0, False)
+        case optimizers.AdamW():
+            betas = (optimizer.beta_1, optimizer.beta_2)
+            return (3, *betas, optimizer.epsilon, optimizer.weight_decay, False)
+        case optimizers.Adam():
+            return (2, optimizer.beta_1, optimizer.beta_2, optimizer.epsilon, 0.0, False)
+    raise ValueError(f"optimizer is {optimizer}, expected one of SGD, RMSprop, Adam, AdamW")
 
 
-def moment_count(optimiser: optimisers.Optimiser) -> int:
-    """Return how many arrays of the parameters' size an optimiser keeps.
+def moment_count(optimizer: optimizers.Optimizer) -> int:
+    """Return how many arrays of the parameters' size an optimizer keeps.
 
-    >>> moment_count(optimisers.Adam())
+    >>> moment_count(optimizers.Adam())
     2
     """
-    if isinstance(optimiser, optimisers.SGD):
-        return 1 if optimiser.momentum else 0
-    if isinstance(optimiser, optimisers.LBFGS):
-        return 2 * optimiser.memory + 1
-    if isinstance(optimiser, optimisers.LevenbergMarquardt):
+    if isinstance(optimizer, optimizers.SGD):
+        return 1 if optimizer.momentum else 0
+    if isinstance(optimizer, optimizers.LBFGS):
+        return 2 * optimizer.memory + 1
+    if isinstance(optimizer, optimizers.LevenbergMarquardt):
         return 1
-    return 1 if isinstance(optimiser, optimisers.RMSprop) else 2
+    return 1 if isinstance(optimizer, optimizers.RMSprop) else 2
 
 
-def threads(n_threads: int | None) -> int:
-    """Return how many threads to use: the CPUs of this process, bounded by OMP_NUM_THREADS, unless told.
+def threads(n_threads: Any) -> int:
+    """Return the number of threads: ``n_threads``, or the CPUs of this process, bounded by OMP_NUM_THREADS.
+
+    Errors: TypeError and ValueError for anything but None and an integer of at least 1.
 
     >>> threads(3)
     3
     """
     if n_threads is not None:
-        return n_threads
+        return integer("n_threads", n_threads, 1, _MOST_THREADS)
     usable = _core.usable_cpus()
     bound = os.environ.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     return min(usable, int(bound)) if bound.isdecimal() and int(bound) > 0 else usable

@@ -124,7 +124,7 @@ NETWORKS = {
 }
 LENGTHS = [7, 2, 11, 1, 5, 11, 3, 4]
 
-# name: (optimiser, its arguments, options of fit)
+# name: (optimizer, its arguments, options of fit)
 RUNS = {
     "sgd": ("SGD", {"learning_rate": 0.05}, {}),
     "sgd_momentum": ("SGD", {"learning_rate": 0.05, "momentum": 0.9}, {}),

@@ -11,12 +11,12 @@ from typing import Any
 
 import numpy as np
 
-from elman.arguments import describe
+from elman._validation import describe
+from elman.data.sequences import Array, Sequences
 from elman.datasets.dataset import Dataset, Description
 from elman.reading import read
 from elman.reading.parsing import listed, reason, shown
 from elman.reading.paths import as_text, check_file
-from elman.sequences import Array, Sequences
 
 FS = 173.61  # Hz
 SOURCE = (

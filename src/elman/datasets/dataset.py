@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from elman.sequences import Sequences
+from elman.data.sequences import Sequences
 
 
 class Annotation(NamedTuple):

@@ -13,13 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from elman.arguments import describe, number
+from elman._validation import describe, number
+from elman.data.sequences import Array, Sequences
 from elman.datasets.dataset import Dataset, Description
 from elman.datasets.edf_annotations import Labels, read_annotations
 from elman.datasets.edf_header import Header, read_header
 from elman.reading.parsing import listed, reason, shown
 from elman.reading.paths import as_text, check_file
-from elman.sequences import Array, Sequences
 
 _LARGEST_RATIO = 100_000  # of a change of rate, whose filter is twenty times as long
 
@@ -72,15 +72,15 @@ def load_edf(
     text = as_text(path)
     source = repr(text)
     rate = None if fs is None else Fraction(repr(number("fs", fs, positive=True)))
-    labelling = None if labels is None else Labels(labels, other)
+    labeling = None if labels is None else Labels(labels, other)
     check_file(text, source)
     try:
-        return _load(text, source, channels, rate, labelling)
+        return _load(text, source, channels, rate, labeling)
     except MemoryError:
         raise ValueError(f"{source} needs more memory than there is") from None
 
 
-def _load(path: str, source: str, channels: Any, rate: Fraction | None, labelling: Labels | None) -> Dataset:
+def _load(path: str, source: str, channels: Any, rate: Fraction | None, labeling: Labels | None) -> Dataset:
     content = Path(path).read_bytes()
     header = read_header(content, source)
     starts, annotations = read_annotations(content, header, source)
@@ -91,10 +91,10 @@ def _load(path: str, source: str, channels: Any, rate: Fraction | None, labellin
     parts = _parts(starts, header, max(rates), source)
     values, lengths = _values(content, header, chosen, rate, parts, source)
     y = None
-    if labelling is not None:
-        intervals = labelling.intervals(annotations, float(starts[-1] + header.duration))
+    if labeling is not None:
+        intervals = labeling.intervals(annotations, float(starts[-1] + header.duration))
         y = [
-            labelling.steps(intervals, float(starts[first]), float(rate), steps, source)
+            labeling.steps(intervals, float(starts[first]), float(rate), steps, source)
             for (first, _), steps in zip(parts, lengths, strict=True)
         ]
     seconds = float(header.records * header.duration)

@@ -9,11 +9,11 @@ from typing import Any
 
 import numpy as np
 
-from elman.arguments import describe
+from elman._validation import describe
+from elman.data.sequences import Array
 from elman.datasets.dataset import Annotation
 from elman.datasets.edf_header import Header
 from elman.reading.parsing import shown
-from elman.sequences import Array
 
 # An onset, perhaps a duration after byte 21, texts between bytes 20, and byte 0 at the end.
 _LIST = re.compile(
@@ -110,7 +110,7 @@ class Labels:
         self.dtype = np.array(values).dtype
 
     def intervals(self, annotations: tuple[Annotation, ...], end: float) -> list[Interval]:
-        """Return what is to be labelled; an annotation without a duration ends where it begins."""
+        """Return what is to be labeled; an annotation without a duration ends where it begins."""
         found = []
         for i, (onset, duration, text) in enumerate(annotations):
             if text in self.names:

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from elman.arguments import choice, describe, integer, number
+from elman._validation import choice, describe, integer, number
+from elman.data.sequences import Sequences
 from elman.datasets import neural_mass
 from elman.datasets.dataset import Annotation, Dataset, Description
 from elman.datasets.neural_mass import Floats
-from elman.sequences import Sequences
 
 A_GAIN = 5.0  # mV, in all six types of activity
 SPEED = (0.9, 1.1)  # how much faster than the paper's a segment's rhythms are

@@ -8,7 +8,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from elman.arguments import flag
+from elman._validation import flag
+from elman.data.sequences import Sequences
 from elman.datasets.bonn import FS, SOURCE
 from elman.datasets.dataset import Dataset, Description
 from elman.reading import csv_files
@@ -16,7 +17,6 @@ from elman.reading.columns import Options
 from elman.reading.parsing import Codes, shown
 from elman.reading.paths import as_text, check_file
 from elman.reading.tables import Table
-from elman.sequences import Sequences
 
 STEPS = 178  # of a chunk
 CHUNKS = 23  # of a segment

@@ -10,7 +10,7 @@ from tempfile import TemporaryFile
 from time import perf_counter
 from typing import Generic, TypeVar
 
-from elman import plotting
+from elman.plotting import style
 
 R = TypeVar("R")
 Show = Callable[[str], None]
@@ -63,13 +63,13 @@ class Demo(Generic[R]):
 
 def nothing_drawn() -> str:
     """Why there are no pictures."""
-    why = "" if plotting.available() else ': matplotlib is not installed (pip install "elman[plot]")'
+    why = "" if style.available() else ': matplotlib is not installed (pip install "elman[plot]")'
     return f"Nothing was drawn{why}."
 
 
 def prepare(folder: Path) -> Path | None:
     """Make the folder for pictures and prove that it can be written; None where matplotlib is missing."""
-    if not plotting.available():
+    if not style.available():
         return None
     try:
         folder.mkdir(parents=True, exist_ok=True)

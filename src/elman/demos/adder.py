@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 import elman
 from elman import plotting
 from elman.demos._demo import Demo, table
+from elman.plotting import style
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -267,14 +268,14 @@ def headline(result: AdderResult) -> str:
 
 def draw(result: AdderResult, folder: Path) -> list[Path]:
     """Save the pictures and return their paths."""
-    figure = plotting.new_figure(9.6, 3.8)
+    figure = style.new_figure(9.6, 3.8)
     left, right = figure.subplots(1, 2, width_ratios=(1, 1.15))
     done = np.arange(len(result.shares)) * REPORT_EVERY
     left.plot(
-        done, 100 * np.array(result.shares), color=plotting.COLOURS[0], linewidth=2, marker="o", markersize=4
+        done, 100 * np.array(result.shares), color=style.COLORS[0], linewidth=2, marker="o", markersize=4
     )
     left.set_ylim(-3, 103)
-    plotting.plain(
+    style.plain(
         left, title="sums of two 7-bit numbers that are right", x="iterations", y="% of all 16,384"
     )
     a, b = SHOWN_SUM
@@ -288,7 +289,7 @@ def draw(result: AdderResult, folder: Path) -> list[Path]:
     )
     right.set_xlabel("bits of the two numbers and of their sum, least significant first", fontsize=9)
     path = folder / "adder.png"
-    plotting.save(figure, path)
+    style.save(figure, path)
     return [path]
 
 

@@ -14,13 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from elman import plotting
-from elman.datasets import Dataset, load_vitals, simulate_anaesthesia
-from elman.datasets.vitals import find_track
+import elman
+from elman.data.sequences import Array, Sequences
+from elman.datasets import Dataset
 from elman.demos._demo import Demo, table
-from elman.depth import DEPTHS, DepthForecaster, Scores, future, repeated, score
-from elman.depth.forecaster import depth
-from elman.sequences import Array, Sequences
+from elman.plotting import style
 
 SEED = 0
 AHEAD = 6  # steps of 10 s
@@ -31,14 +29,14 @@ WHAT = ("deep (below 40)", "adequate (40 to 60)", "light (above 60)")
 
 @dataclass(frozen=True)
 class AnaesthesiaResult:
-    """What was learnt, measured, and one operation to look at."""
+    """What was learned, measured, and one operation to look at."""
 
     source: str
     counts: tuple[int, int]
     steps: int
     seconds: float
-    network: Scores
-    repeating: Scores
+    network: elman.anaesthesia.Scores
+    repeating: elman.anaesthesia.Scores
     name: str  # of the operation that is shown
     tracks: tuple[str, ...]
     operation: Array  # (T, F)
@@ -53,9 +51,9 @@ def load(data: Path | None, quick: bool) -> tuple[Dataset, Dataset]:
     if data is None:
         learn, test = QUICK if quick else SIMULATED
         minutes = (40.0, 90.0) if quick else (60.0, 180.0)
-        return _split(simulate_anaesthesia(learn + test, SEED, minutes=minutes), test)
+        return _split(elman.anaesthesia.simulate_anaesthesia(learn + test, SEED, minutes=minutes), test)
     if not data.is_dir():
-        whole = load_vitals(data)
+        whole = elman.anaesthesia.load_vitals(data)
         if len(whole.X) < 2:
             raise ValueError(f"{str(data)!r} has one operation, expected two at least: one is for the test")
         return _split(whole, max(1, len(whole.X) // 5))
@@ -65,7 +63,7 @@ def load(data: Path | None, quick: bool) -> tuple[Dataset, Dataset]:
         there = [file for file in files if file.is_file()]
         if not there:
             raise ValueError(f"{str(data)!r} has no {part}.npz or {part}.csv, expected train and valid")
-        found.append(load_vitals(there[0]))
+        found.append(elman.anaesthesia.load_vitals(there[0]))
     train, valid = found
     if train.description.channels != valid.description.channels:
         raise ValueError(f"{str(data)!r}: train and valid have different tracks, expected the same")
@@ -91,16 +89,16 @@ def run(data: Path | None = None, quick: bool = False) -> AnaesthesiaResult:
     """Train an Elman network and measure it on operations that it has not seen."""
     train, test = load(data, quick)
     tracks = train.description.channels
-    model = DepthForecaster(
+    model = elman.anaesthesia.DepthForecaster(
         tracks, cells=("rnn",), hidden=32 if quick else 64, epochs=8 if quick else 12, ahead=AHEAD,
         random_state=SEED,
     )  # fmt: skip
     clock = perf_counter()
     model.fit(train.X)
     seconds = perf_counter() - clock
-    answers = future(test.X, tracks, AHEAD)
+    answers = elman.anaesthesia.future(test.X, tracks, AHEAD)
     predicted, depths = list(model.predict(test.X)), list(model.predict_depth(test.X))
-    network = score(answers, predicted, depths)
+    network = elman.anaesthesia.score(answers, predicted, depths)
     shown = _typical(network.by_case)
     stream = model.stream()
     steps = np.array([stream.step(row).bis for row in test.X[shown][:200]])
@@ -110,7 +108,7 @@ def run(data: Path | None = None, quick: bool = False) -> AnaesthesiaResult:
         steps=network.steps,
         seconds=seconds,
         network=network,
-        repeating=score(answers, repeated(test.X, tracks)),
+        repeating=elman.anaesthesia.score(answers, elman.anaesthesia.repeated(test.X, tracks)),
         name=test.description.ids[shown],
         tracks=tracks,
         operation=test.X[shown],
@@ -145,12 +143,12 @@ def describe(result: AnaesthesiaResult) -> str:
         f"on, with {result.steps} forecasts; trained in {result.seconds:.1f} s.\n\n"
         + table(headers, rows, right=range(1, 6))
         + "\n\nThe depth a minute later, and what the network said it would be:\n\n"
-        + table(("depth", "steps", *DEPTHS), kinds, right=range(1, 5))
+        + table(("depth", "steps", *elman.anaesthesia.DEPTHS), kinds, right=range(1, 5))
         + f"\n\nOne step at a time, the forecasts of operation {result.name} {same}.\n"
     )
 
 
-def _spread(scores: Scores) -> tuple[float, float, float]:
+def _spread(scores: elman.anaesthesia.Scores) -> tuple[float, float, float]:
     errors = scores.by_case[~np.isnan(scores.by_case)]
     return float(errors.min()), float(np.median(errors)), float(errors.max())
 
@@ -169,15 +167,15 @@ def draw(result: AnaesthesiaResult, folder: Path) -> list[Path]:
 
 
 def _draw_operation(result: AnaesthesiaResult, path: Path) -> None:
-    figure = plotting.new_figure(9.0, 6.0)
+    figure = style.new_figure(9.0, 6.0)
     rates, index, kinds = figure.subplots(3, 1, sharex=True, height_ratios=(1.0, 2.2, 0.7))
     minutes = np.arange(len(result.operation)) / 6.0
     names = ("Orchestra/PPF20_RATE", "Orchestra/RFTN20_RATE", "BIS/BIS")
-    propofol, remifentanil, bis = (find_track(result.tracks, name) for name in names)
-    for place, label, colour in ((propofol, "propofol", 0), (remifentanil, "remifentanil", 1)):
+    propofol, remifentanil, bis = (elman.anaesthesia.find_track(result.tracks, name) for name in names)
+    for place, label, color in ((propofol, "propofol", 0), (remifentanil, "remifentanil", 1)):
         if place is not None:
             rates.plot(
-                minutes, result.operation[:, place], color=plotting.COLOURS[colour], lw=1.0, label=label,
+                minutes, result.operation[:, place], color=style.COLORS[color], lw=1.0, label=label,
                 drawstyle="steps-post",
             )  # fmt: skip
     there = [place for place in (propofol, remifentanil) if place is not None]
@@ -185,27 +183,28 @@ def _draw_operation(result: AnaesthesiaResult, path: Path) -> None:
     highest = np.nanpercentile(given, 98) if (~np.isnan(given)).any() else 1.0
     rates.set_ylim(0, 1.6 * max(float(highest), 1.0))  # boluses go beyond
     _legend_above(rates)
-    plotting.plain(rates, title=f"operation {result.name}: BIS one minute ahead", y="rate, ml/h")
+    style.plain(rates, title=f"operation {result.name}: BIS one minute ahead", y="rate, ml/h")
     index.axhspan(40, 60, color="#DDEEDD", lw=0, label="adequate, 40 to 60")
-    index.plot(minutes, result.operation[:, bis], color=plotting.GREY, lw=1.0, label="BIS")
+    index.plot(minutes, result.operation[:, bis], color=style.GRAY, lw=1.0, label="BIS")
     # The forecast made a minute before stands where it can be compared.
     index.plot(
-        minutes[AHEAD:], result.predicted[:-AHEAD], color=plotting.COLOURS[1], lw=1.0,
+        minutes[AHEAD:], result.predicted[:-AHEAD], color=style.COLORS[1], lw=1.0,
         label="what was forecast a minute before",
     )  # fmt: skip
     index.set_ylim(0, 100)
     _legend_above(index)
-    plotting.plain(index, y="BIS")
-    later = np.where(np.isnan(result.expected), np.nan, depth(np.nan_to_num(result.expected)))
+    style.plain(index, y="BIS")
+    depths = elman.anaesthesia.depth(np.nan_to_num(result.expected))
+    later = np.where(np.isnan(result.expected), np.nan, depths)
     at = minutes + AHEAD / 6.0
-    kinds.plot(at, later, ".", color=plotting.GREY, ms=5, label="measured")
-    kinds.plot(at, result.depths + 0.25, ".", color=plotting.COLOURS[1], ms=2.5, label="forecast")
-    kinds.set_yticks(range(3), DEPTHS)
+    kinds.plot(at, later, ".", color=style.GRAY, ms=5, label="measured")
+    kinds.plot(at, result.depths + 0.25, ".", color=style.COLORS[1], ms=2.5, label="forecast")
+    kinds.set_yticks(range(3), elman.anaesthesia.DEPTHS)
     kinds.set_ylim(-0.5, 2.75)
     _legend_above(kinds)
-    plotting.plain(kinds, x="time, min", y="depth")
+    style.plain(kinds, x="time, min", y="depth")
     figure.align_ylabels()
-    plotting.save(figure, path)
+    style.save(figure, path)
 
 
 def _legend_above(ax: Any) -> None:
@@ -217,22 +216,22 @@ def _legend_above(ax: Any) -> None:
 
 
 def _draw_errors(result: AnaesthesiaResult, path: Path) -> None:
-    figure = plotting.new_figure(4.8, 4.8)
+    figure = style.new_figure(4.8, 4.8)
     ax = figure.subplots()
     errors = np.array([result.repeating.by_case, result.network.by_case])
-    ax.plot(*errors, "o", color=plotting.COLOURS[0], ms=4, alpha=0.7)
+    ax.plot(*errors, "o", color=style.COLORS[0], ms=4, alpha=0.7)
     ends = (0.95 * float(np.nanmin(errors)), 1.05 * float(np.nanmax(errors)))
-    ax.plot(ends, ends, color=plotting.GREY, lw=0.8)
+    ax.plot(ends, ends, color=style.GRAY, lw=0.8)
     ax.set(xlim=ends, ylim=ends, aspect="equal")
     ax.text(
         0.03, 0.97, "below the line\nthe network is better", transform=ax.transAxes, va="top",
-        color=plotting.GREY, fontsize=8,
+        color=style.GRAY, fontsize=8,
     )  # fmt: skip
-    plotting.plain(
+    style.plain(
         ax, title="mean absolute error of BIS, one dot an operation", x="repeating the last value",
         y="Elman network",
     )  # fmt: skip
-    plotting.save(figure, path)
+    style.save(figure, path)
 
 
 def demo(data: Path | None = None, quick: bool = False) -> Demo[AnaesthesiaResult]:

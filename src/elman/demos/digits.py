@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 import elman
 from elman import plotting
 from elman.demos._demo import Demo, table
+from elman.plotting import style
 
 Floats = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -171,17 +172,17 @@ def draw(result: DigitsResult, folder: Path) -> list[Path]:
     """Save the pictures and return their paths."""
     confusion, reading = folder / "digits_confusion.png", folder / "digits_reading.png"
     plotting.confusion_matrix(result.expected, result.predicted, path=confusion)
-    figure = plotting.new_figure(10.2, 3.6)
+    figure = style.new_figure(10.2, 3.6)
     left, middle, right = figure.subplots(1, 3, width_ratios=(0.72, 1.2, 1.2))
-    left.imshow(result.image, cmap="Greys", vmin=0, vmax=1)
+    left.imshow(result.image, cmap="Grays", vmin=0, vmax=1)
     left.set_yticks(range(8), [str(row) for row in range(1, 9)])
     left.set_xticks([])
-    plotting.plain(left, title=f"a {result.label}, read from the top", y="row = step", grid=False)
+    style.plain(left, title=f"a {result.label}, read from the top", y="row = step", grid=False)
     plotting.hidden_states(result.hidden, middle, sort=True, title=f"{HIDDEN} hidden units")
     plotting.probabilities(
         result.running, ax=right, highlight=result.label, title="what it believes after each row"
     )
-    plotting.save(figure, reading)
+    style.save(figure, reading)
     return [confusion, reading]
 
 

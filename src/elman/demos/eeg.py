@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 import elman
 from elman import plotting
 from elman.demos._demo import Demo, table
+from elman.plotting import style
 
 Floats = NDArray[np.float64]
 KINDS = ("healthy", "interictal", "ictal")
@@ -165,7 +166,7 @@ def headline(result: EegResult) -> str:
 def draw(result: EegResult, folder: Path) -> list[Path]:
     """Save the pictures and return their paths."""
     judged, seizure = folder / "eeg_confusion_roc.png", folder / "eeg_seizure.png"
-    figure = plotting.new_figure(9.6, 4.0)
+    figure = style.new_figure(9.6, 4.0)
     left, right = figure.subplots(1, 2)
     places = {kind: i for i, kind in enumerate(KINDS)}
     expected = np.array([places[kind] for kind in result.expected])
@@ -175,7 +176,7 @@ def draw(result: EegResult, folder: Path) -> list[Path]:
     plotting.roc(
         result.expected, result.shares[:, columns], labels=KINDS, ax=right, title="each kind against the rest"
     )
-    plotting.save(figure, judged)
+    style.save(figure, judged)
     # Between two answers the last one stands; before the first there is none.
     held = np.searchsorted(result.ends, np.arange(len(result.signal)), side="right") - 1
     shares = np.where(held[:, None] >= 0, result.running[held][:, columns], np.nan)
@@ -189,7 +190,7 @@ def draw(result: EegResult, folder: Path) -> list[Path]:
     )
     both: Any = ax.figure
     both.axes[0].set_ylabel("EEG, µV", fontsize=9)
-    plotting.save(both, seizure)
+    style.save(both, seizure)
     return [judged, seizure]
 
 

@@ -17,7 +17,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from elman import planning
+from elman import _engine
 from elman.estimators import RNNClassifier
 from elman.features import BandPower, LogSpectrum, Reservoirs
 
@@ -150,7 +150,7 @@ def cross_validate(recipe: Recipe, X: Any, y: Any, folds: Folds, n_jobs: int | N
         score = model.predict_proba if hasattr(model, "predict_proba") else model.decision_function
         return model.predict(given), score(given)
 
-    with ThreadPoolExecutor(min(planning.threads(n_jobs), len(folds))) as pool:
+    with ThreadPoolExecutor(min(_engine.threads(n_jobs), len(folds))) as pool:
         answers = list(pool.map(one, folds))
     predicted = np.empty(len(y), y.dtype)
     scores = np.empty((len(y), len(np.unique(y))))

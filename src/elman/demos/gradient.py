@@ -14,8 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import elman
-from elman import plotting
 from elman.demos._demo import Demo, table
+from elman.plotting import style
 
 Floats = NDArray[np.float64]
 
@@ -228,7 +228,7 @@ def headline(result: GradientResult) -> str:
 
 def draw(result: GradientResult, folder: Path) -> list[Path]:
     """Save the pictures and return their paths."""
-    figure = plotting.new_figure(6.4, 3.8)
+    figure = style.new_figure(6.4, 3.8)
     ax = figure.subplots()
     ax.plot(
         STEPS,
@@ -238,11 +238,11 @@ def draw(result: GradientResult, folder: Path) -> list[Path]:
         marker="x",
         label="the article's code",
     )
-    for colour, marker, (name, errors) in zip(plotting.COLOURS, "osD^", result.errors.items(), strict=False):
+    for color, marker, (name, errors) in zip(style.COLORS, "osD^", result.errors.items(), strict=False):
         ax.plot(
             STEPS,
             _visible(errors),
-            color=colour,
+            color=color,
             marker=marker,
             markersize=4,
             linewidth=1.6,
@@ -253,12 +253,12 @@ def draw(result: GradientResult, folder: Path) -> list[Path]:
     ax.set_xticks(STEPS, [str(count) for count in STEPS])
     ax.minorticks_off()
     ax.set_ylim(1e-16, 30)
-    plotting.plain(
+    style.plain(
         ax, title="backward pass against four-point differences", x="steps", y="worst relative error"
     )
     ax.legend(frameon=False, fontsize=8, loc="center right", bbox_to_anchor=(1.0, 0.66))
     path = folder / "gradient.png"
-    plotting.save(figure, path)
+    style.save(figure, path)
     return [path]
 
 

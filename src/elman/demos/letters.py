@@ -36,7 +36,7 @@ def one_hot(letters: str) -> NDArray[np.float32]:
 
 
 def run(seed: int = SEED) -> LettersResult:
-    """Take the article's six steps (data, network, loss and optimiser, fit, summary, curves) and ask."""
+    """Take the article's six steps (data, network, loss and optimizer, fit, summary, curves) and ask."""
     x = one_hot(LETTERS)
     y = np.roll(np.arange(len(LETTERS)), -1)
     net = elman.Network([elman.SimpleRNN(3), elman.Dense(5, activation="softmax")], input_size=5, seed=seed)

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 import elman
-from elman import plotting
 from elman.demos._demo import Demo, table
+from elman.plotting import style
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -36,7 +36,7 @@ TEST_Y: Ints = np.array([[0, 0, 1, 1]], dtype=np.int64)
 
 @dataclass(frozen=True)
 class PointsResult:
-    """The test losses of both runs and what the second network has learnt."""
+    """The test losses of both runs and what the second network has learned."""
 
     article_losses: Floats  # (1000,) the sum over the four test points, as the article counts it
     full_losses: Floats
@@ -154,24 +154,24 @@ def headline(result: PointsResult) -> str:
 
 def draw(result: PointsResult, folder: Path) -> list[Path]:
     """Save the pictures and return their paths."""
-    figure = plotting.new_figure(9.2, 3.8)
+    figure = style.new_figure(9.2, 3.8)
     from matplotlib.colors import LinearSegmentedColormap
 
     left, right = figure.subplots(1, 2, width_ratios=(1.25, 1))
-    for losses, colour, label in (
-        (result.article_losses, plotting.COLOURS[1], "the article's rule"),
-        (result.full_losses, plotting.COLOURS[0], "everything trained"),
+    for losses, color, label in (
+        (result.article_losses, style.COLORS[1], "the article's rule"),
+        (result.full_losses, style.COLORS[0], "everything trained"),
     ):
         epochs = np.arange(1, len(losses) + 1)
-        left.plot(epochs, losses, color=colour, linewidth=1.8, label=f"{label}: {losses[-1]:.4f}")
+        left.plot(epochs, losses, color=color, linewidth=1.8, label=f"{label}: {losses[-1]:.4f}")
     left.set_xscale("log")
     left.set_yscale("log")
     left.set_yticks([0.1, 0.3, 1, 3], ["0.1", "0.3", "1", "3"])
     left.minorticks_off()
-    plotting.plain(left, title="loss on the four test points", x="epoch", y="cross-entropy, summed")
+    style.plain(left, title="loss on the four test points", x="epoch", y="cross-entropy, summed")
     left.legend(frameon=False, fontsize=8, loc="lower left")
     axis = result.field_axis
-    # The colours of the points, made light enough for the points to stand out.
+    # The colors of the points, made light enough for the points to stand out.
     shades = LinearSegmentedColormap.from_list("classes", ["#F0B48A", "#FFFFFF", "#8FC1E3"])
     extent = (axis[0], axis[-1], axis[0], axis[-1])
     image = right.imshow(
@@ -186,19 +186,19 @@ def draw(result: PointsResult, folder: Path) -> list[Path]:
                 chosen[:, 1],
                 s=size,
                 marker=marker,
-                facecolor="white" if label == "test" else plotting.COLOURS[0 if klass == 0 else 1],
+                facecolor="white" if label == "test" else style.COLORS[0 if klass == 0 else 1],
                 edgecolor="#222222",
                 linewidth=1.2,
                 label=f"{label}, class {klass + 1}",
             )
     right.set_aspect("equal")
-    plotting.plain(
+    style.plain(
         right, title="what it says of a single point", x="first feature", y="second feature", grid=False
     )
     right.legend(frameon=True, framealpha=0.85, edgecolor="none", fontsize=7, loc="upper left")
-    plotting.colour_bar(figure, image, right, "probability of class 1")
+    style.add_colorbar(figure, image, right, "probability of class 1")
     path = folder / "points.png"
-    plotting.save(figure, path)
+    style.save(figure, path)
     return [path]
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from elman.data.sequences import Array
 from elman.estimators import files
 from elman.estimators.base import SequenceEstimator
 from elman.estimators.classifier import RNNClassifier as RNNClassifier
 from elman.estimators.regressor import RNNRegressor as RNNRegressor
 from elman.estimators.tagger import RNNTagger as RNNTagger
-from elman.sequences import Array
+from elman.network import network
+from elman.training.checkpoint import network_spec
+
+__all__ = ["RNNClassifier", "RNNRegressor", "RNNTagger"]
 
 KINDS: dict[str, type[SequenceEstimator]] = {
     kind.__name__: kind for kind in (RNNClassifier, RNNRegressor, RNNTagger)
@@ -18,4 +22,6 @@ KINDS: dict[str, type[SequenceEstimator]] = {
 
 def unpack(spec: dict[str, Any], arrays: dict[str, Array], name: str) -> SequenceEstimator:
     """Return the estimator that a file holds; ValueError where spec and arrays do not belong together."""
-    return files.unpack(KINDS[spec["kind"]], spec, arrays, name)
+    net = network.unpack(network_spec(spec, name), arrays, name)
+    estimator: SequenceEstimator = files.unpack(KINDS[spec["kind"]], net, spec, arrays, name)
+    return estimator

@@ -15,19 +15,33 @@ from sklearn.base import BaseEstimator
 from sklearn.model_selection import train_test_split
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from elman import _engine, planning, saving, training
-from elman.arguments import choice, describe, flag, integer, number, real_dtype
-from elman.checkpoint import Owner, network_spec, peek
-from elman.estimators import files, forms, scaling
+from elman import _engine
+from elman._validation import choice, describe, flag, integer, number, real_dtype
+from elman.data import estimator_input
+from elman.data.sequences import Array, Batch, Sequences
+from elman.data.targets import as_weights
+from elman.estimators import files, scaling
 from elman.estimators.scaling import Scaler
 from elman.estimators.stopping import Patience
-from elman.history import History, history_html
-from elman.layers import GRU, LSTM, RECURRENT_ACTIVATIONS, Dense, Layer, MaxPool, MeanPool, SimpleRNN
-from elman.model import Float64
-from elman.network import Network
-from elman.optimisers import LBFGS, SGD, Adam, CosineDecay, LevenbergMarquardt, OneCycle, Optimiser
-from elman.sequences import Array, Batch, Sequences
-from elman.targets import as_weights
+from elman.model import file
+from elman.model.history import History, history_html
+from elman.model.model import Float64
+from elman.network.network import Network
+from elman.nn.layers import (
+    GRU,
+    LSTM,
+    RECURRENT_ACTIVATIONS,
+    Dense,
+    Layer,
+    MaxPool,
+    MeanPool,
+    SimpleRNN,
+)
+from elman.nn.optimizers import LBFGS, SGD, Adam, LevenbergMarquardt, Optimizer
+from elman.nn.schedules import CosineDecay, OneCycle
+from elman.training import loop
+from elman.training.checkpoint import Owner, network_spec, peek
+from elman.training.plan import Plan, make_plan
 
 _CELLS: dict[str, type[SimpleRNN] | type[GRU] | type[LSTM]] = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
 _SECOND_ORDER: dict[str, type[LevenbergMarquardt] | type[LBFGS]] = {"lbfgs": LBFGS, "lm": LevenbergMarquardt}
@@ -75,8 +89,8 @@ class Options:
             )
         return replace(self, epochs=1)
 
-    def optimiser(self, updates: int) -> Optimiser:
-        """Return the optimiser for a run of so many updates."""
+    def optimizer(self, updates: int) -> Optimizer:
+        """Return the optimizer for a run of so many updates."""
         if self.solver in _SECOND_ORDER:
             return _SECOND_ORDER[self.solver]()
         rate: Any = self.rate
@@ -86,7 +100,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Labelled:
+class Labeled:
     """Sequences as they came, with answers as the network takes them: indices, or values to be scaled."""
 
     batch: Batch
@@ -122,11 +136,11 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _learn_answers(
         self, y: Array, batch: Batch, weights: Float64 | None, fresh: bool, classes: Any
-    ) -> Labelled:
+    ) -> Labeled:
         """Learn the classes (or the outputs' scale) and return the answers as the network takes them."""
         raise NotImplementedError
 
-    def _score_of(self, held_out: Labelled) -> Any:
+    def _score_of(self, held_out: Labeled) -> Any:
         """Return the function from a report of fit to the score that early stopping watches."""
         raise NotImplementedError
 
@@ -163,7 +177,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
             options = self._options()
             if partial:
                 options = options.for_one_epoch()
-            data = self._read_labelled(X, y, sample_weight, fresh, classes)
+            data = self._read_labeled(X, y, sample_weight, fresh, classes)
             if fresh:
                 self._scaler = self._learn_scale(data)
             network = self._network(data, fresh, path if resume else None)
@@ -193,20 +207,20 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         usage = network.model.usage
         usage.begin_write("fit")
         try:
-            training.fit(network.model, network, plan)
+            loop.fit(network.model, network, plan)
         finally:  # also after Ctrl-C and DivergenceError: the estimator is what the finished epochs made it
             usage.end_write()
             note()
             if patience.best is not None:
                 network.parameters[:] = patience.best
 
-    def _read_validation(self, given: Any) -> Labelled:
+    def _read_validation(self, given: Any) -> Labeled:
         if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
             raise TypeError(
                 f"validation_data is {describe(given)}, expected (X, y) or (X, y, sample_weight)"
             )
         try:
-            return self._read_labelled(given[0], given[1], given[2] if len(given) == 3 else None, False, None)
+            return self._read_labeled(given[0], given[1], given[2] if len(given) == 3 else None, False, None)
         except (TypeError, ValueError) as error:
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"validation_data cannot be used: {error}") from None
@@ -226,7 +240,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
             self.__dict__.pop("validation_scores_", None)
             self.__dict__.pop("best_validation_score_", None)
 
-    def _settings(self, data: Labelled, held_out: Labelled | None) -> dict[str, Any]:
+    def _settings(self, data: Labeled, held_out: Labeled | None) -> dict[str, Any]:
         """Return, for a checkpoint, what the network's own settings do not show of parameters and data."""
         names = ("early_stopping", "validation_fraction", "tol", "n_iter_no_change", "input_noise")
         more = ("standardize", "class_weight", "missing_label")
@@ -236,22 +250,22 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         settings["the checksum of X, y and weights"] = files.fingerprint(data, held_out)
         return settings
 
-    def _read_labelled(
+    def _read_labeled(
         self, X: Any, y: Any, sample_weight: Any, fresh: bool, classes: Any
-    ) -> Labelled:
+    ) -> Labeled:
         batch, y = self._read(X, fresh, y)
         answers = self._read_answers(y, batch)
         weights = as_weights(sample_weight, batch.n)
         if weights is not None and not weights.all():
             # Before anything is drawn or counted: a row of weight 0 is as one that was not given.
             rows = np.flatnonzero(weights)
-            answers = forms.take_answers(answers, batch, rows, self._per_step)
-            batch, weights = forms.take(batch, rows), weights[rows]
+            answers = estimator_input.take_answers(answers, batch, rows, self._per_step)
+            batch, weights = estimator_input.take(batch, rows), weights[rows]
         return self._learn_answers(answers, batch, weights, fresh, classes)
 
     def _read(self, X: Any, fresh: bool, *y: Any) -> Any:
         """Return X in the inner form, and y where it is given, of the form (table or not) that was fitted."""
-        table = forms.is_table(X)
+        table = estimator_input.is_table(X)
         if not fresh and table != self._table:
             if not table:
                 raise ValueError("X is a collection of sequences, expected 2-D input as in fit")
@@ -268,9 +282,9 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
                 y = (checked,)
             else:
                 X = validate_data(self, X, **checks)
-            batch = forms.table_batch(X)
+            batch = estimator_input.table_batch(X)
         else:
-            batch = forms.sequence_batch(X, None if fresh else self.n_features_in_)
+            batch = estimator_input.sequence_batch(X, None if fresh else self.n_features_in_)
             _engine.data(batch, batch.values.dtype)  # NaN and infinity, by row, before anything is learned
             if fresh:
                 self.n_features_in_ = batch.values.shape[1]
@@ -281,7 +295,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
 
     _multi_output = False
 
-    def _learn_scale(self, data: Labelled) -> Scaler:
+    def _learn_scale(self, data: Labeled) -> Scaler:
         if not flag("standardize", self.standardize):
             return scaling.identity(data.batch.values.shape[1])
         weights = data.weights
@@ -289,7 +303,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
             weights = np.repeat(weights, data.batch.lengths())
         return scaling.learn(data.batch.values, weights)
 
-    def _network(self, data: Labelled, fresh: bool, resumed: Any) -> Network:
+    def _network(self, data: Labeled, fresh: bool, resumed: Any) -> Network:
         dtype = self._dtype(data.batch)
         stack = self._layers(data.outputs)
         if fresh:
@@ -318,25 +332,25 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
     def _plan(
         self,
         network: Network,
-        train: Labelled,
-        held_out: Labelled | None,
+        train: Labeled,
+        held_out: Labeled | None,
         options: Options,
         patience: Patience,
         path: Any,
         resume: Any,
         owner: Owner,
-    ) -> planning.Plan:
+    ) -> Plan:
         """Return the checked plan of one run."""
         X, y, weights = self._as_given(network, train)
         prepare = None
         if options.input_noise > 0.0:
             prepare = _Noise(X.values, options.input_noise, network.seed)
-        return planning.plan(
+        return make_plan(
             network.model,
             X,
             y,
             loss=None,
-            optimizer=options.optimiser(self._updates(network, train.batch, options)),
+            optimizer=options.optimizer(self._updates(network, train.batch, options)),
             epochs=options.epochs,
             batch_size=options.batch_size,
             validation_data=None if held_out is None else self._as_given(network, held_out),
@@ -364,12 +378,12 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         for epoch in range(network.model.epoch, network.model.epoch + options.epochs):
             if options.shuffle and truncation:
                 order = _engine.shuffle(network.model.key, epoch, 1, batch.n)
-            updates += training.count_updates(
+            updates += loop.count_updates(
                 lengths, order[None], options.batch_size, truncation, self._per_step
             )
         return updates
 
-    def _split(self, data: Labelled, fraction: float, seed: int) -> tuple[Labelled, Labelled]:
+    def _split(self, data: Labeled, fraction: float, seed: int) -> tuple[Labeled, Labeled]:
         try:
             parts = train_test_split(
                 np.arange(data.batch.n), test_size=fraction, random_state=seed, stratify=data.strata
@@ -377,10 +391,10 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         except ValueError as error:
             raise ValueError(f"early_stopping cannot hold out {fraction:g} of the data: {error}") from None
 
-        def part(rows: Array) -> Labelled:
-            return Labelled(
-                forms.take(data.batch, rows),
-                forms.take_answers(data.answers, data.batch, rows, self._per_step),
+        def part(rows: Array) -> Labeled:
+            return Labeled(
+                estimator_input.take(data.batch, rows),
+                estimator_input.take_answers(data.answers, data.batch, rows, self._per_step),
                 None if data.weights is None else data.weights[rows],
                 data.class_weight,
                 data.outputs,
@@ -389,7 +403,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
 
         return part(parts[0]), part(parts[1])
 
-    def _as_given(self, network: Network, data: Labelled) -> tuple[Sequences, Any, Float64 | None]:
+    def _as_given(self, network: Network, data: Labeled) -> tuple[Sequences, Any, Float64 | None]:
         """Return what Network.fit takes: scaled sequences, answers, weights."""
         y: Any = Sequences(data.answers, data.batch.offsets) if self._per_step else data.answers
         return self._scaled(data.batch, network.dtype), y, data.weights
@@ -518,7 +532,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         None. TypeError for class labels other than str, int, float and bool, and for parameters that have no
         plain form.
         """
-        saving.write(path, *files.pack_fitted(self))
+        file.write(path, *files.pack_fitted(self))
 
     def _repr_mimebundle_(self, **kwargs: Any) -> dict[str, str]:
         """Return what notebooks show: scikit-learn's diagram and, once fitted, the curves of training."""

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from sklearn.base import ClassifierMixin
 
+from elman.data.sequences import Array, Batch
+from elman.data.targets import as_weights
 from elman.estimators import files
-from elman.estimators.base import Labelled, SequenceEstimator
+from elman.estimators.base import Labeled, SequenceEstimator
 from elman.estimators.labels import (
     accuracy,
     class_labels,
@@ -17,9 +19,7 @@ from elman.estimators.labels import (
     learn_classes,
     probabilities,
 )
-from elman.model import Float64
-from elman.sequences import Array, Batch
-from elman.targets import as_weights
+from elman.model.model import Float64
 
 
 class RNNClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
@@ -44,7 +44,7 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
     pooling : {"last", "mean", "max"}
         What the answer follows from: the last hidden state, or the mean or maximum over all steps.
     solver : {"adam", "sgd", "lbfgs", "lm"}
-        The optimiser; "sgd" has Nesterov's momentum 0.9. "lbfgs" and "lm" take one step over all the data in
+        The optimizer; "sgd" has Nesterov's momentum 0.9. "lbfgs" and "lm" take one step over all the data in
         each of max_iter iterations, without rates, batches and clipping; "lm" is for networks of up to some
         3,000 parameters.
     alpha : float, at least 0
@@ -84,7 +84,7 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
         Share of the hidden units dropped in training, one mask a sequence, in the recurrence of every layer
         and between layers; the input itself is never dropped.
     input_noise : float, at least 0
-        Standard deviation of Gaussian noise added to the (standardised) training input, fresh each epoch.
+        Standard deviation of Gaussian noise added to the (standardized) training input, fresh each epoch.
     dtype : {"float32", "float64"} or None
         None: float32 for float32 input, float64 otherwise.
     standardize : bool
@@ -105,7 +105,7 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
         Accuracy on the held-out sequences after every epoch, with ``early_stopping``; ``class_weight`` counts
         in it as in training.
     network_ : Network
-        The network; its input is the standardised sequences.
+        The network; its input is the standardized sequences.
 
     Raises
     ------
@@ -231,15 +231,15 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
 
     def _learn_answers(
         self, y: Array, batch: Batch, weights: Float64 | None, fresh: bool, classes: Any
-    ) -> Labelled:
+    ) -> Labeled:
         self.classes_ = learn_classes(y, None if fresh else self.classes_, classes)
         indices = encode(y, self.classes_, "y")
         scales = class_weights(self.class_weight, self.classes_, y, indices, weights)
         if scales is not None:
             weights = as_weights(scales[indices] * (1.0 if weights is None else weights), batch.n)
-        return Labelled(batch, indices, weights, None, len(self.classes_), indices)
+        return Labeled(batch, indices, weights, None, len(self.classes_), indices)
 
-    def _score_of(self, held_out: Labelled) -> Any:
+    def _score_of(self, held_out: Labeled) -> Any:
         return accuracy
 
     def _finish(self, outputs: Array) -> Array:

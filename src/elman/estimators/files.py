@@ -4,28 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from elman import saving
-from elman.arguments import describe, real_dtype
-from elman.checkpoint import network_spec
+from elman._validation import describe, real_dtype
+from elman.data.sequences import Array
 from elman.estimators.scaling import Scaler
-from elman.network import Network
-from elman.sequences import Array
-
-if TYPE_CHECKING:
-    from elman.estimators.base import Labelled, SequenceEstimator
+from elman.model import file
 
 
-def pack(estimator: SequenceEstimator) -> tuple[dict[str, Any], dict[str, Array]]:
+def pack(estimator: Any) -> tuple[dict[str, Any], dict[str, Array]]:
     """Return an estimator as plain values and arrays: its network's, and its own beside them."""
     kind = type(estimator).__name__
     if type(estimator).__module__.partition(".")[0] != __name__.partition(".")[0]:
         raise TypeError(f"{kind} is a class of its own, which elman.load does not know: pickle keeps it")
-    spec, arrays = saving.pack(estimator.network_.model)
+    spec, arrays = file.pack(estimator.network_.model)
     own: dict[str, Any] = {
         "parameters": {name: plain(name, value) for name, value in estimator.get_params(deep=False).items()},
         "table": estimator._table,
@@ -43,7 +38,7 @@ def pack(estimator: SequenceEstimator) -> tuple[dict[str, Any], dict[str, Array]
     return {"kind": kind, "network": spec, "estimator": own}, arrays
 
 
-def pack_fitted(estimator: SequenceEstimator) -> tuple[dict[str, Any], dict[str, Array]]:
+def pack_fitted(estimator: Any) -> tuple[dict[str, Any], dict[str, Array]]:
     """Return what `pack` does, while nothing trains the estimator."""
     check_is_fitted(estimator, "network_")
     usage = estimator.network_.model.usage
@@ -54,7 +49,7 @@ def pack_fitted(estimator: SequenceEstimator) -> tuple[dict[str, Any], dict[str,
         usage.end_read()
 
 
-def fingerprint(*data: Labelled | None) -> str:
+def fingerprint(*data: Any) -> str:
     """Return a short checksum of sequences, answers and weights: other data give another one."""
     digest = hashlib.blake2b(digest_size=8)
     for part in data:
@@ -65,20 +60,19 @@ def fingerprint(*data: Labelled | None) -> str:
 
 
 def unpack(
-    kind: type[SequenceEstimator], spec: dict[str, Any], arrays: dict[str, Array], name: str
-) -> SequenceEstimator:
-    """Return the estimator that `pack` wrote; ValueError where spec and arrays do not belong together."""
-    network = Network.__new__(Network)
-    network.model = saving.unpack(network_spec(spec, name), arrays, name)
+    kind: type[Any], network: Any, spec: dict[str, Any], arrays: dict[str, Array], name: str
+) -> Any:
+    """Return the estimator that `pack` wrote, over its network.
+
+    ValueError where spec and arrays do not belong together.
+    """
     try:
         return _unpack(kind, spec["estimator"], arrays, network)
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError) as error:
         raise ValueError(f"{name} holds no estimator that can be read: {error}") from None
 
 
-def _unpack(
-    kind: type[SequenceEstimator], own: dict[str, Any], arrays: dict[str, Array], network: Network
-) -> SequenceEstimator:
+def _unpack(kind: type[Any], own: dict[str, Any], arrays: dict[str, Array], network: Any) -> Any:
     given = {name: given_back(name, value) for name, value in own["parameters"].items()}
     estimator = kind(**given)
     table, features, epochs = own["table"], own["features"], own["epochs"]

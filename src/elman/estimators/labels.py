@@ -11,11 +11,11 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
-from elman.arguments import describe
-from elman.estimators import forms
-from elman.model import Float64
-from elman.sequences import Array
-from elman.targets import as_weights
+from elman._validation import describe
+from elman.data import estimator_input
+from elman.data.sequences import Array
+from elman.data.targets import as_weights
+from elman.model.model import Float64
 
 _SEVERAL_TYPES = "y has labels of several types, expected all str or all numbers"
 _NUMBERS = (int, float, np.integer, np.floating)
@@ -24,7 +24,7 @@ _BOOLS = (bool, np.bool_)
 
 def class_labels(y: Any, n: int) -> Array:
     """Return class labels (n,), of any type that scikit-learn takes."""
-    labels = check_array(forms.one_a_sequence(y, n), ensure_2d=False, dtype=None, input_name="y")
+    labels = check_array(estimator_input.one_a_sequence(y, n), ensure_2d=False, dtype=None, input_name="y")
     labels = column_or_1d(labels, warn=True)
     try:
         check_classification_targets(labels)

@@ -10,13 +10,14 @@ from sklearn.metrics import r2_score
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from elman.arguments import flag
-from elman.estimators import files, forms, scaling
-from elman.estimators.base import Labelled, SequenceEstimator
+from elman._validation import flag
+from elman.data import estimator_input
+from elman.data.sequences import Array, Batch
+from elman.data.targets import as_weights, per_step_rows
+from elman.estimators import files, scaling
+from elman.estimators.base import Labeled, SequenceEstimator
 from elman.estimators.scaling import Scaler
-from elman.model import Float64
-from elman.sequences import Array, Batch
-from elman.targets import as_weights, per_step_rows
+from elman.model.model import Float64
 
 
 class RNNRegressor(RegressorMixin, SequenceEstimator):  # type: ignore[misc]
@@ -40,7 +41,7 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):  # type: ignore[misc]
     Attributes
     ----------
     n_features_in_, n_iter_, loss_, loss_curve_, network_
-        As for `RNNClassifier`; the network's outputs are in standardised units.
+        As for `RNNClassifier`; the network's outputs are in standardized units.
 
     Raises
     ------
@@ -149,7 +150,7 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):  # type: ignore[misc]
         batch, values = self._outputs(X)
         if self._vector:
             values = values[:, 0]
-        return forms.give_back(values, batch, X) if self.network_.per_step else values
+        return estimator_input.give_back(values, batch, X) if self.network_.per_step else values
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return R2, with ``return_sequences`` over the answered steps; the mean over several outputs."""
@@ -175,7 +176,7 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):  # type: ignore[misc]
     def _read_answers(self, y: Any, batch: Batch) -> Array:
         if self._per_step:
             return _step_numbers(y, batch)
-        y = forms.one_a_sequence(y, batch.n)
+        y = estimator_input.one_a_sequence(y, batch.n)
         try:
             y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         except ValueError as error:
@@ -186,7 +187,7 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):  # type: ignore[misc]
 
     def _learn_answers(
         self, y: Array, batch: Batch, weights: Float64 | None, fresh: bool, classes: Any
-    ) -> Labelled:
+    ) -> Labeled:
         values = y.reshape(len(y), -1)
         if fresh:
             self._vector = y.ndim == 1
@@ -207,9 +208,9 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):  # type: ignore[misc]
             count = len(self._targets.mean)
             raise ValueError(f"y has {values.shape[1]} outputs, expected {count} (as before)")
         scaled = self._targets.apply(values, np.dtype(np.float64))
-        return Labelled(batch, scaled, weights, None, values.shape[1], None)
+        return Labeled(batch, scaled, weights, None, values.shape[1], None)
 
-    def _score_of(self, held_out: Labelled) -> Any:
+    def _score_of(self, held_out: Labeled) -> Any:
         w = np.ones(held_out.batch.n) if held_out.weights is None else held_out.weights
         if self._per_step:
             w = np.repeat(w, held_out.batch.lengths())

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from elman.model import Float64
-from elman.sequences import Array
+from elman.data.sequences import Array
+from elman.model.model import Float64
 
 _BLOCK = 1 << 16  # values a block, so that the float64 between stays in the cache
 
@@ -68,6 +68,6 @@ def learn(values: Array, weights: Float64 | None, name: str = "X") -> Scaler:
     if not np.isfinite(scaler.scale_).all():
         feature = int(np.argmin(np.isfinite(scaler.scale_)))
         raise ValueError(
-            f"{name} has numbers too large to be standardised in column {feature}; scale them first"
+            f"{name} has numbers too large to be standardized in column {feature}; scale them first"
         )
     return Scaler(np.asarray(scaler.mean_, np.float64), np.asarray(scaler.scale_, np.float64))

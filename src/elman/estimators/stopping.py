@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from elman.sequences import Array
+from elman.data.sequences import Array
 
 
 class Patience:

@@ -6,8 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from elman.estimators import files, forms
-from elman.estimators.base import Labelled, SequenceEstimator
+from elman.data import estimator_input
+from elman.data.sequences import Array, Batch
+from elman.data.targets import as_weights, per_step_rows
+from elman.estimators import files
+from elman.estimators.base import Labeled, SequenceEstimator
 from elman.estimators.labels import (
     accuracy,
     class_weights,
@@ -18,9 +21,7 @@ from elman.estimators.labels import (
     probabilities,
     step_labels,
 )
-from elman.model import Float64
-from elman.sequences import Array, Batch
-from elman.targets import as_weights, per_step_rows
+from elman.model.model import Float64
 
 
 class RNNTagger(SequenceEstimator):
@@ -143,15 +144,15 @@ class RNNTagger(SequenceEstimator):
     def predict(self, X: Any) -> Any:
         """Return the most probable label of each step, in the form of X."""
         batch, probabilities = self._outputs(X)
-        return forms.give_back(self.classes_[probabilities.argmax(axis=1)], batch, X)
+        return estimator_input.give_back(self.classes_[probabilities.argmax(axis=1)], batch, X)
 
     def predict_proba(self, X: Any) -> Any:
         """Return the probability of each class at each step, (T_i, C) float64, in the form of X."""
         batch, probabilities = self._outputs(X)
-        return forms.give_back(probabilities, batch, X)
+        return estimator_input.give_back(probabilities, batch, X)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the accuracy over all labelled steps; ``sample_weight`` (n,) weighs sequences."""
+        """Return the accuracy over all labeled steps; ``sample_weight`` (n,) weighs sequences."""
         batch, probabilities = self._outputs(X)
         labels = self._read_answers(y, batch)
         given = ~is_missing(labels, self.missing_label)
@@ -173,7 +174,7 @@ class RNNTagger(SequenceEstimator):
 
     def _learn_answers(
         self, y: Array, batch: Batch, weights: Float64 | None, fresh: bool, classes: Any
-    ) -> Labelled:
+    ) -> Labeled:
         given = ~is_missing(y, self.missing_label)
         if not given.any():
             raise ValueError(f"y has no label, expected some that are not {self.missing_label!r}")
@@ -189,12 +190,12 @@ class RNNTagger(SequenceEstimator):
         indices[given] = encode(labels, self.classes_, "y")
         per_step = None if weights is None else np.repeat(weights, batch.lengths())[given]
         scales = class_weights(self.class_weight, self.classes_, labels, indices[given], per_step)
-        return Labelled(batch, indices, weights, scales, len(self.classes_), None)
+        return Labeled(batch, indices, weights, scales, len(self.classes_), None)
 
-    def _score_of(self, held_out: Labelled) -> Any:
+    def _score_of(self, held_out: Labeled) -> Any:
         if (held_out.answers < 0).all():
             raise ValueError(
-                "early_stopping held out sequences without any label, expected some labelled steps"
+                "early_stopping held out sequences without any label, expected some labeled steps"
             )
         return accuracy
 

@@ -1,8 +1,8 @@
 """Honest evaluation: splits that do not leak, scores by event, calibration."""
 
-from elman.alarms import Hysteresis
 from elman.evaluation.calibration import Reliability, TemperatureScaling, reliability
 from elman.evaluation.events import Event, EventScores, event_scores, events
+from elman.evaluation.hysteresis import Hysteresis
 from elman.evaluation.splits import Chunks, check_no_leak, chunk, folds
 
 __all__ = [

@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from elman.arguments import flag, integer
-from elman.sequences import Array
+from elman._validation import flag, integer
+from elman.data.sequences import Array
 
 _LOWEST, _HIGHEST = 0.05, 20.0  # temperatures
 
@@ -88,7 +88,7 @@ def reliability(
 class TemperatureScaling(BaseEstimator):  # type: ignore[misc]
     """One temperature T that makes probabilities as sure as they are right: softmax(logits / T).
 
-    T minimises the cross-entropy of held-out answers; T > 1 makes them less sure, T < 1 more. The order of
+    T minimizes the cross-entropy of held-out answers; T > 1 makes them less sure, T < 1 more. The order of
     the classes, and so the accuracy, stay as they are. T is sought from 0.05 to 20; a warning says where an
     end is reached, as where all held-out answers are right, so that none can be too sure.
 

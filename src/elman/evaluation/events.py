@@ -12,8 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from elman.arguments import number
-from elman.sequences import Array
+from elman._validation import number
+from elman.data.sequences import Array
 
 Truths = NDArray[np.bool_]
 Spans = NDArray[np.float64]  # (K, 2): begin and end, in steps

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from elman.arguments import integer
-from elman.sequences import Array, Sequences
+from elman._validation import integer
+from elman.data.sequences import Array, Sequences
 
 Indices = NDArray[np.int64]
 
@@ -127,7 +127,7 @@ def chunk(X: Any, y: Any, length: int, hop: int | None = None, *, groups: ArrayL
     >>> [x.ravel().tolist() for x in chunks.X], chunks.y.tolist(), chunks.groups.tolist()
     ([[0.0, 1.0], [2.0, 3.0], [0.0, 1.0], [2.0, 3.0]], ['rest', 'rest', 'seizure', 'seizure'], [0, 0, 1, 1])
     """
-    from elman.estimators.forms import sequence_batch
+    from elman.data.estimator_input import sequence_batch
 
     batch = sequence_batch(X, None)
     length = integer("length", length, 1)

@@ -10,10 +10,10 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from elman import _engine
-from elman.arguments import describe
-from elman.estimators import forms
-from elman.samples import read_samples
-from elman.sequences import Array, Batch, Offsets
+from elman._validation import describe
+from elman.data import estimator_input
+from elman.data.sequences import Array, Batch, Offsets
+from elman.data.stream_input import read_samples
 
 Float64 = NDArray[np.float64]
 
@@ -95,7 +95,7 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         """Learn from sequences."""
 
     def _kept(self) -> dict[str, Array]:
-        """Return what was learnt as arrays, for a file."""
+        """Return what was learned as arrays, for a file."""
         return {name: getattr(self, name) for name in self._learned}
 
     def _take(self, kept: dict[str, Array]) -> None:
@@ -168,7 +168,7 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
             raise ValueError(
                 f"X[{row}] has numbers too large for its features to be finite in {values.dtype}"
             )
-        return values if self._one_a_sequence else forms.give_back(values, made, X)
+        return values if self._one_a_sequence else estimator_input.give_back(values, made, X)
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         """Return the names of the columns of the result, (F',); the input's are x0, x1, ... if not given.
@@ -209,7 +209,7 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
 
     def _read(self, X: Any, fresh: bool) -> Batch:
         """Return X in the inner form, of the form (table or not) that was fitted."""
-        table = forms.is_table(X)
+        table = estimator_input.is_table(X)
         if not fresh and table != self._table:
             if not table:
                 raise ValueError("X is a collection of sequences, expected 2-D input as in fit")
@@ -226,9 +226,9 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
             X = validate_data(
                 self, X, dtype=kinds, reset=fresh, ensure_all_finite=finite, ensure_min_features=least
             )
-            batch = forms.table_batch(X)
+            batch = estimator_input.table_batch(X)
         else:
-            batch = forms.sequence_batch(X, None if fresh else self.n_features_in_)
+            batch = estimator_input.sequence_batch(X, None if fresh else self.n_features_in_)
             self._refuse(batch)
             if fresh:
                 self.n_features_in_ = batch.values.shape[1]

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from elman.arguments import integer
+from elman._validation import integer
 from elman.features.base import Float64
 from elman.features.windows import Function, Windowed
 

@@ -8,10 +8,10 @@ from typing import Any
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
-from elman.arguments import describe, integer, number
+from elman._validation import describe, integer, number
+from elman.data.sequences import Offsets
 from elman.features.base import Float64
 from elman.features.windows import Function, Windowed
-from elman.sequences import Offsets
 
 COLUMNS = ("largest", "mean", "std", "min", "max")
 _BLOCK = 1 << 22  # distances held at once
@@ -21,7 +21,7 @@ class LyapunovExponents(Windowed):
     r"""The largest Lyapunov exponent of windows, and mean, spread and range of the local ones, in 1/s.
 
     A window x of a channel becomes states $s_i = (x_i, x_{i+d}, ..., x_{i+(m-1)d})$, m the dimension and d
-    the delay. The neighbour j of i is the nearest state with $|i - j|$ above the separation, and
+    the delay. The neighbor j of i is the nearest state with $|i - j|$ above the separation, and
     $\delta_i(k) = \|s_{i+k} - s_{j+k}\|$ says how far the two are apart k samples later. With h the horizon,
 
     - largest is the slope of the straight line through the mean over i of $\ln \delta_i(k)$ against $k / fs$,
@@ -46,9 +46,9 @@ class LyapunovExponents(Windowed):
     dimension, delay : int, at least 1
         Numbers in a state, and samples from one to the next.
     horizon : int, at least 1
-        Samples for which neighbours are followed.
+        Samples for which neighbors are followed.
     separation : int, at least 0, or None
-        Neighbours are more samples apart than this. None takes, for each window, its mean period, one over
+        Neighbors are more samples apart than this. None takes, for each window, its mean period, one over
         the mean frequency of its power spectrum, as Rosenstein et al. advise, or a quarter of its states
         where that is less.
 
@@ -59,7 +59,7 @@ class LyapunovExponents(Windowed):
         for its states to be followed.
 
     Source: M. T. Rosenstein, J. J. Collins and C. J. De Luca (1993), Physica D 65, 117-134, with the states
-    of Takens. A. Wolf et al. (1985), Physica D 16, 285-317, follow one neighbour and replace it.
+    of Takens. A. Wolf et al. (1985), Physica D 16, 285-317, follow one neighbor and replace it.
 
     >>> import numpy as np
     >>> x = np.empty(1000)
@@ -128,7 +128,7 @@ class LyapunovExponents(Windowed):
                     separation = self.separation
                     if separation is None:
                         separation = min(_mean_period(x), n // 4)
-                    apart = _followed(x, neighbours(x, n, reach, separation), n, reach, h)
+                    apart = _followed(x, neighbors(x, n, reach, separation), n, reach, h)
                     known = np.isfinite(apart)
                     counts = known.sum(axis=0)
                     if counts.all():
@@ -146,7 +146,7 @@ class LyapunovExponents(Windowed):
         return [f"{channel}_lyapunov_{column}" for channel in channels for column in COLUMNS]
 
 
-def neighbours(x: Float64, n: int, reach: Offsets, separation: int) -> Offsets:
+def neighbors(x: Float64, n: int, reach: Offsets, separation: int) -> Offsets:
     """Return for each of the first n states of x the nearest that is more than ``separation`` samples off."""
     from scipy.spatial.distance import cdist
 
@@ -164,7 +164,7 @@ def neighbours(x: Float64, n: int, reach: Offsets, separation: int) -> Offsets:
 
 
 def _followed(x: Float64, nearest: Offsets, n: int, reach: Offsets, horizon: int) -> Float64:
-    """Return ln of the distance of each state and its neighbour k samples later, (n, horizon + 1)."""
+    """Return ln of the distance of each state and its neighbor k samples later, (n, horizon + 1)."""
     view = sliding_window_view(x, int(reach[-1]) + horizon + 1)
     squares = view[:n] - view[nearest]
     squares *= squares

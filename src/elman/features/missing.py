@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from elman.arguments import flag, integer, number
+from elman._validation import flag, integer, number
+from elman.data.sequences import Array, Batch, Offsets
 from elman.features.base import FeatureStream, Float64, SequenceTransformer
-from elman.sequences import Array, Batch, Offsets
 
 
 class FillMissing(SequenceTransformer):
@@ -19,7 +19,7 @@ class FillMissing(SequenceTransformer):
     of a step is 1 where feature f is missing, 0 where it is known.
 
     Shapes: (T, F) -> (T, 2 F), values and then flags; (T, F) without ``flags``. A network that reads it
-    standardises the flags as it does every feature.
+    standardizes the flags as it does every feature.
 
     Parameters
     ----------

@@ -11,12 +11,12 @@ from numpy.random import Generator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 
-from elman import planning
-from elman.arguments import describe, flag, integer, number
+from elman import _engine
+from elman._validation import describe, flag, integer, number
+from elman.data.sequences import Array, Batch, Offsets
 from elman.features.base import FeatureStream, Float64, SequenceTransformer
-from elman.layers import SimpleRNN
-from elman.network import Network
-from elman.sequences import Array, Batch, Offsets
+from elman.network.network import Network
+from elman.nn.layers import SimpleRNN
 
 STATISTICS = ("mean", "log_variance", "share_positive", "log_change")
 _BLOCK = 1 << 20  # states of one network at a time, so that they stay in the cache
@@ -32,7 +32,7 @@ class Reservoirs(SequenceTransformer):
     leak a log-uniform in the range given. Of each unit, over the T steps of a sequence: the mean,
     ln(variance + 1e-8), the share of steps with h_t > 0, and ln(mean |h_t - h_{t-1}| + 1e-6), from h_0 = 0.
     Leaks from short to long give units fast and slow; what they say of a sequence goes to a readout, any
-    classifier or regressor. Nothing but F is learnt from data.
+    classifier or regressor. Nothing but F is learned from data.
 
     Shapes: (T, F) -> one row a sequence, so that the result is 2-D, (n, 4 H networks), for any of
     scikit-learn's classifiers; with a ``window``, (T, F) -> (T // window, 4 H networks): the statistics of
@@ -119,7 +119,7 @@ class Reservoirs(SequenceTransformer):
         if self.window is not None:
             integer("window", self.window, 1)
         self._leaks()
-        planning.threads(self.n_jobs)
+        _engine.threads(self.n_jobs)
 
     def _leaks(self) -> tuple[float, float]:
         if not isinstance(self.leak, (tuple, list)) or len(self.leak) != 2:
@@ -195,7 +195,7 @@ class Reservoirs(SequenceTransformer):
         at = np.cumsum(counts) - counts
         columns = 4 * sum(net.output_size for net in self.networks_)
         made = np.empty((int(counts.sum()), columns))
-        threads = min(planning.threads(self.n_jobs), len(self.networks_))
+        threads = min(_engine.threads(self.n_jobs), len(self.networks_))
         with ThreadPoolExecutor(threads, thread_name_prefix="elman-reservoirs") as pool:
             for rows in self._blocks(batch):
                 x = np.stack([batch.values[batch.offsets[i] : batch.offsets[i + 1]] for i in rows])

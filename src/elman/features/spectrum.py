@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from elman.arguments import describe, flag, integer, number
+from elman._validation import describe, flag, integer, number
 from elman.features.base import Float64
 from elman.features.windows import Function, Windowed
 
@@ -55,9 +55,9 @@ def density(fs: float, window: int, begin: int, end: int) -> Function:
             parts *= parts
             return parts[..., : len(k)] + parts[..., len(k) :]
         mean = np.add.reduce(windows, axis=-1, keepdims=True) / window
-        centred = np.subtract(windows, mean, order="C")
-        centred *= taper
-        spectrum = np.fft.rfft(centred)[..., begin:end]
+        centered = np.subtract(windows, mean, order="C")
+        centered *= taper
+        spectrum = np.fft.rfft(centered)[..., begin:end]
         power: Float64 = np.square(spectrum.real)
         power += np.square(spectrum.imag)
         power[..., once] /= 2.0

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 from sklearn.utils.validation import check_is_fitted
 
-from elman.arguments import integer
+from elman._validation import integer
+from elman.data.sequences import Array, Batch, Offsets
 from elman.features.base import FeatureStream, Float64, SequenceTransformer
-from elman.sequences import Array, Batch, Offsets
 
 # Windows (m, F, window) in float64 to new features (m, F'); each window by itself, so that the bits of its
 # features do not depend on m. A window's samples lie in time order with the F channels side by side, as they

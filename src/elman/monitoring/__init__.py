@@ -4,8 +4,8 @@
 `view` and `drawing` for the terminal, `record` for the CSV, `replay` for the other end of the line.
 """
 
-from elman.monitoring.answering import Answering, LastSeconds
 from elman.monitoring.latency import Latencies
 from elman.monitoring.monitor import Alarm, Answer, Event, Monitor
+from elman.monitoring.windowed_stream import Answering, LastSeconds
 
 __all__ = ["Alarm", "Answer", "Answering", "Event", "LastSeconds", "Latencies", "Monitor"]

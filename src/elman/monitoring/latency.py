@@ -7,7 +7,7 @@ from collections import deque
 
 import numpy as np
 
-from elman.sequences import Array
+from elman.data.sequences import Array
 
 _FINEST = 1e-5  # s: below, all are alike
 _RATIO = 1.02  # of one bin to the one before

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from elman.data.sequences import Array
 from elman.monitoring.description import Description
-from elman.sequences import Array
 
 try:
     import pylsl

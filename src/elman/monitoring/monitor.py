@@ -9,10 +9,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from elman.alarms import Hysteresis
-from elman.arguments import integer, number
-from elman.monitoring.answering import Answering
-from elman.sequences import Array
+from elman._validation import integer, number
+from elman.data.sequences import Array
+from elman.evaluation.hysteresis import Hysteresis
+from elman.monitoring.windowed_stream import Answering
 
 _JITTER = 0.1  # s: devices stamp whole packets; smaller steps between two stamps are no gap
 

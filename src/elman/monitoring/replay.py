@@ -10,7 +10,7 @@ from typing import Protocol
 
 import numpy as np
 
-from elman.sequences import Array
+from elman.data.sequences import Array
 
 TICK = 0.02  # s between two packets
 

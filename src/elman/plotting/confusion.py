@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.arguments import describe
-from elman.plotting.style import PathLike, axes, bare, colour_bar, finish, new_figure, plain, room, short
-from elman.sequences import Sequences
+from elman._validation import describe
+from elman.data.sequences import Sequences
+from elman.plotting.style import PathLike, add_colorbar, axes, bare, finish, new_figure, plain, room, short
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,8 +29,8 @@ def confusion_matrix(
 ) -> Axes:
     """Draw counts of what was expected (rows) against what was predicted (columns).
 
-    The colour is the share of the row, so that rare classes are as visible as common ones; where the cells
-    are too small for counts, a colour bar stands for them.
+    The color is the share of the row, so that rare classes are as visible as common ones; where the cells
+    are too small for counts, a color bar stands for them.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ def confusion_matrix(
     title = f"{right} of {len(truth)} right ({right / len(truth):.1%})"
     bare(plain(ax, title=title, x="predicted", y="expected", grid=False))
     if not _write_counts(ax, counts, shares, cell):
-        colour_bar(figure, image, ax, "share of the row")
+        add_colorbar(figure, image, ax, "share of the row")
     _name_classes(ax, names, cell)
     return finish(ax, figure, path)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from elman.arguments import describe
+from elman._validation import describe
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 PathLike = str | os.PathLike[str]
 Corner = Literal["upper right", "lower right", "lower left"]
 
-# Okabe and Ito's palette: told apart with any of the common kinds of colour blindness.
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
-GREY = "#5A5A5A"
+# Okabe and Ito's palette: told apart with any of the common kinds of color blindness.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
+GRAY = "#5A5A5A"
 
 _MOST_COLUMNS = 1000  # of a heat map: more share a pixel of a picture of the usual size
 _SEARCHED = 10_000  # points of a line, at most, around which a place for the legend is searched
@@ -55,8 +55,8 @@ def save(figure: Figure, path: PathLike) -> None:
 def plain(ax: Axes, *, title: str = "", x: str = "", y: str = "", grid: bool = True) -> Axes:
     """Apply the house style to one pair of axes: two spines, a faint grid, a title on the left."""
     ax.spines[["top", "right"]].set_visible(False)
-    ax.spines[["left", "bottom"]].set_color(GREY)
-    ax.tick_params(which="both", colors=GREY, labelsize=8)
+    ax.spines[["left", "bottom"]].set_color(GRAY)
+    ax.tick_params(which="both", colors=GRAY, labelsize=8)
     if grid:
         ax.grid(True, color="#E6E6E6", linewidth=0.6)
         ax.set_axisbelow(True)
@@ -69,11 +69,11 @@ def plain(ax: Axes, *, title: str = "", x: str = "", y: str = "", grid: bool = T
     return ax
 
 
-def colour_bar(figure: Figure, image: Any, ax: Axes, label: str = "") -> None:
-    """Add a colour bar without a frame."""
+def add_colorbar(figure: Figure, image: Any, ax: Axes, label: str = "") -> None:
+    """Add a color bar without a frame."""
     bar: Any = figure.colorbar(image, ax=ax, shrink=0.85, pad=0.02)
     bar.outline.set_visible(False)
-    bar.ax.tick_params(colors=GREY, labelsize=8, length=0)
+    bar.ax.tick_params(colors=GRAY, labelsize=8, length=0)
     bar.set_label(label, fontsize=9)
 
 
@@ -132,13 +132,13 @@ def line(ax: Axes, x: ArrayLike, y: ArrayLike, **options: Any) -> None:
         ax.autoscale_view()
 
 
-def colour_and_dash(i: int) -> dict[str, Any]:
-    """Return how line i looks: seven colours that can be seen on white, then the same ones dashed."""
-    return {"color": COLOURS[i % 7], "linestyle": ("-", (0, (4, 1.5)), (0, (1, 1)))[i // 7 % 3]}
+def color_and_dash(i: int) -> dict[str, Any]:
+    """Return how line i looks: seven colors that can be seen on white, then the same ones dashed."""
+    return {"color": COLORS[i % 7], "linestyle": ("-", (0, (4, 1.5)), (0, (1, 1)))[i // 7 % 3]}
 
 
 def heat_map(ax: Axes, values: NDArray[np.float64], **options: Any) -> AxesImage:
-    """Draw values (T, K) with a column a step and a row for each of K; many steps as means of neighbours.
+    """Draw values (T, K) with a column a step and a row for each of K; many steps as means of neighbors.
 
     Where steps share a pixel it would show one of them and drop the others.
     """

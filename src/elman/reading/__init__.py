@@ -8,11 +8,11 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from elman.data.sequences import Array
 from elman.reading import csv_files, npz_files, parquet_files, ts_files
 from elman.reading.columns import Options
 from elman.reading.parsing import SequenceFile, shown
 from elman.reading.paths import as_text, check_file
-from elman.sequences import Array
 
 Reader = Callable[[str, str, Options], SequenceFile]
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from elman.arguments import choice, describe, flag
+from elman._validation import choice, describe, flag
 from elman.reading.parsing import listed, shown
 
 _LABELS = ("label", "class", "target")

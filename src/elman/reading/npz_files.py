@@ -10,10 +10,10 @@ from typing import IO, Any
 
 import numpy as np
 
-from elman.arguments import describe
+from elman._validation import describe
+from elman.data.sequences import Array, Sequences
 from elman.reading.columns import Options
 from elman.reading.parsing import SequenceFile, listed, reason, shown, suspicious
-from elman.sequences import Array, Sequences
 
 _BLOCK = 2**20
 

@@ -8,6 +8,7 @@ from typing import IO, Any
 
 import numpy as np
 
+from elman.data.sequences import Array
 from elman.reading.columns import Columns, Options, check_names, choose
 from elman.reading.parsing import (
     Codes,
@@ -19,7 +20,6 @@ from elman.reading.parsing import (
     suspicious,
 )
 from elman.reading.tables import Ids, Table, sequences
-from elman.sequences import Array
 
 _NUMBERS = ("integer", "floating", "boolean", "decimal", "null")
 _STRINGS = ("string", "large_string", "string_view")

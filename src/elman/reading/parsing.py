@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from elman.sequences import Array
+from elman.data.sequences import Array
 
 Codes = NDArray[np.int64]
 

@@ -8,7 +8,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
-from elman.arguments import describe
+from elman._validation import describe
 
 
 def as_text(path: Any, name: str = "path") -> str:

@@ -9,9 +9,9 @@ from typing import NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.data.sequences import Array
 from elman.reading.columns import Columns
 from elman.reading.parsing import Codes, Labels, SequenceFile, shown
-from elman.sequences import Array
 
 
 @dataclass(frozen=True, slots=True, eq=False)

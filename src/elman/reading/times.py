@@ -10,8 +10,8 @@ from typing import NoReturn
 
 import numpy as np
 
+from elman.data.sequences import Array
 from elman.reading.parsing import number, shown
-from elman.sequences import Array
 
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 _START = datetime(1970, 1, 1)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from elman.data.sequences import Array
 from elman.reading.columns import Options
 from elman.reading.parsing import (
     SequenceFile,
@@ -19,7 +20,6 @@ from elman.reading.parsing import (
     shown,
     text_blocks,
 )
-from elman.sequences import Array
 
 Lines = Iterator[tuple[int, str]]
 

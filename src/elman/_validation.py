@@ -1,0 +1,133 @@
+"""One vocabulary of argument checks: each names the argument, what was expected and what came.
+
+A wrong type is a TypeError, a wrong value a ValueError; a bool is not a number here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from typing import Any
+
+import numpy as np
+
+
+def describe(value: object) -> str:
+    """Return a short text of what came, such as ``'3' (a str)``.
+
+    >>> describe("3")
+    "'3' (a str)"
+    """
+    text = " ".join(repr(value).split())
+    if len(text) > 60:
+        text = text[:57] + "..."
+    return f"{text} (a {type(value).__name__})"
+
+
+def integer(name: str, value: Any, minimum: int = 0, maximum: float = 2**63 - 1) -> int:
+    """Return ``value`` as an int from ``minimum`` to ``maximum`` (by default, what the engine can count).
+
+    >>> integer("units", 0, 1)
+    Traceback (most recent call last):
+    ...
+    ValueError: units is 0, expected an integer of at least 1
+    """
+    if type(value) is not int:
+        if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+            raise TypeError(f"{name} is {describe(value)}, expected an integer of at least {minimum}")
+        value = int(value)
+    if value < minimum:
+        raise ValueError(f"{name} is {value}, expected an integer of at least {minimum}")
+    if value > maximum:
+        raise ValueError(f"{name} is {describe(value)}, expected an integer of at most {maximum}")
+    return int(value)
+
+
+def number(
+    name: str,
+    value: Any,
+    *,
+    minimum: float = 0.0,
+    below: float = math.inf,
+    positive: bool = False,
+) -> float:
+    """Return ``value`` as a finite float in [minimum, below), above zero where ``positive``.
+
+    >>> number("l2", -1.0)
+    Traceback (most recent call last):
+    ...
+    ValueError: l2 is -1.0, expected a finite number of at least 0
+    """
+    if positive:
+        wanted = "a finite number above 0" if below == math.inf else f"a number above 0 and below {below:g}"
+    elif below < math.inf:
+        wanted = f"a number from {minimum:g} to below {below:g}"
+    else:
+        wanted = f"a finite number of at least {minimum:g}"
+    if type(value) is not float:
+        if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+            raise TypeError(f"{name} is {describe(value)}, expected {wanted}")
+        try:
+            value = float(value)
+        except OverflowError:
+            raise ValueError(f"{name} is an integer too large for a float, expected {wanted}") from None
+    if not (minimum <= value < below) or (positive and value <= 0.0):  # NaN fails the first comparison
+        raise ValueError(f"{name} is {value}, expected {wanted}")
+    return float(value)
+
+
+def flag(name: str, value: Any) -> bool:
+    """Return ``value`` as a bool; only True and False will do.
+
+    >>> flag("shuffle", 1)
+    Traceback (most recent call last):
+    ...
+    TypeError: shuffle is 1 (a int), expected True or False
+    """
+    if isinstance(value, (bool, np.bool_)):
+        return bool(value)
+    raise TypeError(f"{name} is {describe(value)}, expected True or False")
+
+
+def choice(name: str, value: Any, names: Collection[str]) -> str:
+    """Return ``value`` if it is one of ``names``.
+
+    >>> choice("reduction", "max", ("mean", "sum"))
+    Traceback (most recent call last):
+    ...
+    ValueError: reduction is 'max', expected one of 'mean', 'sum'
+    """
+    wanted = "one of " + ", ".join(repr(n) for n in names) if len(names) > 1 else repr(next(iter(names)))
+    if not isinstance(value, str):
+        raise TypeError(f"{name} is {describe(value)}, expected {wanted}")
+    if value not in names:
+        raise ValueError(f"{name} is {value!r}, expected {wanted}")
+    return str(value)
+
+
+def real_dtype(value: Any) -> np.dtype[Any]:
+    """Return float32 or float64 as a NumPy dtype.
+
+    >>> real_dtype("float16")
+    Traceback (most recent call last):
+    ...
+    ValueError: dtype is 'float16', expected 'float32' or 'float64'
+    """
+    if not isinstance(value, (str, type, np.dtype)):
+        raise TypeError(f"dtype is {describe(value)}, expected 'float32' or 'float64'")
+    try:
+        dtype = np.dtype(value)
+    except TypeError:
+        dtype = None
+    if dtype is None or dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
+        raise ValueError(f"dtype is {value!r}, expected 'float32' or 'float64'")
+    return dtype
+
+
+def normalize(target: object, **values: object) -> None:
+    """Store checked values in a frozen dataclass, as plain Python values.
+
+    So equal descriptions compare equal, and they become JSON as they are.
+    """
+    for name, value in values.items():
+        object.__setattr__(target, name, value)

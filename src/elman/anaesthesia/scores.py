@@ -1,0 +1,57 @@
+"""How good a forecast of BIS and depth is: over all steps with an answer, and operation by operation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from elman.anaesthesia.depths import DEPTHS, depth
+from elman.data.sequences import Array
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Mean absolute error of BIS, balanced accuracy of the depth, both over all steps with an answer.
+
+    ``by_case`` (n,): the error of each operation, NaN where none of its steps has an answer; ``confusion``
+    (3, 3): how often each depth (rows) was taken for each (columns).
+    """
+
+    error: float
+    balanced_accuracy: float
+    by_case: Array
+    confusion: Array
+    steps: int
+
+
+def score(answers: Sequence[Any], bis: Sequence[Any], depths: Sequence[Any] | None = None) -> Scores:
+    """Return the scores of forecasts; the depth is that of the forecast BIS where ``depths`` is None.
+
+    Shapes: lists of n arrays (T_i,); an answer that is NaN is none. The balanced accuracy is the mean over
+    the depths that occur of the share of its steps that were told right.
+
+    >>> found = score([np.array([50.0, np.nan, 70.0])], [np.array([52.0, 0.0, 58.0])])
+    >>> found.error, found.balanced_accuracy, found.steps
+    (7.0, 0.5, 2)
+    """
+    expected = np.concatenate([np.asarray(a, np.float64) for a in answers])
+    found = np.concatenate([np.asarray(b, np.float64) for b in bis])
+    given = ~np.isnan(expected)
+    if not given.any():
+        raise ValueError("answers has no number, expected some that are not NaN")
+    errors = np.abs(found - expected)
+    told = depth(found) if depths is None else np.concatenate([np.asarray(d) for d in depths])
+    confusion = np.zeros((len(DEPTHS), len(DEPTHS)), np.int64)
+    np.add.at(confusion, (depth(expected[given]), told[given]), 1)
+    occurs = confusion.sum(axis=1) > 0
+    recalls = confusion.diagonal()[occurs] / confusion.sum(axis=1)[occurs]
+    cuts = np.cumsum([len(a) for a in answers])[:-1]
+    by_case = [
+        float(np.mean(e[~np.isnan(e)])) if (~np.isnan(e)).any() else np.nan for e in np.split(errors, cuts)
+    ]
+    return Scores(
+        float(errors[given].mean()), float(recalls.mean()), np.array(by_case), confusion, int(given.sum())
+    )

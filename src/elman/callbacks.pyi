@@ -1,0 +1,1 @@
+from elman.training.callbacks import *  # noqa: F403

@@ -1,0 +1,1 @@
+"""The `elman` command: its options, its commands, and what they print."""

@@ -1,0 +1,345 @@
+"""The commands of ``elman``, as a typer application. Only ``cli.main`` imports this module."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from elman import demos
+from elman.cli import live
+from elman.cli.console import document, note, say, silence
+from elman.cli.options import (
+    Features,
+    Header,
+    Id,
+    Json,
+    Label,
+    Layout,
+    Model,
+    PerStep,
+    Time,
+    of_network,
+    of_training,
+)
+from elman.cli.options import columns as _columns
+
+app = typer.Typer(
+    name="elman",
+    help="Recurrent networks on sequences: train, check, watch and run them.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+NAMES = " | ".join((*demos.NAMES, "all"))
+
+
+@app.callback()
+def _group() -> None:
+    """Recurrent networks on sequences: train, check, watch and run them."""
+
+
+@app.command()
+def train(
+    file: Annotated[str, typer.Argument(metavar="TRAIN", help=".csv, .parquet, .npz or .ts, with labels.")],
+    model: Annotated[str, typer.Option("--model", "-m", metavar="MODEL", help="Where the model is saved.")],
+    valid: Annotated[
+        str | None, typer.Option("--valid", metavar="FILE", help="What early stopping watches.")
+    ] = None,
+    fraction: Annotated[
+        float | None,
+        typer.Option(
+            "--valid-fraction",
+            metavar="SHARE",
+            help="Or that share of TRAIN (0: nothing). Not given: 0.1, if that has ten labels or more.",
+        ),
+    ] = None,
+    task: Annotated[
+        str,
+        typer.Option(metavar="auto|classify|tag|regress", help="auto: as the labels are."),
+    ] = "auto",
+    label: Label = None,
+    id: Id = None,  # noqa: A002
+    time: Time = None,
+    features: Features = None,
+    layout: Layout = "auto",
+    per_step: PerStep = None,
+    header: Header = None,
+    cell: Annotated[str, of_network(metavar="rnn|gru|lstm", help="The kind of recurrent layer.")] = "rnn",
+    hidden: Annotated[
+        str, of_network(metavar="N,N,...", help="Units of each recurrent layer, from the input upwards.")
+    ] = "64",
+    activation: Annotated[
+        str, of_network(metavar="tanh|relu|sigmoid|identity", help="Of the layers of cell rnn.")
+    ] = "tanh",
+    bidirectional: Annotated[
+        bool, of_network("--bidirectional", help="Read every sequence from both ends.")
+    ] = False,
+    pooling: Annotated[
+        str, of_network(metavar="last|mean|max", help="What the answer to a sequence follows from.")
+    ] = "last",
+    epochs: Annotated[int, of_training(help="Passes over the data, at most.")] = 200,
+    batch_size: Annotated[int, of_training(help="Sequences an update.")] = 32,
+    rate: Annotated[float, of_training(help="The learning rate of Adam.")] = 1e-3,
+    schedule: Annotated[
+        str, of_training(metavar="constant|cosine|onecycle", help="How the rate changes.")
+    ] = "constant",
+    noise: Annotated[
+        float, of_training(help="Deviation of the noise that is added to standardized input.")
+    ] = 0.0,
+    dropout: Annotated[float, of_training(help="Share of hidden units that are dropped.")] = 0.0,
+    alpha: Annotated[float, of_training(help="Weight of the squared weights in the loss.")] = 0.0,
+    clip_norm: Annotated[float, of_training(help="The largest norm of a gradient; 0: any.")] = 1.0,
+    truncation: Annotated[
+        int | None, of_training(help="Truncated backpropagation, in chunks of so many steps.")
+    ] = None,
+    patience: Annotated[int, of_training(help="Epochs without improvement that end the training.")] = 10,
+    balanced: Annotated[bool, of_training("--balanced", help="Let rare classes count as much.")] = False,
+    seed: Annotated[int, of_training(help="What everything random follows from.")] = 0,
+    threads: Annotated[int | None, of_training(help="Not given: the CPUs of this process.")] = None,
+    dtype: Annotated[str, of_network(metavar="float32|float64", help="Precision.")] = "float32",
+    resume: Annotated[
+        bool | None,
+        typer.Option("--resume/--restart", help="Go on with a run that was cut off, or forget it."),
+    ] = None,
+    curves: Annotated[
+        str | None, typer.Option(metavar="PATH", help="Training curves: .png, .svg or .pdf.")
+    ] = None,
+    no_curves: Annotated[bool, typer.Option("--no-curves", help="Draw nothing.")] = False,
+    as_json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
+) -> None:
+    """Train a network on a file of labeled sequences, and save it."""
+    from elman.cli import report
+    from elman.cli.commands.hyperparameters import Recipe
+    from elman.cli.commands.train import train as run_training
+
+    recipe = Recipe(
+        cell=cell, hidden=_units(hidden), activation=activation, bidirectional=bidirectional,
+        pooling=pooling, epochs=epochs, batch_size=batch_size, rate=rate, schedule=schedule, noise=noise,
+        dropout=dropout, alpha=alpha, clip_norm=clip_norm, truncation=truncation, patience=patience,
+        balanced=balanced, seed=seed, threads=threads, dtype=dtype,
+    )  # fmt: skip
+    done = run_training(
+        file, model, recipe, columns=_columns(label, id, time, features, layout, per_step, header), task=task,
+        valid=valid, fraction=fraction, resume=resume, curves=curves, draw=not no_curves, bar=not quiet,
+        say=silence if quiet else note, warn=note,
+    )  # fmt: skip
+    if as_json:
+        document(done)
+    else:
+        report.trained(done)
+
+
+def _units(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(f"--hidden is {text!r}, expected numbers of units such as 64 or 64,32") from None
+
+
+@app.command()
+def predict(
+    model: Model,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Sequences; with --stream: -")],
+    out: Annotated[
+        str, typer.Option("--output", "-o", metavar="OUT.csv", help="Not given, or -: standard output.")
+    ] = "-",
+    stream: Annotated[
+        bool, typer.Option("--stream", help="Answer each line of standard input, a step, at once.")
+    ] = False,
+    label: Label = None,
+    id: Id = None,  # noqa: A002
+    time: Time = None,
+    features: Features = None,
+    layout: Layout = "auto",
+    per_step: PerStep = None,
+    header: Header = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="One JSON document, or with --stream one a line.")
+    ] = False,
+) -> None:
+    """Answer sequences: class and probabilities, or numbers, as CSV."""
+    from elman.cli.commands import predict as job
+
+    columns = _columns(label, id, time, features, layout, per_step, header)
+    if stream:
+        _stream(model, file, out, columns, as_json)
+        return
+    if file == "-":
+        raise ValueError("FILE is '-', standard input, which is read with --stream only: expected a file")
+    written = None if out == "-" else out
+    found = job.predict(file, model, options=columns, out=written)
+    if written is not None:
+        job.write(found, written)
+        note(f"{written}: answers to {len(found.ids)} sequences")
+    if as_json:
+        document({**found.document(), "output": written})
+    elif written is None:
+        _into_utf8()
+        for piece in found.csv():
+            sys.stdout.write(piece)
+
+
+def _stream(model: str, file: str, out: str, columns: dict[str, Any], as_json: bool) -> None:
+    from elman.cli.commands import loaded_model
+    from elman.cli.commands import stream as job
+
+    if file != "-":
+        raise ValueError(f"FILE is {file!r}, expected - (standard input) with --stream")
+    if out != "-" or columns:
+        given = "--output" if out != "-" else f"--{next(iter(columns)).replace('_', '-')}"
+        raise ValueError(
+            f"{given} is given with --stream, which reads lines of numbers and answers on standard output"
+        )
+    if sys.stdin is None:
+        raise ValueError("standard input is closed, expected one step a line")
+    opened = loaded_model.load(model)
+    _into_utf8()
+    for answer in job.answers(opened, _lines(), as_json):
+        say(answer)
+
+
+def _lines() -> Iterator[bytes]:
+    """Yield the lines of standard input as soon as each is there."""
+    return iter(sys.stdin.buffer.readline, b"")
+
+
+def _into_utf8() -> None:
+    """Let a pipe or a file get UTF-8, whatever the terminal's encoding: a label must not become a '?'."""
+    reconfigure = getattr(sys.stdout, "reconfigure", None)
+    if reconfigure is not None and not sys.stdout.isatty():
+        reconfigure(encoding="utf-8", newline="\n")
+
+
+@app.command()
+def evaluate(
+    model: Model,
+    file: Annotated[str, typer.Argument(metavar="FILE", help="Sequences with labels.")],
+    label: Label = None,
+    id: Id = None,  # noqa: A002
+    time: Time = None,
+    features: Features = None,
+    layout: Layout = "auto",
+    per_step: PerStep = None,
+    header: Header = None,
+    picture: Annotated[
+        str | None, typer.Option(metavar="PATH", help="The confusion matrix: .png, .svg or .pdf.")
+    ] = None,
+    no_picture: Annotated[bool, typer.Option("--no-picture", help="Draw nothing.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Compare a model's answers with the labels of a file."""
+    from elman.cli import report
+    from elman.cli.commands.evaluate import evaluate as run_evaluation
+
+    columns = _columns(label, id, time, features, layout, per_step, header)
+    found = run_evaluation(file, model, columns=columns, picture=picture, draw=not no_picture, warn=note)
+    if as_json:
+        document(found)
+    else:
+        report.evaluated(found)
+
+
+@app.command()
+def check(
+    model: Model,
+    file: Annotated[
+        str | None,
+        typer.Argument(metavar="[DATA]", show_default=False, help="Sequences; not given: random ones."),
+    ] = None,
+    entries: Annotated[int, typer.Option(help="Parameters that are checked, at most.")] = 2000,
+    seed: Annotated[int, typer.Option(help="What everything random follows from.")] = 0,
+    label: Label = None,
+    id: Id = None,  # noqa: A002
+    time: Time = None,
+    features: Features = None,
+    layout: Layout = "auto",
+    per_step: PerStep = None,
+    header: Header = None,
+    as_json: Json = False,
+) -> int:
+    """Check the gradients of a saved network against differences of its loss."""
+    from elman.cli import report
+    from elman.cli.commands.check import check as run_check
+
+    columns = _columns(label, id, time, features, layout, per_step, header)
+    checked = run_check(model, file, columns=columns, entries=entries, seed=seed)
+    if as_json:
+        document(checked)
+    else:
+        report.checked(checked)
+    return 0 if checked.ok else 1
+
+
+app.command()(live.monitor)
+app.command()(live.replay)
+
+
+@app.command()
+def demo(
+    name: Annotated[str, typer.Argument(metavar="NAME", help=f"Which one: {NAMES}.")],
+    plot_dir: Annotated[Path, typer.Option(help="Folder for the pictures; made where it is missing.")] = Path(
+        "elman-demo"
+    ),
+    interactive: Annotated[
+        bool, typer.Option("--interactive", help="letters only: asks for letters and answers them.")
+    ] = False,
+    data: Annotated[
+        Path | None, typer.Option(help="eeg: the Bonn files; anaesthesia: a file or folder of recordings.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="A small size where there is one, as in all.")
+    ] = False,
+) -> None:
+    """Run the systems of the five articles, a real data set and EEG."""
+    if name != "all":
+        demos.get(name, data)  # an unknown name is said before a folder is made
+    elif data is not None:
+        raise ValueError("--data belongs to one demo, not to all")
+    if interactive and name != "letters":
+        raise ValueError(f"--interactive belongs to the demo letters, not to {name}")
+    folder = demos.prepare(plot_dir)
+    if interactive:
+        from elman.demos import letters
+
+        result, _ = letters.DEMO.play(say, folder)
+        letters.chat(result.net, input, say)
+        return
+    demos.play(demos.NAMES if name == "all" else (name,), say, folder, data=data, quick=quick)
+
+
+@app.command()
+def info() -> None:
+    """Version, instruction set, CPUs and what is installed."""
+    from elman.cli import info
+
+    say(info.report())
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command; what typer objects to becomes a ValueError of one sentence instead of a box.
+
+    Typer's own main is not used: it swallows what a KeyboardInterrupt says, and ends the process itself where
+    a pipe is closed.
+    """
+    command: Any = typer.main.get_command(app)
+    try:
+        with command.make_context("elman", list(arguments)) as context:  # which empties the list
+            code = command.invoke(context)
+    except Exception as error:
+        # Typer brings its own click or uses the installed one, by version; the exceptions of both look so.
+        if type(error).__name__ == "Exit":
+            shown = int(getattr(error, "exit_code", 0))
+            return shown if arguments else 2  # older clicks show the help, and call that a success
+        if not hasattr(error, "format_message"):
+            raise
+        if type(error).__name__ == "NoArgsIsHelpError":
+            say(error.format_message())
+            return 2
+        raise ValueError(error.format_message()) from None
+    return code if isinstance(code, int) else 0

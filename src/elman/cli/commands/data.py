@@ -1,0 +1,181 @@
+"""Files as the commands take them: sequences without gaps, and labels that suit a task."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman import reading
+from elman.data.sequences import Array
+
+TASKS = ("classify", "tag", "regress")
+
+_OPTIONS = "label|id|time|features|layout|per_step|header"
+_ASSIGNED = re.compile(rf"\b({_OPTIONS})(?:\[\d+\])?=(True|False|'[^']*')?")
+_SUBJECT = re.compile(rf"^({_OPTIONS})(?:\[\d+\])? is ")
+FILLERS = {"i": -1, "f": np.nan, "U": ""}  # what `read_sequences` gives for a step without a label
+
+
+@dataclass(frozen=True)
+class Data:
+    """What a file holds: sequences; labels as they were read; names of the sequences.
+
+    All numbers are finite, or NaN where that was let pass.
+    """
+
+    path: str
+    X: list[Array]
+    y: Array | list[Array] | None
+    ids: list[str] | None
+
+    @property
+    def features(self) -> int:
+        """F, the numbers in a step."""
+        return int(self.X[0].shape[1])
+
+    @property
+    def steps(self) -> int:
+        """The steps of all sequences."""
+        return sum(map(len, self.X))
+
+    @property
+    def names(self) -> list[Any]:
+        """What the sequences are called: their ids, otherwise their numbers from 0, as in Python."""
+        return list(range(len(self.X))) if self.ids is None else list(self.ids)
+
+    def labels(self) -> Array | list[Array]:
+        """Return the labels; ValueError where there are none."""
+        if self.y is None:
+            raise ValueError(
+                f"{self.path!r} has no labels, expected a column 'label' (--label names another column)"
+            )
+        return self.y
+
+
+def load(
+    path: str, options: Mapping[str, Any], per_step: bool | None = None, missing: bool = False
+) -> Data:
+    """Read a file; ``per_step`` is what the task wants, where ``options`` do not say it already.
+
+    ``missing`` lets NaN pass, for a model that fills it.
+    """
+    options = dict(options)
+    if per_step is not None and Path(path).suffix.lower() != ".ts":  # a .ts file has one label a sequence
+        options.setdefault("per_step", per_step)
+    try:
+        file = reading.read(path, **options)
+    except (TypeError, ValueError) as error:
+        raise ValueError(as_options(str(error))) from None
+    for i, x in enumerate(file.X):
+        wrong = np.isinf(x) if missing else ~np.isfinite(x)
+        if wrong.any():
+            _fail(path, file, i, x, wrong)
+    return Data(os.fspath(path), file.X, file.y, file.ids)
+
+
+def _fail(path: str, file: Any, i: int, x: Array, wrong: Array) -> NoReturn:
+    step, feature = (int(k) for k in np.argwhere(wrong)[0])
+    name = i if file.ids is None else repr(file.ids[i])
+    column = f"feature {feature}" if file.features is None else f"column {file.features[feature]!r}"
+    value = "no number" if np.isnan(x[step, feature]) else x[step, feature]
+    raise ValueError(
+        f"{path!r}, sequence {name}, step {step + 1}: {column} has {value}, expected a finite number"
+    )
+
+
+def as_options(sentence: str) -> str:
+    """Return a sentence about the reader's arguments with the names that the command line has for them.
+
+    >>> as_options("'a.csv' has no column 'id', expected one (id=)")
+    "'a.csv' has no column 'id', expected one (--id)"
+    >>> as_options("are these names (header=True) or values (header=False)?")
+    'are these names (--header) or values (--no-header)?'
+    """
+
+    def option(found: re.Match[str]) -> str:
+        name, value = found[1].replace("_", "-"), found[2]
+        if value == "False":
+            return "--per-sequence" if name == "per-step" else f"--no-{name}"
+        return f"--{name}" if value in (None, "True") else f"--{name} {value}"
+
+    sentence = _ASSIGNED.sub(option, sentence)
+    return _SUBJECT.sub(lambda found: f"--{found[1].replace('_', '-')} is ", sentence)
+
+
+def column(text: str | None) -> str | int | None:
+    """Return a column as the reader takes it: whole numbers count the columns from 1, all else is a name.
+
+    >>> column("label"), column("3")
+    ('label', 3)
+    """
+    return int(text) if text is not None and text.isascii() and text.isdecimal() else text
+
+
+def as_numbers(path: str, y: Array | list[Array]) -> Array | list[Array]:
+    """Return labels as floats, NaN where a step has none."""
+    each = y if isinstance(y, list) else [y]
+    if each[0].dtype.kind == "U":
+        text = next(value for rows in each for value in rows.tolist() if value)
+        raise ValueError(f"{path!r} has the label {text!r}, expected numbers")
+    if isinstance(y, list) and each[0].dtype.kind == "i" and any((rows == -1).any() for rows in each):
+        raise ValueError(
+            f"{path!r} has the label -1 among whole numbers, where it also stands for none: write the labels "
+            f"with a decimal point, and leave a cell empty for none"
+        )
+    numbers = [rows.astype(np.float64) for rows in each]
+    return numbers if isinstance(y, list) else numbers[0]
+
+
+def missing(labels: Array, classes: Sequence[Any] = ()) -> NDArray[np.bool_]:
+    """Whether each of a file's labels (N,) stands for none: -1, NaN or "", unless that is a class."""
+    filler = FILLERS[labels.dtype.kind]
+    if labels.dtype.kind == "f":
+        return np.asarray(np.isnan(labels))
+    return np.zeros(len(labels), bool) if filler in classes else np.asarray(labels == filler)
+
+
+def places(labels: Array, classes: Sequence[Any]) -> tuple[NDArray[np.int64], list[Any]]:
+    """Return the place of each label (N,) among the classes, and the labels that are not among them.
+
+    The latter get places from ``len(classes)`` on. A file whose labels all are digits gives numbers where
+    another gave strings: 1 is '1' then, and the other way round.
+
+    >>> places(np.array([2, 1, 7]), ["1", "2"])
+    (array([1, 0, 2]), [7])
+    """
+    known = {str(label): i for i, label in enumerate(classes)} | {c: i for i, c in enumerate(classes)}
+    values, codes = np.unique(labels, return_inverse=True)
+    unknown: list[Any] = []
+    place = np.empty(len(values), np.int64)
+    for code, value in enumerate(values.tolist()):
+        found = known.get(value, known.get(str(value)))
+        if found is None:
+            found = len(classes) + len(unknown)
+            unknown.append(value)
+        place[code] = found
+    return place[codes.ravel()], unknown
+
+
+def some(labels: Sequence[Any]) -> str:
+    """Return the first few labels, for a sentence.
+
+    >>> some(["a", "b"])
+    "'a', 'b'"
+    """
+    return ", ".join(map(repr, labels[:6])) + (", ..." if len(labels) > 6 else "")
+
+
+def plural(count: int, noun: str) -> str:
+    """Return a number and what it counts.
+
+    >>> plural(1, "feature"), plural(2, "feature")
+    ('1 feature', '2 features')
+    """
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"

@@ -1,0 +1,112 @@
+"""Recipes: the options of training, as the estimators take them."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from elman.cli.commands import data as files
+from elman.data.sequences import Array
+
+_OPTION = {  # the estimators' names of what the command line calls otherwise
+    "hidden_layer_sizes": "--hidden",
+    "max_iter": "--epochs",
+    "learning_rate_init": "--rate",
+    "learning_rate": "--schedule",
+    "input_noise": "--noise",
+    "n_iter_no_change": "--patience",
+    "random_state": "--seed",
+    "n_jobs": "--threads",
+}
+_SAME = (
+    "cell",
+    "activation",
+    "pooling",
+    "batch_size",
+    "alpha",
+    "clip_norm",
+    "truncation",
+    "dtype",
+    "dropout",
+)
+_SUBJECT = re.compile(rf"^({'|'.join([*_OPTION, *_SAME])})(?:\[\d+\])? is ")
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How to train; the names and the defaults are the estimators', but for early stopping and float32."""
+
+    cell: str = "rnn"
+    hidden: tuple[int, ...] = (64,)
+    activation: str = "tanh"
+    bidirectional: bool = False
+    pooling: str = "last"
+    epochs: int = 200
+    batch_size: int = 32
+    rate: float = 1e-3
+    schedule: str = "constant"
+    noise: float = 0.0
+    dropout: float = 0.0
+    alpha: float = 0.0
+    clip_norm: float = 1.0
+    truncation: int | None = None
+    patience: int = 10
+    balanced: bool = False
+    seed: int = 0
+    threads: int | None = None
+    dtype: str = "float32"
+
+    def parameters(self, task: str) -> dict[str, Any]:
+        """Return the parameters of the estimator for a task."""
+        given: dict[str, Any] = {
+            "hidden_layer_sizes": self.hidden,
+            "cell": self.cell,
+            "activation": self.activation,
+            "bidirectional": self.bidirectional,
+            "max_iter": self.epochs,
+            "batch_size": self.batch_size,
+            "learning_rate_init": self.rate,
+            "learning_rate": self.schedule,
+            "input_noise": self.noise,
+            "dropout": self.dropout,
+            "alpha": self.alpha,
+            "clip_norm": self.clip_norm or None,
+            "truncation": self.truncation,
+            "n_iter_no_change": self.patience,
+            "random_state": self.seed,
+            "n_jobs": self.threads,
+            "dtype": self.dtype,
+        }
+        if task != "tag":
+            given["pooling"] = self.pooling
+        elif self.pooling != "last":
+            raise ValueError(f"--pooling is {self.pooling!r}, expected 'last' where every step has a label")
+        if self.balanced:
+            if task == "regress":
+                raise ValueError("--balanced is given, but numbers have no classes to be balanced")
+            given["class_weight"] = "balanced"
+        return given
+
+
+def estimator(recipe: Recipe, task: str, y: Array | list[Array], bar: bool) -> Any:
+    """Return the estimator for a task and labels, not fitted yet; ``bar``: it shows its progress."""
+    from elman import estimators
+
+    parameters = {**recipe.parameters(task), "verbose": bar}
+    if task == "classify":
+        return estimators.RNNClassifier(**parameters)
+    if task == "tag":
+        return estimators.RNNTagger(**parameters, missing_label=files.FILLERS[y[0].dtype.kind])
+    return estimators.RNNRegressor(**parameters, return_sequences=isinstance(y, list))
+
+
+def as_option(sentence: str) -> str:
+    """Return a sentence about a parameter of an estimator with the name of its option.
+
+    >>> as_option("max_iter is 0, expected an integer of at least 1")
+    '--epochs is 0, expected an integer of at least 1'
+    """
+    return _SUBJECT.sub(
+        lambda found: f"{_OPTION.get(found[1]) or '--' + found[1].replace('_', '-')} is ", sentence
+    )

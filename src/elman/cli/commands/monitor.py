@@ -1,0 +1,327 @@
+"""`elman monitor`: a stream is read until somebody has had enough; answers, alarms and gaps are kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+
+from elman._validation import number
+from elman.cli.commands import Say, loaded_model, output_paths, predict
+from elman.cli.commands.data import plural
+from elman.cli.monitor_csv import Record, moment
+from elman.cli.monitor_state import Seen
+from elman.monitoring import Alarm, Answer, Answering, LastSeconds, Monitor
+from elman.monitoring.description import Description, listed
+
+_WAIT = 0.05  # s for samples, at most: then the view and the record have their turn
+_SILENT = 2.0  # s without a sample before it is said
+_RATES_DIFFER = 0.01
+_COUNTS = ("samples", "answers", "gaps", "lost", "missing", "left_out", "resets")
+
+
+class View(Protocol):
+    """What shows a run: `elman.monitoring.view` has two."""
+
+    def note(self, text: str) -> None: ...
+    def tick(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Watching:
+    """How a stream is watched; what each means is told in docs/monitor.md. None: not given."""
+
+    name: str
+    source: str | None = None
+    channels: tuple[str, ...] | None = None
+    rate: float | None = None
+    alarm: str | None = None
+    on: float | None = None
+    off: float | None = None
+    window: float | None = None
+    reset_after: float = 1.0
+    seconds: float | None = None
+    wait: float | None = None
+    csv: str | None = None
+
+
+@dataclass(frozen=True)
+class Monitored:
+    """What a run saw: dates in UTC, ``latency`` in seconds from the sample to its answer.
+
+    ``channels`` are those that were read, ``outputs`` what the answers consist of.
+    """
+
+    model: str
+    estimator: str
+    stream: str
+    source: str
+    host: str
+    rate: float | None
+    speed: float
+    channels: list[str]
+    outputs: list[str]
+    alarm: str | None
+    samples: int
+    answers: int
+    gaps: int
+    lost: int
+    missing: int
+    left_out: int
+    resets: int
+    connections: int
+    alarms: list[dict[str, Any]]
+    latency: dict[str, float]
+    csv: str | None
+    ended: str
+
+
+def monitor(path: str, how: Watching, view: Callable[[Seen], AbstractContextManager[View]]) -> Monitored:
+    """Watch a stream with a saved model until it ends; Ctrl-C is one way to end it.
+
+    Errors: ValueError for a model and a stream that do not fit, and where no stream is found in ``how.wait``
+    seconds; OSError for a CSV that cannot be written; ImportError without pylsl.
+    """
+    from elman.monitoring import lsl
+
+    output_paths.keep_apart({"--model": path}, {"--csv": how.csv})
+    run = _Run(loaded_model.load(path), how)
+    source = lsl.Source(how.name, how.source, run.check, run.say)
+    if how.csv is not None:
+        run.record = Record(how.csv, predict.columns(run.model))
+    try:
+        with view(run.seen) as shown:
+            run.note = shown.note
+            shown.note(f"looking for the stream {how.name!r}")
+            ended = _watch(run, source, shown, lsl.clock)
+    finally:
+        source.close()
+        if run.record is not None:
+            run.record.close()
+    return run.summary(source, ended, time.time() - lsl.clock())
+
+
+def _watch(run: _Run, source: Any, view: View, clock: Callable[[], float]) -> str:
+    """Read until the end, and return why it ended."""
+    how = run.how
+    began = quiet = time.monotonic()
+    try:
+        while True:
+            now = time.monotonic()
+            if how.seconds is not None and now - began >= how.seconds:
+                return f"after {how.seconds:g} s"
+            if source.connected:
+                quiet = now
+            elif how.wait is not None and now - quiet >= how.wait:
+                if source.description is None:
+                    raise ValueError(
+                        f"no stream {how.name!r} was found in {how.wait:g} s: is it running, in this network?"
+                    )
+                return f"the stream was away for {how.wait:g} s"
+            chunk = source.pull(_WAIT)
+            run.follow(source)
+            if chunk is not None:
+                run.take(chunk, clock)
+            elif source.connected:
+                run.wonder()
+            if run.record is not None:
+                run.record.tick()
+            view.tick()
+    except KeyboardInterrupt as stop:
+        return str(stop) or "by Ctrl-C"
+
+
+class _Run:
+    """A model, the monitor that feeds it once a stream is there, and what becomes of the answers."""
+
+    def __init__(self, model: loaded_model.Opened, how: Watching) -> None:
+        self.model, self.how = model, how
+        self.note: Say = lambda _: None
+        self.record: Record | None = None
+        self.monitor: Monitor | None = None
+        self.outputs = [str(label) for label in model.classes or []] or predict.columns(model)
+        self._alarm = _alarm(how, self.outputs, loaded_model.with_classes(model) is not None)
+        self._reset_after = number("--reset-after", how.reset_after)
+        for option in ("rate", "window", "seconds", "wait"):
+            value = getattr(how, option)
+            if value is not None:
+                number(f"--{option}", value, positive=option in ("rate", "window"))
+        model.stream()  # one that cannot stream says so before a stream is waited for
+        classes = loaded_model.with_classes(model) is not None
+        self.seen = Seen(f"elman monitor  {model.path}", self.outputs, classes)
+        self._connections = 0
+        self._picked: list[int] = []
+        self._heard, self._told = time.monotonic(), False  # when samples came last, and that none do
+
+    def say(self, text: str) -> None:
+        """Tell whoever is shown the run now."""
+        self.note(text)
+
+    # the stream
+
+    def check(self, stream: Description) -> None:
+        """Raise ValueError where a stream does not suit the model."""
+        picked = _picked(stream, self.how.channels)
+        if len(picked) != self.model.features:
+            chosen = "" if self.how.channels is None else ", of which --channels chooses " + str(len(picked))
+            raise ValueError(
+                f"the stream {stream.name!r} has {plural(len(stream.channels), 'channel')} "
+                f"({listed(stream.channels)}){chosen}, expected {self.model.features}, as "
+                f"{self.model.path!r} was trained with"
+            )
+        rate = stream.rate / stream.speed or None
+        wanted = (self.how.rate or self.model.rate) if self.monitor is None else self.monitor.rate
+        if rate is not None and wanted is not None and abs(rate - wanted) > _RATES_DIFFER * wanted:
+            raise ValueError(f"the stream {stream.name!r} has {rate:g} Hz, expected {wanted:g} Hz")
+        if rate is None and wanted is None and self.how.window is not None:
+            raise ValueError(f"the stream {stream.name!r} names no rate: --window needs --rate")
+
+    def follow(self, source: Any) -> None:
+        """Notice that a stream was found, or is gone."""
+        self.seen.connected = source.connected
+        if source.connections == self._connections:
+            return
+        again = self._connections > 0
+        self._connections = source.connections
+        self._heard, self._told = time.monotonic(), False
+        stream: Description = source.description
+        self.seen.description = stream
+        self._picked = _picked(stream, self.how.channels)
+        if self.monitor is None:
+            rate = stream.rate / stream.speed or self.how.rate or self.model.rate
+            self.monitor = self.seen.monitor = Monitor(
+                self._answering(rate),
+                features=self.model.features,
+                rate=rate,
+                alarm=self._alarm,
+                reset_after=self._reset_after,
+                takes_missing=self.model.takes_missing,
+                channels=[stream.channels[i] for i in self._picked],
+            )
+        self.monitor.speed = stream.speed
+        self.note(f"{'found again' if again else 'reading'}: {stream}")
+
+    def _answering(self, rate: float | None) -> Answering:
+        first, every = self.model.cadence()
+        if self.how.window is None:
+            return Answering(self.model.stream, first, every)
+        assert rate is not None  # `check` has seen to it
+        window = round(self.how.window * rate)
+        if window * 3 // 4 < first:
+            raise ValueError(
+                f"--window is {self.how.window:g} s, expected at least {first / rate * 4 / 3:.3g} s: the "
+                f"features of {self.model.path!r} need {first} samples for their first step"
+            )
+        return LastSeconds(self.model.stream, max(window, 4), first, every)
+
+    # the samples
+
+    def wonder(self) -> None:
+        """Say once that nothing comes from a stream that is there."""
+        rate = (self.monitor and self.monitor.rate) or 1.0
+        patience = max(_SILENT, 3.0 / rate)
+        if not self._told and time.monotonic() - self._heard > patience:
+            self._told = True
+            self.note(f"nothing has come for {patience:g} s; the stream is still there")
+
+    def take(self, chunk: Any, clock: Callable[[], float]) -> None:
+        """Answer what has arrived."""
+        assert self.monitor is not None
+        self._heard, self._told = time.monotonic(), False
+        samples = chunk.samples[:, self._picked]
+        happened = self.monitor.feed(samples, chunk.stamps)
+        now = clock()
+        epoch = time.time() - now  # what makes a stamp a date
+        self.seen.add(samples)
+        late = []
+        for what in happened:
+            if isinstance(what, Answer):
+                latency = now - what.time if chunk.timed else None
+                if latency is not None:
+                    late.append(latency)
+                self.seen.answer(what.values, what.time)
+                if self.record is not None:
+                    cells = predict.cells(self.model, what.values.tolist())
+                    self.record.answer(what, cells, epoch + what.time, latency)
+            else:
+                self.note(f"{what.kind}: {what.text}")
+                if self.record is not None:
+                    self.record.event(what, epoch + what.time)
+        self.seen.latencies.add(np.array(late))
+
+    # the end
+
+    def summary(self, source: Any, ended: str, epoch: float) -> Monitored:
+        """Return what was seen; ``epoch`` makes a stamp a date."""
+        monitor, stream = self.monitor, source.description
+        seen = {name: 0 if monitor is None else getattr(monitor, name) for name in _COUNTS}
+        alarms = [] if monitor is None else monitor.alarms
+        return Monitored(
+            model=self.model.path,
+            estimator=self.model.kind,
+            stream=self.how.name,
+            source="" if stream is None else stream.source_id,
+            host="" if stream is None else stream.host,
+            rate=None if monitor is None else monitor.rate,
+            speed=1.0 if monitor is None else monitor.speed,
+            channels=[] if monitor is None else list(monitor.channels),
+            outputs=self.outputs,
+            alarm=self.how.alarm,
+            connections=source.connections,
+            alarms=[
+                {
+                    "start": moment(epoch + alarm.start),
+                    "end": None if alarm.end is None else moment(epoch + alarm.end),
+                    "peak": alarm.peak,
+                }
+                for alarm in alarms
+            ],
+            latency=self.seen.latencies.summary(),
+            csv=self.how.csv,
+            ended=ended,
+            **seen,
+        )
+
+
+def _alarm(how: Watching, outputs: Sequence[str], shares: bool) -> Alarm | None:
+    """Return the alarm that was asked for; ``shares``: the outputs are probabilities."""
+    if how.alarm is None:
+        given = next((name for name in ("on", "off") if getattr(how, name) is not None), None)
+        if given is not None:
+            raise ValueError(f"--{given} is given without --alarm: expected both or none")
+        return None
+    if how.alarm not in outputs:
+        raise ValueError(f"--alarm is {how.alarm!r}, expected one of {', '.join(map(repr, outputs))}")
+    index = outputs.index(how.alarm)
+    if not shares:
+        if how.on is None:
+            name = how.alarm
+            raise ValueError(f"--alarm {name} is no probability: expected --on, and perhaps --off, with it")
+        off = how.on if how.off is None else how.off
+        return Alarm(how.alarm, index, how.on, off, low=off > how.on)
+    on = 0.8 if how.on is None else how.on
+    off = min(0.5, on) if how.off is None else how.off
+    if not 0.0 <= off <= on <= 1.0:
+        raise ValueError(f"--on is {on:g} and --off {off:g}, expected probabilities, --off at most --on")
+    return Alarm(how.alarm, index, on, off)
+
+
+def _picked(stream: Description, channels: Sequence[str] | None) -> list[int]:
+    """Return which channels of a stream are read: by name, otherwise by number from 1."""
+    if channels is None:
+        return list(range(len(stream.channels)))
+    picked = []
+    for name in channels:
+        if name in stream.channels:
+            picked.append(stream.channels.index(name))
+        elif name.isdecimal() and 1 <= int(name) <= len(stream.channels):
+            picked.append(int(name) - 1)
+        else:
+            raise ValueError(
+                f"--channels names {name!r}, but the stream {stream.name!r} has {listed(stream.channels)}"
+            )
+    return picked

@@ -1,0 +1,129 @@
+"""`elman predict`: the answers to a file of sequences, as CSV or as plain values."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from elman.cli.commands import data as files
+from elman.cli.commands import loaded_model, output_paths
+from elman.data.sequences import Array
+from elman.model import atomic_write
+
+_ROWS = 4096  # of CSV in one piece
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """Answers to the sequences of a file: an array (C,) each, or (T_i, C) where every step has one.
+
+    ``steps`` then says which steps, counted from 1: after features of several steps, not all have one.
+    """
+
+    model: loaded_model.Opened
+    file: str
+    ids: list[Any]
+    answers: Array | list[Array]
+    steps: list[list[int]] | None
+
+    def header(self) -> list[str]:
+        """Return the names of the CSV columns."""
+        steps = ["step"] if self.model.per_step else []
+        return ["id", *steps, *columns(self.model)]
+
+    def rows(self) -> Iterator[list[Any]]:
+        """Yield the rows of the CSV: one a sequence, or one a step."""
+        for i, (name, answer) in enumerate(zip(self.ids, self.answers, strict=True)):
+            if self.steps is not None:
+                for step, values in zip(self.steps[i], answer.tolist(), strict=True):
+                    yield [name, step, *cells(self.model, values)]
+            else:
+                yield [name, *cells(self.model, answer.tolist())]
+
+    def csv(self) -> Iterator[str]:
+        """Yield the CSV in pieces; numbers have the digits that give the same floats when they are read."""
+        room = io.StringIO()
+        writer = csv.writer(room, lineterminator="\n")
+        writer.writerow(self.header())
+        for i, row in enumerate(self.rows(), 1):
+            writer.writerow(row)
+            if not i % _ROWS:
+                yield room.getvalue()
+                room.seek(0)
+                room.truncate()
+        yield room.getvalue()
+
+    def document(self) -> dict[str, Any]:
+        """Return the same as plain values, for JSON."""
+        predictions: list[dict[str, Any]] = []
+        for i, (name, answer) in enumerate(zip(self.ids, self.answers, strict=True)):
+            each = [spoken(self.model, values) for values in (answer if self.model.per_step else [answer])]
+            if self.steps is not None:
+                at = {"at": self.steps[i]} if self.model.before else {}
+                predictions.append({"id": name, **at, "steps": each})
+            else:
+                predictions.append({"id": name, **each[0]})
+        return {
+            "model": self.model.path,
+            "estimator": self.model.kind,
+            "task": self.model.task,
+            "per_step": self.model.per_step,
+            "classes": self.model.classes,
+            "file": self.file,
+            "predictions": predictions,
+        }
+
+
+def predict(path: str, model: str, *, options: Mapping[str, Any], out: str | None = None) -> Predicted:
+    """Return a model's answers to a file; labels in the file do not matter. ``out`` is where they will go."""
+    output_paths.keep_apart({"FILE": path, "MODEL": model}, {"--output": out})
+    opened = loaded_model.load(model)
+    data = files.load(path, options, missing=opened.takes_missing)
+    answers = opened.answers(data)
+    steps = [(opened.ends(len(x)) + 1).tolist() for x in data.X] if opened.per_step else None
+    return Predicted(opened, path, data.names, answers, steps)
+
+
+def write(predicted: Predicted, out: str) -> None:
+    """Write the CSV to a file, in one step; a device such as /dev/null is written to as it is."""
+    if Path(out).exists() and not Path(out).is_file() and not Path(out).is_dir():
+        with Path(out).open("w", encoding="utf-8", newline="") as file:
+            file.writelines(predicted.csv())
+    else:
+        atomic_write.replace(out, (piece.encode() for piece in predicted.csv()))
+
+
+# what one answer is, in CSV and in JSON; `elman predict --stream` gives the same
+
+
+def columns(model: loaded_model.Opened) -> list[str]:
+    """Return the names of the columns of one answer."""
+    if model.classes is not None:
+        return ["label", *(f"p_{label}" for label in model.classes)]
+    count = model.network.output_size
+    if model.task == "network":
+        return [f"output_{i}" for i in range(count)]
+    return ["value"] if count == 1 else [f"value_{i}" for i in range(count)]
+
+
+def cells(model: loaded_model.Opened, values: list[float]) -> list[Any]:
+    """Return one answer (C,) as the cells of those columns."""
+    return [label(model, values), *values] if model.classes is not None else values
+
+
+def spoken(model: loaded_model.Opened, values: Array) -> dict[str, Any]:
+    """Return one answer (C,) by name."""
+    numbers = values.tolist()
+    if model.classes is not None:
+        return {"label": label(model, numbers), "probabilities": numbers}
+    return {"outputs" if model.task == "network" else "values": numbers}
+
+
+def label(model: loaded_model.Opened, probabilities: list[float]) -> Any:
+    """Return the most probable class: the first one, where several are."""
+    assert model.classes is not None
+    return model.classes[probabilities.index(max(probabilities))]

@@ -1,0 +1,185 @@
+"""`elman replay`: a recording becomes a Lab Streaming Layer stream, as a device would send it."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from elman import reading
+from elman._validation import number
+from elman.cli.commands import Say
+from elman.cli.commands.data import as_options, plural
+from elman.data.sequences import Array
+from elman.monitoring.description import Description, listed
+from elman.monitoring.replay import Player
+from elman.reading.parsing import shown
+
+_LINGER = 1.0  # s that the stream stays after its last sample, so that readers get it
+_TOLD = 5.0  # s between two lines of progress
+_EDF = (".edf", ".bdf")
+
+
+@dataclass(frozen=True)
+class Recording:
+    """Samples (T, F), NaN where there is none, their rate in Hz, and names of the channels."""
+
+    samples: Array
+    rate: float
+    channels: tuple[str, ...]
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class Replayed:
+    """What was played: ``seconds`` of the recording at ``rate`` Hz; ``ended``: how it came to an end."""
+
+    file: str
+    stream: str
+    channels: list[str]
+    rate: float
+    speed: float
+    samples: int
+    seconds: float
+    ended: str
+
+
+def replay(
+    path: str,
+    name: str,
+    *,
+    options: Mapping[str, Any],
+    rate: float | None = None,
+    only: str | None = None,
+    speed: float = 1.0,
+    loop: bool = False,
+    seconds: float | None = None,
+    wait: float = 0.0,
+    kind: str = "EEG",
+    say: Say,
+) -> Replayed:
+    """Play a recording until it ends; Ctrl-C is one way to end it.
+
+    ``options`` are those of `elman.read_sequences`. The sequences of a file follow one another; ``only`` is
+    the id, or the number from 0, of the one that is played. Errors: ValueError for a file that is none, or
+    that has no rate where none is given; ImportError without pylsl.
+    """
+    from elman.monitoring import lsl
+
+    number("--speed", speed, positive=True)
+    number("--wait", wait)
+    if seconds is not None:
+        number("--seconds", seconds, positive=True)
+    recording = load(path, options, rate, only)
+    stream = Description(
+        name, f"elman replay {name}", "", kind, recording.rate * speed, recording.channels, speed
+    )
+    outlet = lsl.Outlet(stream, recording.unit)
+    whole = math.inf if loop else len(recording.samples)
+    total = whole if seconds is None else min(whole, round(seconds * stream.rate))
+    length = len(recording.samples) / recording.rate
+    say(f"{path}: {plural(len(recording.channels), 'channel')} ({listed(recording.channels)}), "
+        f"{recording.rate:g} Hz, {length:.1f} s; the stream is {name!r}")  # fmt: skip
+    player = None
+    try:
+        _await(outlet, wait, say)
+        player = Player(recording.samples, stream.rate, lsl.clock(), total)
+        player.run(outlet, lsl.clock, _Progress(player, recording.rate, say))
+        ended = "at its end" if total == whole else f"after {seconds:g} s"
+        time.sleep(_LINGER)
+    except KeyboardInterrupt as stop:
+        ended = str(stop) or "by Ctrl-C"
+    sent = 0 if player is None else player.sent
+    return Replayed(
+        path, name, list(recording.channels), recording.rate, speed, sent, sent / recording.rate, ended
+    )
+
+
+def _await(outlet: Any, wait: float, say: Say) -> None:
+    """Wait for somebody who reads, but not for ever."""
+    end = time.monotonic() + wait
+    while wait and not outlet.read():
+        if time.monotonic() > end:
+            say(f"nobody read it in {wait:g} s: it begins now")
+            return
+        time.sleep(0.01)
+
+
+class _Progress:
+    """A line now and then."""
+
+    def __init__(self, player: Player, rate: float, say: Say) -> None:
+        self._player, self._rate, self._say = player, rate, say
+        self._next = time.monotonic() + _TOLD
+
+    def __call__(self) -> None:
+        if time.monotonic() >= self._next:
+            self._next += _TOLD
+            self._say(f"{self._player.sent} samples, {self._player.sent / self._rate:.1f} s of the recording")
+
+
+# reading
+
+
+def load(path: str, options: Mapping[str, Any], rate: float | None, only: str | None) -> Recording:
+    """Return a file as one recording."""
+    if rate is not None:
+        number("--rate", rate, positive=True)
+    ending = Path(path).suffix.lower()
+    edf = ending in _EDF
+    if not edf and ending not in reading.ENDINGS:
+        endings = ", ".join((*reading.ENDINGS, *_EDF))
+        raise ValueError(f"{path!r} ends in {shown(ending)}, expected one of {endings}")
+    sequences, ids, names, own, unit = _edf(path, options, rate) if edf else _table(path, options)
+    if only is not None:
+        known = [str(i) for i in range(len(sequences))] if ids is None else list(ids)
+        if only not in known:
+            raise ValueError(f"--only is {only!r}, but {path!r} has {listed(known)}")
+        sequences = [x for x, one in zip(sequences, known, strict=True) if one == only]
+    if rate is None and own is None:
+        raise ValueError(f"{path!r} says nothing of its rate: expected --rate, samples a second")
+    found = rate if rate is not None else own
+    assert found is not None
+    samples = np.concatenate(sequences)
+    channels = names or [f"channel {i + 1}" for i in range(samples.shape[1])]
+    return Recording(samples, found, tuple(channels), unit)
+
+
+Parts = tuple[list[Array], Sequence[str] | None, Sequence[str] | None, float | None, str]
+
+
+def _table(path: str, options: Mapping[str, Any]) -> Parts:
+    try:
+        file = reading.read(path, **options)
+    except (TypeError, ValueError) as error:
+        raise ValueError(as_options(str(error))) from None
+    wide = file.features if file.features and len(file.features) == file.X[0].shape[1] else None
+    own = _rate_within(path) if Path(path).suffix.lower() == ".npz" else None
+    return file.X, file.ids, wide, own, ""
+
+
+def _rate_within(path: str) -> float | None:
+    """Return ``fs`` of an .npz, where it has one."""
+    with np.load(path) as archive:
+        if "fs" not in archive:
+            return None
+        value = np.asarray(archive["fs"])
+    if value.size != 1 or value.dtype.kind not in "iuf":
+        raise ValueError(f"{path!r}, 'fs' has dtype {value.dtype} and shape {value.shape}, expected a number")
+    return number(f"{path!r}, 'fs'", value.item(), positive=True)
+
+
+def _edf(path: str, options: Mapping[str, Any], rate: float | None) -> Parts:
+    """Read an EDF or BDF file: ``features`` are its channels, and all are brought to one rate."""
+    wrong = next((name for name in options if name != "features"), None)
+    if wrong is not None:
+        raise ValueError(f"--{wrong.replace('_', '-')} is given, but is no option for an EDF or BDF file")
+    from elman.datasets import load_edf
+
+    data = load_edf(path, channels=options.get("features"), fs=rate)
+    return list(data.X), None, data.description.channels, data.description.fs, "microvolts"

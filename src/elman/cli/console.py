@@ -1,0 +1,90 @@
+"""What the commands write: tables and sentences for people, one JSON document for machines."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+_WIDTH = 80
+
+
+def say(text: str) -> None:
+    """Write a line to standard output."""
+    # Not typer.echo, which writes UTF-8 to a terminal that reads ASCII. Flushed: a reader sees it at once.
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def note(text: str) -> None:
+    """Write a line to standard error: what is worth knowing, but is no result."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def silence(_: str) -> None:
+    """Write nothing."""
+
+
+def document(value: Any) -> None:
+    """Write one JSON document; NaN and infinity, which JSON does not know, become null."""
+    say(json.dumps(plain(value), allow_nan=False))
+
+
+def plain(value: Any) -> Any:
+    """Return a value as JSON holds it.
+
+    >>> plain({"a": (1, float("nan"))})
+    {'a': [1, None]}
+    """
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value
+
+
+def table(head: Sequence[object], rows: Sequence[Sequence[object]], *, words: Sequence[int] = (0,)) -> bool:
+    """Write a table if it fits the width, and return whether it did.
+
+    The width is that of the terminal, but never below 80 columns; ``words``: columns that are set flush left.
+    """
+    made = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for i, name in enumerate(head):
+        made.add_column(shown(name), justify="left" if i in words else "right", no_wrap=True)
+    for row in rows:
+        made.add_row(*map(shown, row))
+    # Class names are data: no markup, no emoji, no colors of numbers.
+    console = Console(file=sys.stdout, markup=False, emoji=False, highlight=False)
+    needed = console.measure(made, options=console.options.update(width=10_000)).maximum
+    console.width = max(console.width, _WIDTH)
+    if needed > console.width:
+        return False
+    console.print(made)
+    sys.stdout.flush()
+    return True
+
+
+def shown(value: object) -> str:
+    r"""Return a cell: numbers with four digits after the point, NaN and None as a dash, names on one line.
+
+    >>> shown(0.5), shown(float("nan")), shown("a\nb")
+    ('0.5000', '-', 'a\\nb')
+    """
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "-"
+    if isinstance(value, float):
+        return f"{value:.4f}"
+    text = str(value)
+    return text if text.isprintable() else repr(text)[1:-1]

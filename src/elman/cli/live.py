@@ -1,0 +1,158 @@
+"""`elman monitor` and `elman replay`: the two ends of a Lab Streaming Layer stream."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import Annotated, Any
+
+import typer
+
+from elman.cli.console import document, note, say, silence
+from elman.cli.options import Features, Header, Id, Json, Label, Layout, PerStep, Time
+from elman.cli.options import columns as columns_of
+
+of_alarm = partial(typer.Option, rich_help_panel="Alarm")
+of_stream = partial(typer.Option, rich_help_panel="Stream")
+
+
+def monitor(
+    model: Annotated[str, typer.Option("--model", "-m", metavar="MODEL", help="A saved model.")],
+    lsl: Annotated[str, of_stream("--lsl", metavar="NAME", help="The stream's name.")],
+    source: Annotated[
+        str | None, of_stream(metavar="ID", help="Its source id, where several have that name.")
+    ] = None,
+    channels: Annotated[
+        str | None, of_stream(metavar="A,B,...", help="Channels that are read, by name or number from 1.")
+    ] = None,
+    rate: Annotated[
+        float | None, of_stream(metavar="HZ", help="The rate that is expected; another one is refused.")
+    ] = None,
+    wait: Annotated[
+        float | None, of_stream(metavar="SECONDS", help="How long to look for it; not given: for ever.")
+    ] = None,
+    reset_after: Annotated[
+        float, of_stream(metavar="SECONDS", help="A longer gap begins a new sequence.")
+    ] = 1.0,
+    window: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", help="Answer to the last seconds only, not to all since the start."),
+    ] = None,
+    alarm: Annotated[
+        str | None, of_alarm(metavar="CLASS", help="The class (or value) that raises the alarm.")
+    ] = None,
+    on: Annotated[
+        float | None, of_alarm(help="Raised at this probability.", show_default="0.8")
+    ] = None,
+    off: Annotated[
+        float | None, of_alarm(help="Ended below this one.", show_default="0.5")
+    ] = None,
+    seconds: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Stop after so long; not given: at Ctrl-C.")
+    ] = None,
+    csv: Annotated[
+        str | None, typer.Option(metavar="OUT.csv", help="Where answers and events go, as they come.")
+    ] = None,
+    as_json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing, only the result.")] = False,
+) -> None:
+    """Answer a Lab Streaming Layer stream as it comes: signal, probabilities, alarms."""
+    from elman.cli import report
+    from elman.cli.commands import monitor as job
+
+    how = job.Watching(
+        name=lsl, source=source, channels=None if channels is None else tuple(_names(channels)), rate=rate,
+        alarm=alarm, on=on, off=off, window=window, reset_after=reset_after, seconds=seconds, wait=wait,
+        csv=csv,
+    )  # fmt: skip
+    with _until_sigterm():
+        seen = job.monitor(model, how, partial(_view, quiet, note if as_json else say))
+    if as_json:
+        document(seen)
+    else:
+        report.monitored(seen)
+
+
+@contextlib.contextmanager
+def _until_sigterm() -> Iterator[None]:
+    """Let what ends a service be what Ctrl-C is: the end, with its summary."""
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt("by SIGTERM")
+
+    try:
+        before = signal.signal(signal.SIGTERM, stop)
+    except ValueError:  # only the main thread has signals
+        yield
+        return
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _view(quiet: bool, write: Callable[[str], None], seen: Any) -> Any:
+    """Return what shows a run: a screen in a terminal that has the signs for it, otherwise lines."""
+    from rich.console import Console
+
+    from elman.cli import monitor_view
+
+    console = Console(file=sys.stdout, markup=False, emoji=False, highlight=False)
+    if quiet:
+        return monitor_view.Lines(seen, silence)
+    if write is say and console.is_terminal and not console.is_dumb_terminal and console.encoding == "utf-8":
+        return monitor_view.Screen(seen, console)
+    return monitor_view.Lines(seen, write)
+
+
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",")]
+
+
+def replay(
+    file: Annotated[
+        str, typer.Argument(metavar="FILE", help="A recording: .edf, .bdf, .csv, .parquet, .npz or .ts.")
+    ],
+    lsl: Annotated[str, typer.Option("--lsl", metavar="NAME", help="What the stream is called.")],
+    rate: Annotated[
+        float | None, typer.Option(metavar="HZ", help="Samples a second, where the file does not say it.")
+    ] = None,
+    speed: Annotated[float, typer.Option(help="How many times as fast as it was.")] = 1.0,
+    loop: Annotated[bool, typer.Option("--loop", help="Begin again at its end.")] = False,
+    only: Annotated[
+        str | None, typer.Option(metavar="ID", help="One sequence of the file, by id or number from 0.")
+    ] = None,
+    wait: Annotated[
+        float, typer.Option(metavar="SECONDS", help="Begin when somebody reads, or after so long.")
+    ] = 0.0,
+    seconds: Annotated[
+        float | None, typer.Option(metavar="SECONDS", help="Stop after so long.")
+    ] = None,
+    kind: Annotated[str, typer.Option("--type", metavar="TYPE", help="The stream's content type.")] = "EEG",
+    label: Label = None,
+    id: Id = None,  # noqa: A002
+    time: Time = None,
+    features: Features = None,
+    layout: Layout = "auto",
+    per_step: PerStep = None,
+    header: Header = None,
+    as_json: Json = False,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
+) -> None:
+    """Play a recording as a Lab Streaming Layer stream, for tests and demonstrations."""
+    from elman.cli import report
+    from elman.cli.commands import replay as job
+
+    columns = columns_of(label, id, time, features, layout, per_step, header)
+    with _until_sigterm():
+        played = job.replay(
+            file, lsl, options=columns, rate=rate, only=only, speed=speed, loop=loop, seconds=seconds,
+            wait=wait, kind=kind, say=silence if quiet else note,
+        )  # fmt: skip
+    if as_json:
+        document(played)
+    else:
+        report.replayed(played)

@@ -1,0 +1,73 @@
+"""``elman`` on the command line: the entry point, which says what is missing without typer and rich."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+EXIT_BAD_INPUT = 2
+EXIT_INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code: 0 only on success, 2 and one line for bad input."""
+    _never_fail_to_print()
+    try:
+        return _run(list(sys.argv[1:] if arguments is None else arguments))
+    except KeyboardInterrupt as stop:
+        print(f"\nelman: {str(stop) or 'stopped'}", file=sys.stderr)
+        return EXIT_INTERRUPTED
+
+
+def _run(arguments: list[str]) -> int:
+    try:
+        from elman.cli.app import run
+    except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in {"typer", "rich", "click"}:
+            raise
+        return _fail(f'the command line needs {error.name}: pip install "elman[cli]"')
+    except (
+        ImportError,
+        ValueError,
+    ) as error:  # a native module that is missing, or an ELMAN_ISA that does not exist
+        return _fail(str(error))
+    try:
+        code = run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # The reader (head, less) has seen enough. Python would complain once more when it closes the stream.
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+    except (ValueError, TypeError, OSError, RuntimeError, ImportError, MemoryError) as error:
+        return _fail(_sentence(error))
+    return code
+
+
+def _sentence(error: BaseException) -> str:
+    if isinstance(error, OSError) and error.strerror and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error) or type(error).__name__
+
+
+def _fail(sentence: str) -> int:
+    print(f"elman: {' '.join(sentence.split())}", file=sys.stderr)
+    return EXIT_BAD_INPUT
+
+
+def _never_fail_to_print() -> None:
+    """Let a terminal that has no long dash show a question mark rather than a traceback."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # it was closed before Python began
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 (until the end)
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="replace")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

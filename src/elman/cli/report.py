@@ -1,0 +1,164 @@
+"""What the commands tell people of their results."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+from elman.cli.commands.data import plural
+from elman.cli.console import say, shown, table
+
+if TYPE_CHECKING:
+    from elman.cli.commands.check import Checked
+    from elman.cli.commands.evaluate import Evaluated
+    from elman.cli.commands.monitor import Monitored
+    from elman.cli.commands.replay import Replayed
+    from elman.cli.commands.train import Trained
+
+_SCORES = {
+    "accuracy": "accuracy",
+    "balanced_accuracy": "balanced accuracy",
+    "r2": "R2",
+    "mae": "mean absolute error",
+    "rmse": "root mean squared error",
+}
+_MOST = 10  # of the confusions that are listed, where a matrix of them all would be too wide
+_LONGEST = 28  # letters of a class name in a table
+
+
+def trained(run: Trained) -> None:
+    """Tell what a run of training gave."""
+    columns: dict[str, dict[str, Any]] = {"training": run.training}
+    if run.validation is not None:
+        columns["held out" if run.validation["source"] == "held out" else "validation"] = run.validation
+    rows = [("sequences", "sequences"), *_SCORES.items()]
+    say("")
+    table(
+        ["", *columns],
+        [
+            [title, *(_number(column[key]) for column in columns.values())]
+            for key, title in rows
+            if key in run.training
+        ],
+    )
+    say("")
+    features = plural(run.features, "feature")
+    classes = "" if run.classes is None else f", {len(run.classes)} classes"
+    kept = "" if run.best_epoch == run.epochs else f", the weights are those of epoch {run.best_epoch}"
+    say(f"epochs  {run.epochs}{kept}; {run.seconds:.1f} s")
+    say(f"model   {run.model}: {run.estimator}, {features}{classes}, {run.parameters:,} parameters")
+    if run.curves is not None:
+        say(f"curves  {run.curves}")
+
+
+def _number(value: Any) -> Any:
+    """Return a score for a cell; errors of numbers may be of any size."""
+    return f"{value:.4g}" if isinstance(value, float) and not 1e-3 <= abs(value) < 1e4 and value else value
+
+
+def evaluated(found: Evaluated) -> None:
+    """Tell how well a model answers a file."""
+    say(f"{found.file}: {found.sequences} sequences, {found.steps} steps; {found.model} ({found.estimator})")
+    if found.missing:
+        say(f"{found.missing} steps without a label are left out")
+    if found.labels is None:
+        for key in ("r2", "mae", "rmse"):
+            say(f"{_SCORES[key]:<24} {shown(_number(getattr(found, key)))}")
+        return
+    _unknown(found)
+    say(f"accuracy           {found.accuracy:.4f} ({_right(found)} of {found.answers} right)")
+    say(f"balanced accuracy  {found.balanced_accuracy:.4f}\n")
+    assert found.by_class is not None
+    keys = ("precision", "recall", "f1", "support")
+    table(
+        ["class", "precision", "recall", "F1", "support"],
+        [[_name(each["label"]), *(each[key] for key in keys)] for each in found.by_class],
+    )
+    say("")
+    _confusion(found)
+    if found.picture is not None:
+        say(f"\npicture  {found.picture}")
+
+
+def _right(found: Evaluated) -> int:
+    assert found.confusion is not None
+    return sum(row[i] for i, row in enumerate(found.confusion))
+
+
+def _unknown(found: Evaluated) -> None:
+    assert found.unknown is not None
+    assert found.by_class is not None
+    if found.unknown:
+        count = sum(each["support"] for each in found.by_class[-len(found.unknown) :])
+        names = ", ".join(map(repr, found.unknown[:5])) + (", ..." if len(found.unknown) > 5 else "")
+        say(f"{count} answers count as wrong: the model has no class {names}")
+
+
+def _confusion(found: Evaluated) -> None:
+    """Write the matrix, or where that is too wide the most frequent confusions."""
+    assert found.labels is not None
+    assert found.confusion is not None
+    names = [_name(label) for label in found.labels]
+    rows = [
+        [name, *(count or "." for count in row)] for name, row in zip(names, found.confusion, strict=True)
+    ]
+    if table(["expected / predicted", *names], rows):
+        return
+    pairs = [
+        (count, names[i], names[j])
+        for i, row in enumerate(found.confusion)
+        for j, count in enumerate(row)
+        if count and i != j
+    ]
+    pairs.sort(key=lambda pair: -pair[0])
+    say(f"The most frequent of {len(pairs)} confusions (--json and the picture have them all):\n")
+    table(["expected", "predicted", "times"], [[b, c, a] for a, b, c in pairs[:_MOST]], words=(0, 1))
+
+
+def _name(label: Any) -> str:
+    """Return a class name, its middle left out where it is too long for a table."""
+    text = shown(str(label))
+    half = (_LONGEST - 3) // 2
+    return text if len(text) <= _LONGEST else f"{text[:half]}...{text[-half:]}"
+
+
+def checked(report: Checked) -> None:
+    """Tell whether the gradients of a network are right."""
+    say(f"{report.model}: {report.parameters:,} parameters, on {report.data}")
+    if not report.ok:
+        for row in report.worst:
+            place = ",".join(map(str, row["index"]))
+            say(f"  {row['name']}[{place}]: expected {row['expected']:.6g} actual {row['actual']:.6g}")
+    verdict = "ok" if report.ok else "NOT ok"
+    say(
+        f"{verdict}: {report.entries} entries compared, {report.skipped} skipped (kinks), "
+        f"largest relative error {report.largest_relative_error:.2e}"
+    )
+
+
+def monitored(seen: Monitored) -> None:
+    """Tell what a stream was like, and what a model said of it."""
+    say("")
+    times = "" if seen.connections == 1 else f", found {seen.connections} times"
+    say(f"stream   {seen.stream}{times}; ended {seen.ended}")
+    lost = f"{seen.lost} lost in {plural(seen.gaps, 'gap')}"
+    say(f"samples  {seen.samples}; {lost}, {plural(seen.missing, 'value')} missing")
+    left = f", {plural(seen.left_out, 'sample')} left out" if seen.left_out else ""
+    again = f", {plural(seen.resets, 'new sequence')} begun" if seen.resets else ""
+    say(f"answers  {seen.answers}{left}{again}")
+    if seen.alarm is not None:
+        say(f"alarms   {len(seen.alarms)} of {shown(seen.alarm)}")
+        for one in seen.alarms[-_MOST:]:
+            until = "still on" if one["end"] is None else f"to {one['end']}"
+            say(f"         {one['start']} {until}, peak {one['peak']:.3g}")
+    if not math.isnan(seen.latency["max"]):
+        median, high, largest = (f"{seen.latency[key] * 1000:.1f} ms" for key in ("median", "p95", "max"))
+        say(f"latency  median {median}, 95 % within {high}, largest {largest}")
+    if seen.csv is not None:
+        say(f"csv      {seen.csv}")
+
+
+def replayed(played: Replayed) -> None:
+    """Tell what was played."""
+    length = f"{played.samples} samples, {played.seconds:.1f} s of {played.file}"
+    say(f"{played.stream}: {length}, ended {played.ended}")

@@ -1,0 +1,1 @@
+"""Sequences, targets and input as the engine reads them."""

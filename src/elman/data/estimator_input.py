@@ -1,0 +1,132 @@
+"""Forms: what the estimators take for X and y, brought into the inner form and back.
+
+A *table* is what scikit-learn knows: 2-D, a row a univariate sequence. Everything else is sequences: arrays
+(n, T, F), lists or object arrays of (T_i, F) or (T_i,), and `Sequences`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman._validation import describe
+from elman.data.sequences import Array, Batch, Sequences, _asarray, as_batch, even_offsets
+
+Rows = NDArray[np.int64]
+_ROWS = (list, tuple, np.ndarray)
+
+
+def is_table(X: Any) -> bool:
+    """Whether X is 2-D in scikit-learn's sense (or so wrong that scikit-learn should say what it is).
+
+    >>> is_table(np.zeros((4, 3))), is_table([[1, 2], [3, 4]]), is_table([np.zeros(3), np.zeros(5)])
+    (True, True, False)
+    """
+    if isinstance(X, np.ndarray):
+        return X.ndim != 3 and not (X.ndim == 1 and X.dtype.kind == "O")
+    if isinstance(X, (list, tuple)):
+        return len(X) > 0 and all(_is_flat_row(row) for row in X) and len({len(row) for row in X}) == 1
+    if not hasattr(X, "__array__") and not hasattr(X, "shape"):
+        return False
+    return len(getattr(X, "shape", (0, 0))) != 3  # a frame, a sparse matrix, another library's array
+
+
+def _is_flat_row(row: Any) -> bool:
+    return isinstance(row, (list, tuple)) and all(np.ndim(v) == 0 for v in row)
+
+
+def table_batch(X: Array) -> Batch:
+    """Return a checked table (n, T) as n univariate sequences."""
+    n, steps = X.shape
+    values = np.ascontiguousarray(X).reshape(n * steps, 1)
+    return Batch(values, even_offsets(n, steps), steps, False)
+
+
+def sequence_batch(X: Any, features: int | None) -> Batch:
+    """Return sequences in the inner form, in float32 if all of them are, otherwise as they are or float64.
+
+    ``features`` is F as fitted; None takes that of the first sequence.
+
+    >>> sequence_batch([np.zeros(3), np.zeros(5)], None).values.shape
+    (8, 1)
+    """
+    if isinstance(X, np.ndarray) and X.dtype.kind == "O" and X.ndim == 1:
+        X = list(X)
+    source = "as in fit"
+    if isinstance(X, (list, tuple)):
+        X = [_item(i, item, features in (None, 1)) for i, item in enumerate(X)]
+    if features is None:
+        features, source = _features(X), "as X[0]"
+    single = isinstance(X, list) and all(item.dtype == np.float32 for item in X)
+    return as_batch(X, features, np.dtype(np.float32 if single else np.float64), "X", source)
+
+
+def _item(i: int, item: Any, univariate: bool) -> Array:
+    array = item if type(item) is np.ndarray else _asarray(f"X[{i}]", item)
+    return array[:, None] if univariate and array.ndim == 1 else array
+
+
+def _features(X: Any) -> int:
+    """F of the first sequence; at least 1, so that what is wrong is said where every form is checked."""
+    shape: tuple[int, ...]
+    if isinstance(X, (list, tuple)):
+        shape = X[0].shape[1:] if len(X) else ()
+    else:
+        shape = X.values.shape[1:] if isinstance(X, Sequences) else np.shape(X)[2:]
+    if shape == (0,):
+        raise ValueError("X has 0 features, expected at least one")
+    return int(shape[-1]) if len(shape) == 1 else 1
+
+
+def take(batch: Batch, rows: Rows) -> Batch:
+    """Return some of the sequences, copied."""
+    o = batch.offsets
+    values = np.concatenate([batch.values[o[i] : o[i + 1]] for i in rows])
+    offsets = np.concatenate([[0], np.cumsum(batch.lengths()[rows])]).astype(np.int64)
+    return Batch(values, offsets, batch.steps, batch.listed)
+
+
+def take_answers(y: Array, batch: Batch, rows: Rows, per_step: bool) -> Array:
+    """Return the answers of some of the sequences: rows of (n, ...), or steps of (N, ...)."""
+    if not per_step:
+        return y[rows]
+    o = batch.offsets
+    return np.concatenate([y[o[i] : o[i + 1]] for i in rows])
+
+
+def give_back(flat: Array, batch: Batch, X: Any) -> Any:
+    """Return one answer a step, (N,) or (N, C), in the form in which X came.
+
+    Labels that are no numbers come as a list where X was `Sequences`, which holds numbers alone.
+    """
+    if batch.steps:
+        return flat.reshape(batch.n, batch.steps, *flat.shape[1:])
+    if not batch.listed and flat.dtype.kind in "fiub":
+        return Sequences(flat, batch.offsets)
+    o = batch.offsets.tolist()
+    rows = [flat[o[i] : o[i + 1]] for i in range(batch.n)]
+    if not isinstance(X, np.ndarray):
+        return rows
+    objects = np.empty(batch.n, object)  # so that scikit-learn's cross_val_predict can join them
+    objects[:] = rows
+    return objects
+
+
+def one_a_sequence(y: Any, n: int) -> Any:
+    """Return y unless it plainly has another number of answers than X has sequences."""
+    if y is None:
+        raise ValueError("y is None, expected one answer a sequence: this estimator requires y to be passed")
+    count = len(y) if isinstance(y, Sequence) or hasattr(y, "__len__") else None
+    if count is None or isinstance(y, (str, Sequences)):
+        raise TypeError(f"y is {describe(y)}, expected one answer a sequence")
+    if count != n:
+        raise ValueError(f"y has {count} answers, expected {n} (one for each sequence of X)")
+    if isinstance(y, (list, tuple)) and len({np.shape(v)[:1] for v in y if isinstance(v, _ROWS)}) > 1:
+        raise ValueError(
+            "y has answers of several lengths, expected one answer a sequence; one a step is for RNNTagger, "
+            "or RNNRegressor with return_sequences=True"
+        )
+    return y

@@ -1,0 +1,357 @@
+"""Sequences in every form that elman takes, and the way of results back to the same form.
+
+Inside there is one form: values (N, F), the steps of all sequences one after the other, and int64 offsets (n
++ 1,). No padding exists anywhere.
+"""
+
+from __future__ import annotations
+
+import operator
+import sys
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import Any, NamedTuple, NoReturn
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman._validation import describe
+
+Array = NDArray[Any]
+Offsets = NDArray[np.int64]
+
+_READABLE = frozenset(
+    np.dtype(name) for name in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?")
+)
+
+
+class Sequences:
+    """n sequences of any lengths in one buffer: sequence i is values[offsets[i]:offsets[i + 1]].
+
+    Shapes: values (N, F), N = sum T_i, of any real dtype (a `numpy.memmap` is read where it lies; (N,) is
+    taken for answers of one number a step); offsets (n + 1,), integers from 0 to N that never fall.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Where values is no array of numbers or the offsets do not divide it.
+
+    >>> pair = Sequences(np.zeros((5, 2)), [0, 2, 5])
+    >>> len(pair), pair[1].shape
+    (2, (3, 2))
+    """
+
+    __slots__ = ("offsets", "values")
+
+    values: Array
+    offsets: Offsets
+
+    def __init__(self, values: Any, offsets: Any) -> None:
+        self.values = values if isinstance(values, np.ndarray) else _asarray("values", values)
+        _check_dtype("values", self.values)
+        if self.values.ndim not in (1, 2):
+            raise ValueError(
+                f"values has shape {self.values.shape}, expected (steps of all sequences, features)"
+            )
+        given = _asarray("offsets", offsets)
+        if given.dtype.kind not in "iu" or given.ndim != 1 or len(given) < 1:
+            raise TypeError(
+                f"offsets has dtype {given.dtype} and shape {given.shape}, "
+                f"expected integers of shape (sequences + 1,)"
+            )
+        self.offsets = given.astype(np.int64)
+        steps = len(self.values)
+        if self.offsets[0] != 0 or self.offsets[-1] != steps:
+            raise ValueError(
+                f"offsets run from {given[0]} to {given[-1]}, expected from 0 to {steps} (len(values))"
+            )
+        falls = np.flatnonzero(np.diff(self.offsets) < 0)
+        if len(falls):
+            i = int(falls[0])
+            raise ValueError(
+                f"offsets[{i + 1}] is {given[i + 1]}, expected at least offsets[{i}], {given[i]}"
+            )
+        self.offsets.flags.writeable = False  # checked once, so it must stay as it is
+
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
+
+    def __getitem__(self, i: int) -> Array:
+        n = len(self)
+        i = operator.index(i)
+        if not -n <= i < n:
+            raise IndexError(f"sequence {i} of {n}")
+        i %= n
+        view: Array = self.values[self.offsets[i] : self.offsets[i + 1]]
+        return view
+
+    def __iter__(self) -> Iterator[Array]:
+        return (self[i] for i in range(len(self)))
+
+    def __repr__(self) -> str:
+        return f"Sequences({len(self)} sequences, values {self.values.shape} {self.values.dtype})"
+
+    def __reduce__(self) -> tuple[type[Sequences], tuple[Array, Offsets]]:
+        return Sequences, (np.asarray(self.values), self.offsets)
+
+
+class Batch(NamedTuple):
+    """Sequences as the engine reads them, and the form they came in.
+
+    values (N, F) contiguous; offsets (n + 1,); ``steps`` is T for an array (n, T, F), otherwise 0; ``listed``
+    tells a list from `Sequences`.
+    """
+
+    values: Array
+    offsets: Offsets
+    steps: int
+    listed: bool
+
+    @property
+    def n(self) -> int:
+        return len(self.offsets) - 1
+
+    @property
+    def rows(self) -> int:
+        """N, the number of steps of all sequences."""
+        return len(self.values)
+
+    def lengths(self) -> Offsets:
+        return np.diff(self.offsets)
+
+    def give_back(self, per_step: Array) -> Array | list[Array] | Sequences:
+        """Return per-step results (N, C) in the form in which the input came."""
+        if self.steps:
+            return per_step.reshape(self.n, self.steps, per_step.shape[-1])
+        if self.listed:
+            o = self.offsets.tolist()
+            return [per_step[o[i] : o[i + 1]] for i in range(self.n)]
+        return Sequences(per_step, self.offsets)
+
+
+def as_batch(
+    X: Any, features: int, dtype: np.dtype[Any], name: str = "X", source: str = "the network's input_size"
+) -> Batch:
+    """Return X in the one inner form; a list is concatenated in ``dtype``, an array is read where it lies.
+
+    ``features`` is the expected F, ``source`` what it is called in the messages. Values are not looked at
+    here.
+
+    >>> as_batch(np.zeros((2, 3, 1)), 1, np.dtype("float32")).offsets
+    array([0, 3, 6])
+    >>> as_batch([np.zeros((4, 5))], 6, np.dtype("float32"))
+    Traceback (most recent call last):
+    ...
+    ValueError: X[0] has 5 features, expected 6 (the network's input_size)
+    """
+    if isinstance(X, np.ndarray):
+        return _from_array(X, features, name, source)
+    if isinstance(X, Sequences):
+        return _from_sequences(X, features, name, source)
+    if isinstance(X, (list, tuple)):
+        return _from_list(X, features, dtype, name, source)
+    if hasattr(X, "__array__"):
+        return _from_array(np.asarray(X), features, name, source)
+    raise TypeError(
+        f"{name} is {describe(X)}, expected an array (n, T, F), a list of arrays (T, F) or elman.Sequences"
+    )
+
+
+def _from_array(X: Array, features: int, name: str, source: str) -> Batch:
+    if type(X) is not np.ndarray or X.dtype not in _READABLE:
+        _check_dtype(name, X)
+    if X.ndim != 3:
+        raise ValueError(
+            f"{name} has shape {X.shape}, expected three dimensions (sequences, steps, features); "
+            f"one sequence is {name}[None], univariate ones {name}[..., None]"
+        )
+    n, steps, width = X.shape
+    if n == 0:
+        raise ValueError(f"{name} has no sequences, expected at least one")
+    if steps == 0:
+        raise ValueError(f"{name} has sequences of 0 steps, expected at least one step")
+    if width != features:
+        raise ValueError(f"{name} has {width} features, expected {features} ({source})")
+    values = _readable(X).reshape(n * steps, width)
+    return Batch(values, even_offsets(n, steps), steps, False)
+
+
+def even_offsets(n: int, steps: int) -> Offsets:
+    """Return the offsets of n sequences of equal length, which cannot be written to."""
+    return _few_offsets(n, steps) if n <= 4096 else _offsets(n, steps)
+
+
+def _offsets(n: int, steps: int) -> Offsets:
+    made = np.arange(0, n * steps + 1, steps, dtype=np.int64)
+    made.flags.writeable = False
+    return made
+
+
+_few_offsets = lru_cache(maxsize=16)(_offsets)  # calls with little data would wait for these
+
+
+def _from_sequences(X: Sequences, features: int, name: str, source: str) -> Batch:
+    if X.values.ndim != 2:
+        raise ValueError(
+            f"{name}.values has shape {X.values.shape}, expected (steps of all sequences, features)"
+        )
+    if X.values.shape[1] != features:
+        raise ValueError(
+            f"{name} has {X.values.shape[1]} features, expected {features} ({source})"
+        )
+    if len(X) == 0:
+        raise ValueError(f"{name} has no sequences, expected at least one")
+    _refuse_empty(X.offsets, name)
+    return Batch(_readable(X.values), X.offsets, 0, False)
+
+
+def _from_list(X: Any, features: int, dtype: np.dtype[Any], name: str, source: str) -> Batch:
+    if not len(X):
+        raise ValueError(f"{name} has no sequences, expected at least one")
+    items: list[Array] = []
+    lengths = np.zeros(len(X) + 1, dtype=np.int64)
+    for i, item in enumerate(X):
+        array = item if type(item) is np.ndarray else _asarray(f"{name}[{i}]", item)
+        if array.dtype not in _READABLE:
+            _check_dtype(f"{name}[{i}]", array, hint="")
+        if array.ndim != 2:
+            hint = f"; a univariate one is {name}[{i}][:, None]" if array.ndim == features == 1 else ""
+            raise ValueError(
+                f"{name}[{i}] has shape {array.shape}, expected two dimensions (steps, features){hint}"
+            )
+        if array.shape[1] != features:
+            raise ValueError(
+                f"{name}[{i}] has {array.shape[1]} features, expected {features} ({source})"
+            )
+        lengths[i + 1] = len(array)
+        items.append(array)
+    offsets = np.cumsum(lengths)
+    _refuse_empty(offsets, name)
+    with np.errstate(
+        over="ignore", invalid="ignore"
+    ):  # what overflows becomes infinite and is refused by its row
+        values = np.empty((int(offsets[-1]), features), dtype)  # C order, also for items in Fortran order
+        np.concatenate(items, out=values, casting="unsafe")
+    return Batch(values, offsets, 0, True)
+
+
+def as_symbols(X: Any, n: int, name: str = "X") -> Batch:
+    """Return sequences of integers in the one inner form, values (N, 1), which are not looked at here.
+
+    X is (n, T) or (n, T, 1), a list of (T_i,) or (T_i, 1), or `Sequences` over (N,) or (N, 1).
+
+    >>> as_symbols([[3, 1], [2]], 5).offsets
+    array([0, 2, 3])
+    """
+    if isinstance(X, Sequences):
+        _check_integers(f"{name}.values", X.values)
+        if X.values.ndim == 2 and X.values.shape[1] != 1:
+            raise ValueError(f"{name}.values has shape {X.values.shape}, expected one integer a step")
+        if len(X) == 0:
+            raise ValueError(f"{name} has no sequences, expected at least one")
+        _refuse_empty(X.offsets, name)
+        return Batch(_readable(X.values).reshape(-1, 1), X.offsets, 0, False)
+    if isinstance(X, (list, tuple)):
+        return _symbols_from_list(X, n, name)
+    if not hasattr(X, "__array__"):
+        raise TypeError(
+            f"{name} is {describe(X)}, expected an array (n, T) of integers, a list of arrays (T,) or "
+            f"elman.Sequences"
+        )
+    array = np.asarray(X)
+    _refuse_mask(name, X)
+    _check_integers(name, array, " (sequences of different lengths go into a list)")
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 1):
+        hint = f"; one sequence is {name}[None]" if array.ndim == 1 else ""
+        raise ValueError(
+            f"{name} has shape {array.shape}, expected (sequences, steps), one integer a step{hint}"
+        )
+    rows, steps = array.shape[:2]
+    if rows == 0:
+        raise ValueError(f"{name} has no sequences, expected at least one")
+    if steps == 0:
+        raise ValueError(f"{name} has sequences of 0 steps, expected at least one step")
+    return Batch(_readable(array).reshape(rows * steps, 1), even_offsets(rows, steps), steps, False)
+
+
+def _symbols_from_list(X: Any, n: int, name: str) -> Batch:
+    if not len(X):
+        raise ValueError(f"{name} has no sequences, expected at least one")
+    items: list[Array] = []
+    lengths = np.zeros(len(X) + 1, dtype=np.int64)
+    for i, item in enumerate(X):
+        array = _asarray(f"{name}[{i}]", item)
+        if array.size:  # an empty list is of no dtype in particular; it is refused below
+            _check_integers(f"{name}[{i}]", array)
+        if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] != 1):
+            hint = "; one sequence goes into a list of its own" if array.ndim == 0 else ""
+            raise ValueError(f"{name}[{i}] has shape {array.shape}, expected (steps,), integers{hint}")
+        flat = array.ravel()
+        if flat.dtype == np.uint64 and len(large := np.flatnonzero(flat >= n)):  # int64 cannot hold them all
+            refuse_symbol(name, i, int(large[0]), int(flat[large[0]]), n)
+        lengths[i + 1] = len(flat)
+        items.append(flat)
+    offsets = np.cumsum(lengths)
+    _refuse_empty(offsets, name)
+    values = np.empty(int(offsets[-1]), np.int64)
+    np.concatenate(items, out=values, casting="unsafe")
+    return Batch(values.reshape(-1, 1), offsets, 0, True)
+
+
+def _check_integers(name: str, array: Array, hint: str = "") -> None:
+    _refuse_mask(name, array)
+    if array.dtype.kind not in "iu":
+        raise TypeError(
+            f"{name} has dtype {array.dtype}, expected integers (the network begins with an Embedding)"
+            f"{hint if array.dtype.kind == 'O' else ''}"
+        )
+
+
+def refuse_symbol(name: str, row: int, step: int, value: int, n: int) -> NoReturn:
+    """Raise the ValueError that says which integer of X an Embedding of n symbols does not know."""
+    raise ValueError(
+        f"{name}[{row}] has index {value} at step {step}, expected 0..{n - 1} (the Embedding's n)"
+    )
+
+
+def _refuse_empty(offsets: Offsets, name: str) -> None:
+    lengths = np.diff(offsets)
+    if not lengths.all():
+        i = int(np.argmin(lengths))
+        raise ValueError(f"{name}[{i}] is empty (0 steps), expected at least one step")
+
+
+def _readable(values: Array) -> Array:
+    """Return values contiguous and of a dtype that the engine reads, the same memory where it can be."""
+    if values.dtype not in _READABLE or not values.dtype.isnative:
+        native = np.dtype(np.float64) if values.dtype.itemsize > 8 else values.dtype.newbyteorder("=")
+        with np.errstate(over="ignore"):
+            values = values.astype(native)
+    return values if values.flags.c_contiguous else np.ascontiguousarray(values)
+
+
+def _asarray(name: str, value: Any) -> Array:
+    """Return np.asarray(value), with a sentence of ours where NumPy finds no array in it."""
+    try:
+        array = np.asarray(value)
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{name} is not one array of numbers: {error}") from None
+    _refuse_mask(name, value)
+    return array
+
+
+def _refuse_mask(name: str, value: Any) -> None:
+    # NumPy imports numpy.ma on first use; a fork in that moment would leave its import lock held for ever.
+    masked = sys.modules.get("numpy.ma")
+    if masked is not None and isinstance(value, masked.MaskedArray):
+        raise TypeError(f"{name} is a masked array, expected a plain one (the mask would be lost)")
+
+
+def _check_dtype(
+    name: str, array: Array, hint: str = " (sequences of different lengths go into a list)"
+) -> None:
+    _refuse_mask(name, array)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(
+            f"{name} has dtype {array.dtype}, expected real numbers{hint if array.dtype.kind == 'O' else ''}"
+        )

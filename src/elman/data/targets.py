@@ -1,0 +1,253 @@
+"""Answers: y in every form, checked against the loss, as the engine reads it.
+
+Inside there is one row for each answer: n rows (one a sequence) or N rows (one a step), either class indices
+(rows,) with -1 for a missing one, or values (rows, C) with NaN for a missing one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman._validation import describe
+from elman.data.sequences import Array, Batch, Sequences, _asarray
+
+Reader = Callable[[str, Any], Array]
+
+_SMALLEST_WEIGHT = np.finfo(np.float64).tiny  # the engine takes denormal numbers for 0
+_LARGEST_SUM = 1e300  # of weights: room for the losses that they multiply
+_SUM_TOLERANCE = 1e-4  # how far probabilities may be from a sum of 1
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """Class indices int64 (rows,), or values (rows, C) of the network's dtype; the other one is None.
+
+    ``class_weight`` (C,), with indices alone: what an answer of each class counts in loss and metrics, as so
+    many repeated answers would.
+    """
+
+    indices: NDArray[np.int64] | None
+    values: Array | None
+    class_weight: NDArray[np.float64] | None = None
+
+
+def as_answers(
+    y: Any, batch: Batch, outputs: int, per_step: bool, loss: str, dtype: np.dtype[Any], name: str = "y"
+) -> Answers:
+    """Return y as the engine reads it, or say what is wrong with it.
+
+    Shapes: y (n,) or (n, C); per step (n, T), (n, T, C), a list of (T_i,) or (T_i, C), or `Sequences`.
+
+    >>> batch = Batch(np.zeros((2, 1)), np.array([0, 1, 2]), 1, False)
+    >>> as_answers([0, 7], batch, 5, False, "cross_entropy", np.dtype("float64"))
+    Traceback (most recent call last):
+    ...
+    ValueError: y[1] is 7, expected a class index from 0 to 4 (the network has 5 outputs)
+    """
+    flat = per_step_rows(y, batch, name) if per_step else _per_sequence_rows(y, batch, name)
+    where = _Where(name, batch if per_step else None)
+    if loss == "cross_entropy" and flat.ndim == 1:
+        return Answers(_indices(flat, outputs, where), None)
+    if flat.ndim == 1:
+        if outputs != 1:
+            axes = "(sequences, steps, outputs)" if per_step else "(sequences, outputs)"
+            raise ValueError(
+                f"{name} has one number an answer, expected {outputs} (the network's outputs): {axes}"
+            )
+        flat = flat[:, None]
+    if flat.shape[1] != outputs:
+        raise ValueError(
+            f"{name} has {flat.shape[1]} values an answer, expected {outputs} (the network's outputs)"
+        )
+    with np.errstate(over="ignore"):
+        values = np.ascontiguousarray(flat, dtype=dtype)
+    _CHECKS[loss](values, where)
+    return Answers(None, values)
+
+
+@dataclass(frozen=True, slots=True)
+class _Where:
+    """Names a row of answers in a message: y[3], or y[3] at step 7."""
+
+    name: str
+    batch: Batch | None
+
+    def __call__(self, row: int) -> str:
+        if self.batch is None:
+            return f"{self.name}[{row}]"
+        i = int(np.searchsorted(self.batch.offsets, row, side="right")) - 1
+        return f"{self.name}[{i}] at step {row - int(self.batch.offsets[i])}"
+
+    @property
+    def may_miss(self) -> bool:
+        return self.batch is not None
+
+
+def _per_sequence_rows(y: Any, batch: Batch, name: str) -> Array:
+    if isinstance(y, Sequences):
+        raise TypeError(f"{name} is elman.Sequences, expected one answer a sequence: an array (n,) or (n, C)")
+    array = _numbers(name, y)
+    if array.ndim not in (1, 2):
+        raise ValueError(f"{name} has shape {array.shape}, expected (n,) or (n, C): one answer a sequence")
+    if len(array) != batch.n:
+        raise ValueError(f"{name} has {len(array)} answers, expected {batch.n} (one for each sequence of X)")
+    return array
+
+
+def per_step_rows(y: Any, batch: Batch, name: str, read: Reader | None = None) -> Array:
+    """Return one answer a step, (N,) or (N, C), from any form; lengths are checked against the batch.
+
+    ``read(name, item)`` makes an array of what was given; without it only numbers will do.
+    """
+    read = read or _numbers
+    lengths = batch.lengths()
+    if isinstance(y, (list, tuple)):
+        return _listed_rows(y, lengths, name, read)
+    if isinstance(y, Sequences):
+        if len(y) != batch.n:
+            raise ValueError(f"{name} has {len(y)} sequences, expected {batch.n} (as X)")
+        _same_lengths(np.diff(y.offsets), lengths, name)
+        return read(name, y.values)
+    if not hasattr(y, "__array__"):
+        raise TypeError(f"{name} is {describe(y)}, expected an array or a list of arrays, one answer a step")
+    if isinstance(y, np.ndarray) and y.dtype.kind == "O" and y.ndim == 1:
+        return _listed_rows(list(y), lengths, name, read)
+    array = read(name, y)
+    if array.ndim not in (2, 3):
+        raise ValueError(f"{name} has shape {array.shape}, expected (n, T) or (n, T, C): one answer a step")
+    if len(array) != batch.n:
+        raise ValueError(f"{name} has {len(array)} sequences, expected {batch.n} (as X)")
+    _same_lengths(np.full(batch.n, array.shape[1]), lengths, name)
+    return array.reshape(batch.rows, *array.shape[2:])
+
+
+def _listed_rows(y: Any, lengths: NDArray[np.int64], name: str, read: Reader) -> Array:
+    if len(y) != len(lengths):
+        raise ValueError(f"{name} has {len(y)} sequences, expected {len(lengths)} (as X)")
+    items = [read(f"{name}[{i}]", item) for i, item in enumerate(y)]
+    shape = items[0].shape[1:]
+    for i, item in enumerate(items):
+        if item.ndim not in (1, 2):
+            raise ValueError(
+                f"{name}[{i}] has shape {item.shape}, expected (T,) or (T, C): one answer a step"
+            )
+        if len(item) != lengths[i]:
+            raise ValueError(f"{name}[{i}] has {len(item)} steps, expected {lengths[i]} (as X[{i}])")
+        if item.shape[1:] != shape:
+            raise ValueError(
+                f"{name}[{i}] has shape {item.shape}, expected (T, ...) as {name}[0], {items[0].shape}"
+            )
+    return np.concatenate(items)
+
+
+def _same_lengths(came: NDArray[np.int64], expected: NDArray[np.int64], name: str) -> None:
+    wrong = np.flatnonzero(came != expected)
+    if len(wrong):
+        i = int(wrong[0])
+        raise ValueError(f"{name}[{i}] has {came[i]} steps, expected {expected[i]} (as X[{i}])")
+
+
+def _numbers(name: str, y: Any) -> Array:
+    array = _asarray(name, y)
+    if array.dtype.kind == "O" and array.ndim == 0:
+        raise TypeError(f"{name} is {describe(y)}, expected an array or a list of numbers")
+    if array.dtype.kind in "USO":
+        raise TypeError(
+            f"{name} has dtype {array.dtype}, expected numbers (other labels belong to the estimators)"
+        )
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} has dtype {array.dtype}, expected real numbers")
+    return array
+
+
+def _indices(flat: Array, outputs: int, where: _Where) -> NDArray[np.int64]:
+    if flat.dtype.kind not in "iu":
+        raise TypeError(
+            f"{where.name} has dtype {flat.dtype}, expected class indices as integers, or probabilities with "
+            f"{outputs} values an answer"
+        )
+    low = -1 if where.may_miss else 0
+    bad: NDArray[np.bool_] = np.asarray(flat >= outputs)
+    if flat.dtype.kind == "i":
+        bad |= flat < low
+    if bad.any():
+        row = int(np.argmax(bad))
+        missing = ", or -1 for no answer" if where.may_miss else ""
+        raise ValueError(
+            f"{where(row)} is {flat[row]!s}, expected a class index from 0 to {outputs - 1}{missing} "
+            f"(the network has {outputs} outputs)"
+        )
+    return np.ascontiguousarray(flat, dtype=np.int64)
+
+
+def _refuse(bad: NDArray[np.bool_], values: Array, where: _Where, expected: str) -> None:
+    if bad.any():
+        row, column = (int(k) for k in np.argwhere(bad)[0])
+        raise ValueError(f"{where(row)} is {values[row, column]} (output {column}), expected {expected}")
+
+
+def _check_squared_error(values: Array, where: _Where) -> None:
+    if where.may_miss:
+        _refuse(np.isinf(values), values, where, "a finite number, or NaN for no answer")
+    else:
+        _refuse(~np.isfinite(values), values, where, "a finite number")
+
+
+def _check_binary(values: Array, where: _Where) -> None:
+    outside = ~((values >= 0.0) & (values <= 1.0))
+    if where.may_miss:
+        _refuse(outside & ~np.isnan(values), values, where, "a number from 0 to 1, or NaN for no answer")
+    else:
+        _refuse(outside, values, where, "a number from 0 to 1")
+
+
+def _check_probabilities(values: Array, where: _Where) -> None:
+    nan = np.isnan(values)
+    missing: NDArray[np.bool_] = np.asarray(nan.all(axis=1)) & where.may_miss
+    hint = "a probability (a missing answer is a row of NaN alone)" if where.may_miss else "a probability"
+    _refuse(nan & ~missing[:, None], values, where, hint)
+    _refuse(values < 0.0, values, where, "a probability of at least 0")
+    sums = values.sum(axis=1, dtype=np.float64)
+    wrong = ~(np.abs(sums - 1.0) <= _SUM_TOLERANCE) & ~missing
+    if wrong.any():
+        row = int(np.argmax(wrong))
+        raise ValueError(f"{where(row)} has probabilities that sum to {sums[row]:.6g}, expected 1")
+
+
+_CHECKS = {
+    "squared_error": _check_squared_error,
+    "binary_cross_entropy": _check_binary,
+    "cross_entropy": _check_probabilities,
+}
+
+
+def as_weights(sample_weight: Any, n: int, name: str = "sample_weight") -> NDArray[np.float64] | None:
+    """Return the sequences' weights as float64 (n,), or None.
+
+    >>> as_weights([1.0, -1.0], 2)
+    Traceback (most recent call last):
+    ...
+    ValueError: sample_weight[1] is -1.0, expected a finite number of at least 0
+    """
+    if sample_weight is None:
+        return None
+    given = _numbers(name, sample_weight)
+    if given.shape != (n,):
+        raise ValueError(f"{name} has shape {given.shape}, expected ({n},) (one for each sequence of X)")
+    weights = np.array(given, dtype=np.float64)
+    bad = ~((weights >= 0.0) & (weights < np.inf))
+    if bad.any():
+        i = int(np.argmax(bad))
+        raise ValueError(f"{name}[{i}] is {weights[i]}, expected a finite number of at least 0")
+    if not (weights >= _SMALLEST_WEIGHT).any():
+        raise ValueError(f"{name} is zero everywhere, expected at least one weight above 0")
+    with np.errstate(over="ignore"):
+        total = weights.sum()
+    if total > _LARGEST_SUM:
+        raise ValueError(f"{name} has a sum of {total:.3g}, expected at most {_LARGEST_SUM:.0e}")
+    return weights

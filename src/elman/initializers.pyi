@@ -1,0 +1,1 @@
+from elman.nn.initializers import *  # noqa: F403

@@ -1,0 +1,125 @@
+"""Recording: a forward pass kept for looking inside, and vector-Jacobian products through it."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from elman import _engine
+from elman.data.sequences import Array, Batch, Sequences, as_batch
+from elman.model.initial_states import as_given, initial_states
+from elman.model.model import Model, Weights, views
+
+_LITTLE = 1_000_000  # multiply-adds
+_OVERHEAD = 200  # of a row of a step, in the same unit
+
+
+class Gradients(NamedTuple):
+    """What `Tape.backward` gives.
+
+    Shapes: parameters (P,), in the order of ``net.parameters``; weights by name, views of the same memory;
+    inputs in the form of X, None where X holds the integers of an Embedding; initial_state a list with one
+    entry a recurrent layer, in the form in which ``initial_state`` is given.
+    """
+
+    parameters: Array
+    weights: Weights
+    inputs: Any
+    initial_state: list[Any]
+
+
+class Tape:
+    """A forward pass with all that going backward needs, at the weights of the moment of recording.
+
+    >>> import elman
+    >>> net = elman.Network([elman.SimpleRNN(3), elman.Dense(2)], input_size=1, seed=0)
+    >>> tape = net.record(np.ones((4, 5, 1)))
+    >>> tape.outputs.shape, tape.states[0].shape
+    ((4, 2), (4, 5, 3))
+    >>> tape.backward(np.ones((4, 2))).weights["0.kernel"].shape
+    (1, 3)
+    """
+
+    def __init__(self, model: Model, X: Any, initial_state: Any, seed: int | None, n_threads: int) -> None:
+        self._model = model
+        self._batch, data = model.batch(X)
+        self._threads = n_threads
+        initial = initial_states(initial_state, model, self._batch.n)
+        self._native = model.native.record(data, n_threads, initial, model.dropout(seed))
+
+    @property
+    def outputs(self) -> Any:
+        """What predict gives: (n, C), or per step in the form of X; fresh each time."""
+        out = self._model.new_outputs(self._batch)
+        self._native.outputs(out)
+        return self._model.shape_outputs(out, self._batch)
+
+    @property
+    def states(self) -> list[Any]:
+        """The states of each recurrent layer after every step, in the form of X; fresh each time."""
+        outs = self._model.new_states(self._batch.rows)
+        self._native.states(outs)
+        return [self._batch.give_back(out) for out in outs]
+
+    def backward(self, d_outputs: Any) -> Gradients:
+        """Return the vector-Jacobian product: sum over outputs of d_outputs times their derivatives.
+
+        Shapes: d_outputs as ``outputs`` (a list or `Sequences` where these are), finite. ValueError and
+        TypeError say what does not fit.
+        """
+        flat = cotangent(d_outputs, self._batch, self._model)
+        d_parameters = np.empty_like(self._model.parameters)
+        d_inputs = self._model.new_cotangents(self._batch)
+        sizes = self._model.native.state_sizes
+        d_initial = [np.empty((self._batch.n, size), self._model.dtype) for size in sizes]
+        self._native.backward(flat, d_parameters, d_inputs, d_initial, self._threads)
+        named = Weights(views(self._model.table, d_parameters))
+        inputs = None if d_inputs is None else self._batch.give_back(d_inputs)
+        return Gradients(d_parameters, named, inputs, as_given(d_initial, self._model))
+
+
+def cotangent(d_outputs: Any, batch: Batch, model: Model) -> Array:
+    """Return d_outputs as the engine reads them: (n, C) or (N, C), of the network's dtype."""
+    if not model.per_step:
+        if isinstance(d_outputs, Sequences):
+            raise TypeError(
+                "d_outputs is elman.Sequences, expected an array (n, C): the outputs are per sequence"
+            )
+        given = np.asarray(d_outputs)
+        if given.dtype.kind not in "fiub":
+            raise TypeError(f"d_outputs has dtype {given.dtype}, expected real numbers")
+        wanted = (batch.n, model.outputs)
+        if given.shape != wanted:
+            raise ValueError(f"d_outputs has shape {given.shape}, expected {wanted} (as the outputs)")
+        flat = given
+    else:
+        came = as_batch(d_outputs, model.outputs, model.dtype, "d_outputs", "the network's outputs")
+        if not np.array_equal(came.offsets, batch.offsets):
+            raise ValueError("d_outputs has sequences of other lengths than X, expected the same")
+        flat = came.values
+    with np.errstate(over="ignore"):
+        flat = np.ascontiguousarray(flat, dtype=model.dtype)
+    if not np.isfinite(flat).all():
+        row = int(np.argwhere(~np.isfinite(flat))[0][0])
+        raise ValueError(f"d_outputs has {flat[row]} in row {row}, expected finite numbers")
+    return flat
+
+
+def states(model: Model, X: Any, n_threads: int) -> list[Any]:
+    """Return the states of each recurrent layer after every step, in the form of X."""
+    batch, data = model.batch(X)
+    outs = model.new_states(batch.rows)
+    model.native.states(data, outs, n_threads)
+    return [batch.give_back(out) for out in outs]
+
+
+def predict(model: Model, X: Any, initial_state: Any, n_threads: Any) -> Any:
+    """Return the outputs: (n, C), or per step in the form of X."""
+    batch, data = model.batch(X)
+    out = model.new_outputs(batch)
+    # so little work is one thread's: asking for the CPUs would cost as much
+    little = n_threads is None and batch.rows * (model.parameters.size + _OVERHEAD) < _LITTLE
+    count = 1 if little else _engine.threads(n_threads)
+    model.native.predict(data, out, count, initial_states(initial_state, model, batch.n))
+    return model.shape_outputs(out, batch)

@@ -1,0 +1,70 @@
+"""Initial states: what the user gives, checked, as the engine takes it, and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from elman._validation import describe
+from elman.data.sequences import Array
+from elman.model.model import Model
+from elman.nn.layers import LSTM
+
+
+def initial_states(given: Any, model: Model, n: int) -> list[Array] | None:
+    """Return one array (n, state size) a recurrent layer, of an LSTM h and c side by side; None stays None.
+
+    Shapes: a list with one entry a recurrent layer: (n, H), (n, 2H) where bidirectional, the pair (h, c) of
+    such arrays for an LSTM, or None for zeros.
+    """
+    if given is None:
+        return None
+    layers = [model.layers[i] for i in model.recurrent]
+    if isinstance(given, (str, np.ndarray)) or not isinstance(given, (list, tuple)):
+        expected = "a list with one entry a recurrent layer"
+        raise TypeError(f"initial_state is {describe(given)}, expected {expected}")
+    if len(given) != len(layers):
+        raise ValueError(
+            f"initial_state has {len(given)} entries, expected {len(layers)} (one a recurrent layer)"
+        )
+    made = []
+    for i, (entry, layer, width) in enumerate(zip(given, layers, model.native.hidden_sizes, strict=True)):
+        name, states = f"initial_state[{i}]", 2 if isinstance(layer, LSTM) else 1
+        if entry is None:
+            made.append(np.zeros((n, states * width), model.dtype))
+        elif states == 1:
+            made.append(_state(entry, (n, width), model.dtype, name))
+        else:
+            if not isinstance(entry, (list, tuple)) or len(entry) != 2:
+                raise TypeError(f"{name} is {describe(entry)}, expected the pair (h, c) of an LSTM")
+            pair = [_state(part, (n, width), model.dtype, f"{name}[{k}]") for k, part in enumerate(entry)]
+            made.append(np.concatenate(pair, axis=1))
+    return made
+
+
+def _state(given: Any, shape: tuple[int, int], dtype: np.dtype[Any], name: str) -> Array:
+    array = np.asarray(given)
+    if array.dtype.kind not in "fiub":
+        raise TypeError(f"{name} has dtype {array.dtype}, expected real numbers")
+    if array.shape != shape:
+        raise ValueError(f"{name} has shape {array.shape}, expected {shape} (sequences, units)")
+    with np.errstate(over="ignore"):
+        made = np.ascontiguousarray(array, dtype=dtype)
+    if not np.isfinite(made).all():
+        row, unit = np.argwhere(~np.isfinite(made))[0].tolist()
+        came = f"{array[row, unit]} in row {row}"
+        raise ValueError(f"{name} has {came}, expected numbers that are finite in {dtype}")
+    return made
+
+
+def as_given(flat: list[Array], model: Model) -> list[Any]:
+    """Return states in the form in which they are given: an LSTM's as the pair (h, c)."""
+    entries: list[Any] = []
+    for array, i in zip(flat, model.recurrent, strict=True):
+        if isinstance(model.layers[i], LSTM):
+            half = array.shape[1] // 2
+            entries.append((array[:, :half].copy(), array[:, half:].copy()))
+        else:
+            entries.append(array)
+    return entries

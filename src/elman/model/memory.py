@@ -1,0 +1,68 @@
+"""How much memory a gradient may hold: ``memory=`` of fit and loss_and_gradient."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from elman import _engine
+from elman._validation import describe, integer
+from elman.data.sequences import Batch
+from elman.model.model import Model
+from elman.nn.layers import RECURRENT
+
+AUTO = 2**30  # bytes; some hundred thousand steps of rows of a middling network
+
+
+def limit(given: Any) -> int:
+    """Return the bytes that a gradient may hold before it works from checkpoints.
+
+    >>> limit("auto"), limit(1e9)
+    Traceback (most recent call last):
+    ...
+    TypeError: memory is 1000000000.0 (a float), expected 'auto' or an integer of bytes
+    """
+    if isinstance(given, str) and given == "auto":
+        return AUTO
+    if isinstance(given, str):
+        raise ValueError(f"memory is {given!r}, expected 'auto' or an integer of bytes")
+    if isinstance(given, bool) or not isinstance(given, (int, np.integer)):
+        raise TypeError(f"memory is {describe(given)}, expected 'auto' or an integer of bytes")
+    return integer("memory", given, 1)
+
+
+def needed(
+    model: Model, batch: Batch, loss: str, *, size: int, truncation: int = 0, dropping: bool
+) -> tuple[int, int]:
+    """Return the bytes that the gradient of a minibatch holds: at once, and the least, from checkpoints.
+
+    Counted are the buffers that grow with sequences and steps, for the minibatch of ``size`` sequences that
+    needs most: the longest of them, with a thread for each.
+    """
+    lengths = np.partition(batch.lengths(), batch.n - size)[batch.n - size :]
+    if truncation:
+        lengths = np.minimum(lengths, truncation)
+    return model.native.need(
+        size, int(lengths.max()), int(lengths.sum()), _engine.LOSSES[loss], dropping, size
+    )
+
+
+def check_memory(
+    given: Any, model: Model, batch: Batch, loss: str, *, size: int, truncation: int = 0, dropping: bool
+) -> int:
+    """Return ``memory`` in bytes; ValueError, naming the least possible, where it is too little.
+
+    What "auto" means is where checkpoints begin, and never too little.
+    """
+    most = limit(given)
+    whole, least = needed(model, batch, loss, size=size, truncation=truncation, dropping=dropping)
+    if isinstance(given, str) or most >= min(whole, least):
+        return most
+    why = ""
+    for i, layer in enumerate(model.layers):
+        if isinstance(layer, RECURRENT) and layer.bidirectional:
+            why = f"; layers[{i}] ({type(layer).__name__}) is bidirectional and needs whole sequences"
+            break
+    least = min(whole, least)
+    raise ValueError(f"memory is {most}, expected at least {least} bytes for these sequences{why}")

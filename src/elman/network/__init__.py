@@ -1,0 +1,1 @@
+"""The class Network and what works on whole networks."""

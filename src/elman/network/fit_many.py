@@ -1,0 +1,153 @@
+"""Many networks at once: independent fits spread over the threads, each with the bits that it has alone."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from typing import Any
+
+from elman import _engine
+from elman._validation import describe, flag
+from elman.data.sequences import Sequences
+from elman.model.history import History
+from elman.network.network import Network
+
+
+def fit_many(
+    nets: Sequence[Network],
+    X: Any,
+    y: Any,
+    *,
+    each: Sequence[Mapping[str, Any]] | None = None,
+    verbose: bool = True,
+    n_threads: int | None = None,
+    **options: Any,
+) -> list[History]:
+    """Train independent networks, as many at a time as there are threads, and return their histories.
+
+    Every network ends with the bits that ``net.fit(X, y, **options)`` gives it alone. Shapes: X and y as for
+    `Network.fit`, shared by all.
+
+    Parameters
+    ----------
+    nets : list of Network
+        Different objects: seeds, sizes, folds of one experiment.
+    each : list of dict or None
+        Options of `Network.fit` for each network, "X" and "y" too, which take the place of the shared ones.
+    verbose : bool
+        A progress bar that counts networks.
+    n_threads : int or None
+        Networks at a time; None takes the CPUs of this process, bounded by OMP_NUM_THREADS.
+    **options
+        As for `Network.fit`: epochs, optimizer, ...
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument and, as a note, the place of the network in ``nets``.
+    DivergenceError
+        Of the first network that diverged, when the others are done.
+    KeyboardInterrupt
+        Ctrl-C; every network keeps its finished epochs.
+
+    >>> import numpy as np
+    >>> from elman import Network, SimpleRNN, fit_many
+    >>> nets = [Network([SimpleRNN(2)], input_size=1, seed=seed) for seed in range(3)]
+    >>> histories = fit_many(nets, np.zeros((4, 5, 1)), np.zeros((4, 2)), epochs=2, verbose=False)
+    >>> [history.epoch for history in histories]
+    [2, 2, 2]
+    """
+    nets = _distinct(nets)
+    given = _options(nets, X, y, each, options)
+    threads = min(_engine.threads(n_threads), len(nets))
+    stop = threading.Event()
+
+    def fit(net: Network, own: dict[str, Any]) -> History:
+        net.model.stop = stop
+        try:
+            return net.fit(**own, verbose=False, n_threads=1)
+        finally:
+            net.model.stop = None
+
+    with ThreadPoolExecutor(threads, thread_name_prefix="elman-fit") as pool:
+        futures: list[Future[History]] = []
+        try:  # from the first of them on: Ctrl-C may come while they are handed out
+            futures.extend(pool.submit(fit, net, own) for net, own in zip(nets, given, strict=True))
+            _follow(futures, flag("verbose", verbose))
+        except BaseException:
+            stop.set()
+            for future in futures:
+                future.cancel()
+            raise
+    return [_result(future, i) for i, future in enumerate(futures)]
+
+
+def _distinct(nets: Any) -> list[Network]:
+    if isinstance(nets, Network) or not isinstance(nets, Sequence):
+        raise TypeError(f"nets is {describe(nets)}, expected a list of networks")
+    if not nets:
+        raise ValueError("nets is empty, expected at least one network")
+    seen: dict[int, int] = {}
+    for i, net in enumerate(nets):
+        if not isinstance(net, Network):
+            raise TypeError(f"nets[{i}] is {describe(net)}, expected a Network")
+        if id(net) in seen:
+            raise ValueError(f"nets[{i}] is nets[{seen[id(net)]}], expected different networks")
+        seen[id(net)] = i
+    return list(nets)
+
+
+def _options(
+    nets: list[Network], X: Any, y: Any, each: Any, options: dict[str, Any]
+) -> list[dict[str, Any]]:
+    """Return the arguments of each network's fit."""
+    if each is None:
+        each = [{}] * len(nets)
+    if isinstance(each, (str, Mapping)) or not isinstance(each, Sequence):
+        raise TypeError(f"each is {describe(each)}, expected a list of dicts, one a network")
+    if len(each) != len(nets):
+        raise ValueError(f"each has {len(each)} dicts, expected {len(nets)} (one a network)")
+    for i, own in enumerate(each):
+        if not isinstance(own, Mapping):
+            raise TypeError(f"each[{i}] is {describe(own)}, expected a dict of fit's options")
+        for name in ("verbose", "n_threads"):
+            if name in own:
+                raise ValueError(f"each[{i}] has {name!r}, expected it as an argument of fit_many alone")
+    shared = {"X": _once(nets, X), "y": y, **options}
+    return [{**shared, **own} for own in each]
+
+
+def _once(nets: list[Network], X: Any) -> Any:
+    """Return a list of sequences as one buffer, so that it is put together once and not for every network."""
+    sizes = {(net.input_size, net.model.symbols, net.dtype) for net in nets}
+    if not isinstance(X, (list, tuple)) or len(sizes) > 1:
+        return X
+    batch = nets[0].model.sequences(X)
+    return Sequences(batch.values, batch.offsets)
+
+
+def _follow(futures: list[Future[History]], verbose: bool) -> None:
+    """Wait for all, in slices that let Ctrl-C through; show how many are done."""
+    bar = None
+    if verbose:
+        from tqdm.auto import tqdm
+
+        bar = tqdm(total=len(futures), unit="net", dynamic_ncols=True)
+    try:
+        left = set(futures)
+        while left:
+            done, left = wait(left, timeout=0.1, return_when=FIRST_EXCEPTION)
+            if bar is not None and done:
+                bar.update(len(done))
+    finally:
+        if bar is not None:
+            bar.close()
+
+
+def _result(future: Future[History], i: int) -> History:
+    try:
+        return future.result()
+    except Exception as error:
+        error.add_note(f"This happened to nets[{i}].")
+        raise

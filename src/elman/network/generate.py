@@ -1,0 +1,137 @@
+"""Generation: a network goes on with a sequence, each output becoming the next input."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from elman._validation import describe, integer, number
+from elman.data.sequences import Array
+from elman.model.model import Float64, Model
+from elman.network.network import Network
+from elman.nn.layers import Dense
+
+
+def generate(
+    net: Network, start: Any, steps: int, temperature: float = 1.0, seed: int | None = None
+) -> Array:
+    """Return the steps that a network adds to a sequence.
+
+    A softmax network draws its next symbol, i with probability p_i^(1 / temperature) / sum_j p_j^(1 /
+    temperature), and reads it as its next input. Any other network whose outputs are as many as its inputs
+    runs closed-loop: the output is the next input, and nothing is drawn.
+
+    Shapes: with an Embedding, start (T,) of integers -> (steps,) of integers; without it and with a softmax,
+    over one-hot rows, start (T,) of integers or (T, F) -> (steps,) of integers; otherwise start (T, F) ->
+    (steps, F). T is at least 1. The result does not hold start.
+
+    Parameters
+    ----------
+    net : Network
+        Of as many outputs as inputs (symbols, where it begins with an Embedding), without bidirectional
+        layers.
+    start : array or list
+        What the sequence begins with; it fills the state, and the last answer to it is the first new step.
+    steps : int, at least 1
+        How many to add.
+    temperature : float, at least 0
+        Below 1 likely symbols are drawn more often than the network says, above 1 less; 0 always takes the
+        most likely one. For a softmax alone.
+    seed : int or None
+        The same seed draws the same symbols; None takes a fresh one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, what was expected and what came.
+    RuntimeError
+        A closed loop that has grown beyond all numbers.
+
+    >>> from elman import GRU, Embedding
+    >>> net = Network([Embedding(5), GRU(4, return_sequences=True), Dense(5, "softmax")], seed=0)
+    >>> generate(net, [0, 1, 2], 10, seed=0).shape
+    (10,)
+    """
+    if not isinstance(net, Network):
+        raise TypeError(f"net is {describe(net)}, expected an elman.Network")
+    model, last = net.model, net.layers[-1]
+    softmax = isinstance(last, Dense) and last.activation == "softmax"
+    steps = integer("steps", steps, 1)
+    heat = number("temperature", temperature)
+    rng = np.random.default_rng(None if seed is None else integer("seed", seed, maximum=math.inf))
+    _check_loop(model, softmax)
+    if not softmax and heat != 1.0:
+        raise ValueError(f"temperature is {temperature}, expected 1 without a softmax: nothing is drawn")
+    given = _start(model, start, softmax)
+    stream = net.stream()
+    for x in given:
+        y = stream.step(x)
+    if not softmax:
+        return _closed_loop(stream, y, steps, model)
+    inputs: Any = range(model.symbols) if model.symbols else np.eye(model.input_size, dtype=model.dtype)
+    drawn = np.empty(steps, np.int64)
+    for t in range(steps):
+        drawn[t] = _draw(y, heat, rng)
+        if t + 1 < steps:
+            y = stream.step(inputs[drawn[t]])
+    return drawn
+
+
+def _check_loop(model: Model, softmax: bool) -> None:
+    if model.symbols and not softmax:
+        raise ValueError(
+            "net begins with an Embedding, expected a Dense with softmax as its last layer: what it says "
+            "must be one of the symbols that it reads"
+        )
+    inputs = model.symbols or model.input_size
+    if model.outputs != inputs:
+        what = "symbols" if model.symbols else "inputs"
+        raise ValueError(
+            f"net has {model.outputs} outputs, expected {inputs}, as many as its {what}: each output "
+            f"becomes the next input"
+        )
+
+
+def _start(model: Model, start: Any, softmax: bool) -> Any:
+    """Return the first inputs, one a step; what does not fit is refused."""
+    array = np.asarray(start)
+    if array.size == 0:
+        raise ValueError("start is empty, expected at least one step")
+    n = model.symbols or model.input_size
+    whole = array.dtype.kind in "iu"
+    if model.symbols or (softmax and whole and array.ndim == 1):
+        if not whole:
+            raise TypeError(f"start has dtype {array.dtype}, expected integers: net begins with an Embedding")
+        if array.ndim != 1:
+            raise ValueError(f"start has shape {array.shape}, expected (steps,): one sequence of integers")
+        wrong = np.flatnonzero((array < 0) | (array >= n))
+        if len(wrong):
+            raise ValueError(f"start[{wrong[0]}] is {array[wrong[0]]}, expected 0..{n - 1}")
+        return array.tolist() if model.symbols else np.eye(n, dtype=model.dtype)[array]
+    if array.ndim != 2:
+        raise ValueError(f"start has shape {array.shape}, expected (steps, {n}): one sequence")
+    return model.batch(array[None], "start")[0].values
+
+
+def _closed_loop(stream: Any, y: Array, steps: int, model: Model) -> Array:
+    out = np.empty((steps, model.outputs), model.dtype)
+    for t in range(steps):
+        out[t] = y
+        if not np.isfinite(y).all():
+            raise RuntimeError(f"the output of step {t} is {y}: the closed loop has grown beyond all numbers")
+        if t + 1 < steps:
+            y = stream.step(y)
+    return out
+
+
+def _draw(p: Array, temperature: float, rng: np.random.Generator) -> int:
+    """Return a place of p, drawn."""
+    if temperature == 0.0:
+        return int(p.argmax())
+    with np.errstate(divide="ignore", over="ignore"):  # what is impossible stays so
+        log: Float64 = np.log(p.astype(np.float64))
+        up_to = np.cumsum(np.exp((log - log.max()) / temperature))
+    place = int(np.searchsorted(up_to, rng.random() * up_to[-1], side="right"))
+    return min(place, int(np.searchsorted(up_to, up_to[-1])))  # rounding must not lead beyond the last

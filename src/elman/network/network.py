@@ -1,0 +1,550 @@
+"""Network: the facade. Each method is one call into the modules below."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from elman import _engine
+from elman._validation import choice, flag, integer, number
+from elman.data.sequences import Array
+from elman.model import file, forward, summary
+from elman.model.forward import Tape
+from elman.model.history import History
+from elman.model.model import Callback, Model, Weights
+from elman.nn import optimizers
+from elman.nn.layers import Layer
+from elman.training import loop
+from elman.training.online import Learner
+from elman.training.plan import check_rows_may_be_cut, make_plan
+
+_MOST_ROWS = 2**24  # of one stream, as the engine's
+
+
+class Network:
+    """A recurrent network: layers over sequences of ``input_size`` features, trained by the native engine.
+
+    Shapes (n sequences, T steps, F = input_size, C outputs): X is (n, T, F), a list of (T_i, F), or
+    `Sequences`; the output is (n, C), or has a time axis where the last layers keep one.
+
+    Parameters
+    ----------
+    layers : list of Embedding, SimpleRNN, GRU, LSTM, Dense, MeanPool, MaxPool
+        From the input upwards.
+    input_size : int or None
+        F, at least 1; None is for networks that begin with an Embedding, whose X holds integers (n, T).
+    dtype : {"float32", "float64"}
+        Of parameters, states and results.
+    seed : int or None
+        Initial weights and shuffling follow from it; None takes a fresh one and keeps it in ``net.seed``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        Naming the argument, what was expected and what came.
+
+    >>> from elman import Dense, Network, SimpleRNN
+    >>> net = Network([SimpleRNN(3), Dense(5, activation="softmax")], input_size=5, seed=123)
+    >>> net.predict(np.zeros((2, 7, 5))).shape
+    (2, 5)
+    """
+
+    model: Model
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        input_size: int | None = None,
+        dtype: str | type | np.dtype[Any] = "float32",
+        seed: int | None = None,
+    ) -> None:
+        self.model = Model(layers, input_size, dtype, seed)
+        self.model.draw()
+
+    # what it is
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers, from the input upwards."""
+        return self.model.layers
+
+    @property
+    def input_size(self) -> int:
+        """F, the number of input features; 1 where X holds the integers of an Embedding."""
+        return self.model.input_size
+
+    @property
+    def output_size(self) -> int:
+        """C, the number of outputs."""
+        return self.model.outputs
+
+    @property
+    def per_step(self) -> bool:
+        """Whether the output has a time axis: one answer a step instead of one a sequence."""
+        return self.model.per_step
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """float32 or float64."""
+        return self.model.dtype
+
+    @property
+    def seed(self) -> int:
+        """The seed of weights and shuffling, given or fresh."""
+        return self.model.seed
+
+    @property
+    def weights(self) -> Weights:
+        """The parameters by name ("0.kernel", ...), as writable views of ``parameters``."""
+        return self.model.weights
+
+    @weights.setter
+    def weights(self, _: object) -> None:
+        raise AttributeError(
+            "net.weights cannot be replaced, only written into: net.weights['0.kernel'][:] = values"
+        )
+
+    @property
+    def parameters(self) -> Array:
+        """All parameters as one writable view (P,), in the order of ``weights``."""
+        return self.model.parameters
+
+    @parameters.setter
+    def parameters(self, value: object) -> None:
+        if value is self.parameters:  # the end of net.parameters *= 2, already written into the view
+            return
+        raise AttributeError(
+            "net.parameters cannot be replaced, only written into: net.parameters[:] = values"
+        )
+
+    @property
+    def history(self) -> History:
+        """The history of the latest fit, also of one that was interrupted."""
+        return self.model.history
+
+    @property
+    def frozen(self) -> tuple[str, ...]:
+        """The names of the parameters that fit leaves alone, in the order of ``weights``."""
+        return tuple(name for name in self.model.weights if name in self.model.frozen)
+
+    def summary(self) -> str:
+        """Return a table: layer, output shape, parameters, and their total.
+
+        >>> from elman import Dense, Network, SimpleRNN
+        >>> print(Network([SimpleRNN(3), Dense(5, activation="softmax")], input_size=5, seed=0).summary())
+        layer          output shape  parameters
+        ---------------------------------------
+        0 SimpleRNN    (n, 3)                27
+        1 Dense        (n, 5)                20
+        ---------------------------------------
+        total                                47
+        """
+        return summary.table(self.model)
+
+    def __repr__(self) -> str:
+        m = self.model
+        return f"Network({list(m.layers)}, input_size={m.input_size}, dtype={m.dtype.name!r}, seed={m.seed})"
+
+    # learning
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        loss: str | None = None,
+        optimizer: str | optimizers.Optimizer = "adam",
+        epochs: int = 1,
+        batch_size: int = 32,
+        validation_data: Any = None,
+        sample_weight: Any = None,
+        l2: float = 0.0,
+        shuffle: bool = True,
+        truncation: int | None = None,
+        stateful: bool = False,
+        initial_state: Any = None,
+        clip_norm: float | None = None,
+        reduction: str = "mean",
+        callbacks: Sequence[Callback] = (),
+        checkpoint: Any = None,
+        resume: bool = False,
+        memory: str | int = "auto",
+        verbose: bool | int = True,
+        n_threads: int | None = None,
+    ) -> History:
+        """Train, and return one value an epoch of the loss and the metrics.
+
+        Shapes: y (n,) or (n, C); per step (n, T), (n, T, C) or a list of (T_i,) or (T_i, C). A missing
+        answer, per step only, is -1 (index), NaN (value) or a row of NaN (probabilities).
+
+        Parameters
+        ----------
+        loss : {"cross_entropy", "binary_cross_entropy", "squared_error"} or None
+            None follows the last activation: softmax, sigmoid, any other.
+        optimizer : {"adam", "adamw", "rmsprop", "sgd"} or an optimizer
+            One equal to that of the fit before goes on where it stopped; another one starts anew.
+        epochs, batch_size : int, at least 1
+            Passes over the data, and sequences an update.
+        validation_data : (X, y) or (X, y, sample_weight)
+            Evaluated after each epoch, under ``val_`` keys.
+        sample_weight : (n,), at least 0
+            Weights of the sequences.
+        l2 : float, at least 0
+            Adds l2/2 times the sum of squares of kernels and recurrent kernels to each update's loss.
+        shuffle : bool
+            A new order each epoch; it follows from ``net.seed`` and the number of epochs ever trained.
+        truncation : int or None
+            Truncated backpropagation through time in chunks of so many steps, each an update.
+        stateful : bool
+            The state with which a row ended starts the row of the same index in the next epoch.
+        initial_state : list or None
+            The states before the first step, as for `predict`, in every epoch; not with ``stateful``.
+        clip_norm : float or None
+            Scales gradients whose norm is larger.
+        reduction : {"mean", "sum"}
+            Whether an update's loss is divided by its answers (their weights).
+        callbacks : list of callables (net, epoch, logs)
+            Called after each epoch, counted from 0; returning True stops.
+        checkpoint : path or None
+            After each epoch the run is written there, whole and to the disk (some 10 ms); `elman.load` reads
+            the file too. One that exists is overwritten after the first epoch, unless ``resume`` goes on with
+            it.
+        resume : bool
+            Go on with the run in ``checkpoint``, or begin it where there is none: the bits are those of a run
+            that was never interrupted, and at most one epoch is lost. ``epochs``, the epochs that callbacks
+            are given and the history count the whole run; one that has them all, or that a callback stopped,
+            trains nothing. A seed that was not given is the file's. A callback with methods ``state() ->
+            (values, arrays)`` and ``restore(values, arrays)``, tables of JSON values and arrays by name, is
+            kept in the file too.
+        memory : "auto" or int
+            Bytes that an update's gradient may hold. Where all steps at once would need more, states are kept
+            at some steps only and the stretches between are gone through again: about a third more time, the
+            same bits. "auto" does so from 1 GiB on. Counted is what grows with sequences and steps, not X.
+            Too few bytes for a minibatch of the longest sequences: ValueError with the least possible.
+            Bidirectional layers need whole sequences, and all steps at once.
+        verbose : bool or int
+            A progress bar; 0 is silent.
+        n_threads : int or None
+            None takes the CPUs of this process, bounded by OMP_NUM_THREADS. Results do not depend on it.
+
+        Raises
+        ------
+        TypeError, ValueError
+            Naming the argument, what was expected and what came; nothing has changed then. Also for a
+            checkpoint of another run (each difference is named) or a damaged one.
+        OSError
+            The checkpoint cannot be written; the file before is intact. Folders are tried before training.
+        DivergenceError
+            The loss, or that of ``validation_data``, became NaN or infinite; the weights are those of the
+            last good epoch.
+        RuntimeError
+            The network is in use by another thread: fit is exclusive.
+        KeyboardInterrupt
+            Ctrl-C; ``net.history`` holds the finished epochs, the weights are those of the last whole update.
+
+        >>> from elman import Adam, Dense, Network, SimpleRNN
+        >>> net = Network([SimpleRNN(4), Dense(2, "softmax")], input_size=1, seed=0)
+        >>> X = [np.full((5, 1), v) for v in (0.0, 1.0)]
+        >>> net.fit(X, [0, 1], optimizer=Adam(0.05), epochs=50, verbose=False).history["accuracy"][-1]
+        1.0
+        """
+        usage = self.model.usage
+        usage.begin_write("fit")
+        try:
+            plan = make_plan(
+                self.model, X, y, loss=loss, optimizer=optimizer, epochs=epochs, batch_size=batch_size,
+                validation_data=validation_data, sample_weight=sample_weight, l2=l2, shuffle=shuffle,
+                truncation=truncation, stateful=stateful, clip_norm=clip_norm, reduction=reduction,
+                callbacks=callbacks, verbose=verbose, n_threads=n_threads,
+                checkpoint=checkpoint, resume=resume, initial_state=initial_state, memory=memory,
+            )  # fmt: skip
+            return loop.fit(self.model, self, plan)
+        finally:
+            usage.end_write()
+
+    def update(
+        self, gradient: Any, optimizer: str | optimizers.Optimizer, clip_norm: float | None = None
+    ) -> None:
+        """Apply one step of an optimizer to a gradient (P,): fit equals gradient plus update, to the bit.
+
+        Errors: TypeError and ValueError for a gradient of another shape or not finite.
+
+        >>> from elman import SGD, Network, SimpleRNN
+        >>> net = Network([SimpleRNN(1)], input_size=1, seed=0)
+        >>> net.parameters[:] = 1.0
+        >>> net.update([1.0, 2.0, 3.0], SGD(0.5))
+        >>> net.parameters
+        array([ 0.5,  0. , -0.5], dtype=float32)
+        """
+        usage = self.model.usage
+        usage.begin_write("update")
+        try:
+            loop.update(self.model, gradient, optimizer, clip_norm)
+        finally:
+            usage.end_write()
+
+    def reset_optimizer(self) -> None:
+        """Forget the optimizer's moments and its update count: the next fit starts it anew."""
+        self._write("reset_optimizer", self.model.reset_optimizer)
+
+    def reset_state(self) -> None:
+        """Forget the states that ``stateful=True`` carries from one pass to the next."""
+        self._write("reset_state", self.model.reset_carry)
+
+    def freeze(self, *patterns: str) -> None:
+        """Let fit leave parameters alone, by name or `fnmatch` pattern; one without match: ValueError.
+
+        >>> from elman import Network, SimpleRNN
+        >>> net = Network([SimpleRNN(2)], input_size=1, seed=0)
+        >>> net.freeze("*.recurrent_kernel")
+        >>> net.frozen
+        ('0.recurrent_kernel',)
+        """
+        self.model.frozen |= self.model.match(patterns)
+
+    def unfreeze(self, *patterns: str) -> None:
+        """Let fit train parameters again, by name or `fnmatch` pattern; one without match: ValueError."""
+        self.model.frozen -= self.model.match(patterns)
+
+    def constrain(self, *patterns: str, mask: Any = None, sign: Any = None) -> None:
+        """Bind weights, by name or `fnmatch` pattern: they obey now and after every update, exactly.
+
+        ``mask``: False (0) where a weight stays 0, of the weight's shape: sparse nets. ``sign``: 1, -1 or 0
+        (free) for each row, (rows,), or each entry: Dale's law, since row i of a recurrent kernel holds what
+        unit i sends. Weights that stay 0 have no share in the gradient's norm and in moments. A second call
+        replaces the first; one without mask and sign sets free. Errors: ValueError for another shape, other
+        values, or a pattern without match.
+
+        >>> from elman import Network, SimpleRNN
+        >>> net = Network([SimpleRNN(2)], input_size=1, seed=0)
+        >>> net.constrain("0.recurrent_kernel", sign=[1, -1], mask=[[0, 1], [1, 0]])
+        >>> (net.weights["0.recurrent_kernel"] * [[1], [-1]] >= 0).all()
+        np.True_
+        """
+        self._write("constrain", lambda: self.model.constrain(patterns, mask, sign))
+
+    @property
+    def constrained(self) -> tuple[str, ...]:
+        """The names of the parameters that `constrain` has bound, in the order of ``weights``."""
+        return tuple(name for name in self.model.weights if name in self.model.constraints)
+
+    # answers
+
+    def predict(self, X: Any, *, initial_state: Any = None, n_threads: int | None = None) -> Any:
+        """Return the outputs for X: (n, C), or one a step in the form of X (array, list or `Sequences`).
+
+        ``initial_state``: the states before the first step, a list with one entry a recurrent layer: (n, H),
+        (n, 2H) where it is bidirectional, the pair (h, c) of an LSTM, or None for zeros.
+
+        The result is fresh and of the network's dtype. Errors: TypeError and ValueError for an X that does
+        not fit or is not finite; RuntimeError while another thread is inside fit.
+
+        >>> from elman import Network, SimpleRNN
+        >>> Network([SimpleRNN(4)], input_size=2, seed=0).predict(np.zeros((3, 5, 2))).shape
+        (3, 4)
+        """
+        usage = self.model.usage
+        usage.begin_read()
+        try:
+            return forward.predict(self.model, X, initial_state, n_threads)
+        finally:
+            usage.end_read()
+
+    def evaluate(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        loss: str | None = None,
+        sample_weight: Any = None,
+        stateful: bool = False,
+        n_threads: int | None = None,
+    ) -> dict[str, float]:
+        """Return the mean loss per answer, without l2, and the metrics.
+
+        Keys: "loss" and "accuracy", or "loss", "mean_squared_error" and "mean_absolute_error" for
+        squared_error; NaN where there is no answer. Arguments and errors as for `fit`; ``stateful=True``
+        reads and writes the carried states.
+
+        >>> from elman import Dense, Network, SimpleRNN
+        >>> net = Network([SimpleRNN(4), Dense(2, "softmax")], input_size=1, seed=0)
+        >>> sorted(net.evaluate(np.zeros((2, 5, 1)), [0, 1]))
+        ['accuracy', 'loss']
+        """
+        usage = self.model.usage
+        if flag("stateful", stateful):
+            usage.begin_write("evaluate(stateful=True)")
+            end = usage.end_write
+        else:
+            usage.begin_read()
+            end = usage.end_read
+        try:
+            return loop.evaluate(self.model, X, y, loss, sample_weight, stateful, n_threads)
+        finally:
+            end()
+
+    def loss_and_gradient(
+        self,
+        X: Any,
+        y: Any,
+        *,
+        loss: str | None = None,
+        reduction: str = "mean",
+        sample_weight: Any = None,
+        l2: float = 0.0,
+        initial_state: Any = None,
+        memory: str | int = "auto",
+        seed: int | None = None,
+    ) -> tuple[float, Array]:
+        """Return the loss of X as one update, and its exact gradient (P,), frozen parts included.
+
+        Arguments and errors as for `fit`; the gradient of very long sequences is exact too, from checkpoints
+        where ``memory`` asks for them. ``seed``: an integer switches dropout on, with masks that follow
+        from it; None leaves it off.
+
+        >>> from elman import Network, SimpleRNN
+        >>> net = Network([SimpleRNN(2)], input_size=1, seed=0)
+        >>> loss, gradient = net.loss_and_gradient(np.zeros((1, 5, 1)), [[0.0, 0.0]])
+        >>> loss, gradient.shape
+        (0.0, (8,))
+        """
+        mean = choice("reduction", reduction, ("mean", "sum")) == "mean"
+        usage = self.model.usage
+        usage.begin_read()
+        try:
+            return loop.loss_and_gradient(
+                self.model, X, y, loss, mean, sample_weight, number("l2", l2), initial_state, memory,
+                _seed(seed),
+            )  # fmt: skip
+        finally:
+            usage.end_read()
+
+    # looking inside
+
+    def states(self, X: Any) -> list[Any]:
+        """Return the hidden states of each recurrent layer after every step, each in the form of X.
+
+        >>> from elman import Network, SimpleRNN
+        >>> net = Network([SimpleRNN(4, return_sequences=True), SimpleRNN(3)], input_size=2, seed=0)
+        >>> [h.shape for h in net.states(np.zeros((6, 5, 2)))]
+        [(6, 5, 4), (6, 5, 3)]
+        """
+        usage = self.model.usage
+        usage.begin_read()
+        try:
+            return forward.states(self.model, X, _engine.threads(None))
+        finally:
+            usage.end_read()
+
+    def record(self, X: Any, *, initial_state: Any = None, seed: int | None = None) -> Tape:
+        """Return a tape of the forward pass: outputs, states, and vector-Jacobian products.
+
+        ``initial_state`` as for `predict`; ``seed`` as for `loss_and_gradient`.
+
+        >>> from elman import Network, SimpleRNN
+        >>> tape = Network([SimpleRNN(4)], input_size=2, seed=0).record(np.zeros((6, 5, 2)))
+        >>> tape.backward(np.ones((6, 4))).inputs.shape
+        (6, 5, 2)
+        """
+        usage = self.model.usage
+        usage.begin_read()
+        try:
+            return Tape(self.model, X, initial_state, _seed(seed), _engine.threads(None))
+        finally:
+            usage.end_read()
+
+    def stream(self, rows: int | None = None, *, initial_state: Any = None) -> _engine.Stream:
+        """Return a stream: after t steps it gives what predict gives on them, to the bit.
+
+        Shapes: ``step(x, out=None)`` x (F,) -> y (C,); with ``rows=k`` k streams at once, x (k, F) -> y (k,
+        C). ``state`` is a copy, one entry a recurrent layer (of an LSTM the pair (h, c)) or pool, and is set
+        by the same; ``reset()`` starts anew. ``initial_state``: one entry a recurrent layer, as in ``state``.
+        Bidirectional layers need whole sequences: ValueError. NaN or a wrong size is a ValueError and changes
+        nothing. Changed weights take effect at the next step.
+        Where the network begins with an Embedding, x is an integer, or (k,) of them.
+
+        >>> from elman import Network, SimpleRNN
+        >>> Network([SimpleRNN(4)], input_size=2, seed=0).stream().step(np.zeros(2)).shape
+        (4,)
+        """
+        check_rows_may_be_cut(self.model, "stream", rows)
+        count = 0 if rows is None else integer("rows", rows, 1, _MOST_ROWS)
+        return self.model.native.stream(count, initial_state)
+
+    def online(
+        self,
+        optimizer: str | optimizers.Optimizer,
+        *,
+        rule: str = "bptt",
+        truncation: int | None = None,
+        loss: str | None = None,
+        clip_norm: float | None = None,
+    ) -> Learner:
+        """Return a learner: one step of a sequence at a time, an update after each answer.
+
+        Shapes: ``step(x, y=None)`` x (F,) (an integer, for an Embedding) -> output (C,), before the update.
+        ``rule`` "bptt" goes back through the last ``truncation`` steps (None: 10), "rtrl" is exact and never
+        goes back. Optimizer state and update count are the network's, as in `fit`. Networks with pools:
+        ValueError. See `elman.Learner`.
+
+        >>> from elman import SGD, Network, SimpleRNN
+        >>> net = Network([SimpleRNN(4)], input_size=2, seed=0)
+        >>> net.online(SGD(0.1), truncation=5).step(np.zeros(2), np.ones(4)).shape
+        (4,)
+        """
+        return Learner(self, optimizer, rule, truncation, loss, clip_norm)
+
+    # keeping
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the network into one safetensors file that `elman.load` reads; no pickle.
+
+        Kept: layers, parameters, dtype, seed, frozen names, optimizer state, epoch count and history. States
+        carried by ``stateful`` are not. A file of that name is replaced in one step. Errors: OSError where it
+        cannot be written; the file before is intact then.
+        """
+        usage = self.model.usage
+        usage.begin_read()
+        try:
+            file.write(path, *file.pack(self.model))
+        finally:
+            usage.end_read()
+
+    def __getstate__(self) -> dict[str, Any]:
+        usage = self.model.usage
+        usage.begin_read()
+        try:
+            return file.state(self.model)
+        finally:
+            usage.end_read()
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.model = file.restore(state)
+
+    def _write(self, name: str, change: Any) -> None:
+        self.model.usage.begin_write(name)
+        try:
+            change()
+        finally:
+            self.model.usage.end_write()
+
+
+def _not_yet(**arguments: Any) -> None:
+    for name, value in arguments.items():
+        if value is not None:
+            raise NotImplementedError(f"{name} is not available yet, expected None")
+
+
+def _seed(seed: Any) -> int | None:
+    return None if seed is None else integer("seed", seed, maximum=math.inf)
+
+
+def unpack(spec: dict[str, Any], arrays: dict[str, Array], name: str) -> Network:
+    """Return the network that a file holds; ValueError where spec and arrays do not belong together."""
+    net = Network.__new__(Network)
+    net.model = file.unpack(spec, arrays, name)
+    return net

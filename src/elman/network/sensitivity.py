@@ -1,0 +1,150 @@
+"""Sensitivity: how strongly an answer depends on what came in long before it."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman._validation import describe
+from elman.data.sequences import Batch, Sequences
+from elman.data.targets import as_answers
+from elman.network.network import Network
+from elman.nn import losses
+from elman.nn.layers import Dense, MeanPool
+
+Norms = NDArray[np.float64]
+
+_STATES = 2**23  # numbers that one recording may hold, about; more sequences are recorded one after the other
+
+
+def gradient_norms(net: Network, X: Any, y: Any = None, *, loss: str | None = None) -> Norms | list[Norms]:
+    """Return the norm of the gradient of each answer's loss by the input k steps before the answer.
+
+    norms[i][k] = || dL_i / dx_{T_i - k} ||, the Euclidean norm over the F features, with L_i the loss of
+    sequence i's answer; for networks with one answer a step, that of the last step. With ``y=None`` L_i is
+    the sum of the outputs of the last step.
+
+    Shapes: X and y as for fit; (n, T) for an array X (n, T, F), otherwise a list of n arrays (T_i,). Place k
+    is the distance, 0 the step of the answer. Computed in float64 whatever the network's dtype, and from the
+    sums before softmax or sigmoid, so that small gradients are not lost. The network does not change.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As fit, for X, y and loss; for a last step without an answer; for ``loss`` without ``y``; and for a
+        softmax without ``y``, because its outputs always sum to 1.
+
+    >>> from elman import SimpleRNN
+    >>> net = Network([SimpleRNN(1, "identity")], input_size=1, dtype="float64", seed=0)
+    >>> net.parameters[:] = 3.0, 0.5, 0.0
+    >>> gradient_norms(net, np.zeros((1, 4, 1)))
+    array([[3.   , 1.5  , 0.75 , 0.375]])
+    """
+    if not isinstance(net, Network):
+        raise TypeError(f"net is {describe(net)}, expected an elman.Network")
+    if net.model.symbols:
+        raise ValueError("net begins with an Embedding, expected numbers: integers have no gradient")
+    name = _loss_of(net, y, loss)
+    twin = _twin(net, name)
+    batch, _ = twin.model.batch(X)
+    targets = None if y is None else _targets(y, batch, net, name)
+    norms = np.empty(batch.rows)
+    for first, end in _groups(batch, twin):
+        begin, stop = batch.offsets[first], batch.offsets[end]
+        rows = Sequences(batch.values[begin:stop], batch.offsets[first : end + 1] - begin)
+        tape = twin.record(rows)
+        d_outputs = _cotangent(tape.outputs, None if targets is None else targets[first:end], name)
+        norms[begin:stop] = _norm(tape.backward(d_outputs).inputs.values)
+    backward = [norms[begin:end][::-1] for begin, end in zip(batch.offsets, batch.offsets[1:], strict=False)]
+    return np.stack(backward) if batch.steps else backward
+
+
+def _loss_of(net: Network, y: Any, loss: str | None) -> str:
+    """Return the name of the loss, "" for the sum of the outputs."""
+    if y is not None:
+        return losses.check_loss(loss, net.layers[-1])
+    if loss is not None:
+        raise ValueError(
+            f"loss is {loss!r} without y, expected y too (without it the loss is the outputs' sum)"
+        )
+    # The mean over steps of what sums to 1 sums to 1 as well.
+    last = next(layer for layer in reversed(net.layers) if not isinstance(layer, MeanPool))
+    if isinstance(last, Dense) and last.activation == "softmax":
+        raise ValueError(
+            "y is None, expected the answers: the outputs of a softmax always sum to 1, so the gradient of "
+            "their sum is 0 at every distance"
+        )
+    return ""
+
+
+def _twin(net: Network, loss: str) -> Network:
+    """Return the same network in float64; for a cross-entropy, ending with the sums before its activation."""
+    layers = list(net.layers)
+    if loss in {"cross_entropy", "binary_cross_entropy"} and isinstance(layers[-1], Dense):
+        layers[-1] = dataclasses.replace(layers[-1], activation="identity")
+    twin = Network(layers, net.input_size, "float64", net.seed)
+    twin.parameters[:] = net.parameters
+    return twin
+
+
+def _groups(batch: Batch, net: Network) -> list[tuple[int, int]]:
+    """Return the groups [first, end) of neighboring sequences that are recorded together."""
+    most = _STATES // max(1, sum(getattr(layer, "units", 0) for layer in net.layers))
+    groups, first = [], 0
+    for end in range(1, batch.n + 1):
+        if end == batch.n or batch.offsets[end + 1] - batch.offsets[first] > most:
+            groups.append((first, end))
+            first = end
+    return groups
+
+
+def _targets(y: Any, batch: Batch, net: Network, loss: str) -> Norms:
+    """Return the answer of each sequence (n, C), that of its last step where there is one a step."""
+    answers = as_answers(y, batch, net.output_size, net.per_step, loss, np.dtype(np.float64))
+    at = batch.offsets[1:] - 1 if net.per_step else np.arange(batch.n)
+    if answers.indices is not None:
+        classes = answers.indices[at]
+        targets = np.zeros((batch.n, net.output_size))
+        targets[np.arange(batch.n), classes] = 1.0
+        missing = np.flatnonzero(classes < 0)
+    else:
+        targets = cast(Norms, answers.values)[at]
+        missing = np.flatnonzero(np.isnan(targets).all(axis=1))
+    if len(missing):
+        i = int(missing[0])
+        raise ValueError(
+            f"y[{i}] has no answer at its last step, expected one; cut X[{i}] and y[{i}] after the last one"
+        )
+    return targets
+
+
+def _cotangent(outputs: Any, targets: Norms | None, loss: str) -> Any:
+    """Return dL/d outputs in the form of the outputs: zero but in the last steps."""
+    per_step = isinstance(outputs, Sequences)
+    flat = outputs.values if per_step else outputs
+    at = outputs.offsets[1:] - 1 if per_step else np.arange(len(outputs))
+    d_flat = np.zeros_like(flat)
+    d_flat[at] = 1.0 if targets is None else _derivative(flat[at], targets, loss)
+    return Sequences(d_flat, outputs.offsets) if per_step else d_flat
+
+
+def _derivative(last: Norms, targets: Norms, loss: str) -> Norms:
+    """Return dL/da (n, C): a is the output, or what a cross-entropy's softmax or sigmoid is applied to."""
+    if loss == "cross_entropy":
+        shares = np.exp(last - last.max(axis=1, keepdims=True))
+        shares /= shares.sum(axis=1, keepdims=True)
+        return np.asarray(shares * targets.sum(axis=1, keepdims=True) - targets)
+    if loss == "binary_cross_entropy":
+        last = 0.5 * (1.0 + np.tanh(0.5 * last))  # the sigmoid, in a form that cannot overflow
+    return np.where(np.isnan(targets), 0.0, last - targets)
+
+
+def _norm(rows: Norms) -> Norms:
+    """Return the norm of each row (N,); a square of what is below 1e-154 or above 1e154 would be lost."""
+    largest = np.abs(rows).max(axis=1, initial=0.0)
+    scale = np.where((largest > 0.0) & np.isfinite(largest), largest, 1.0)
+    norms = scale * np.sqrt(np.square(rows / scale[:, None]).sum(axis=1))
+    return np.where(np.isnan(norms), np.inf, norms)

@@ -1,0 +1,1 @@
+"""Descriptions of a network: layers, initializers, losses, constraints, optimizers, schedules."""

@@ -1,0 +1,1 @@
+from elman.nn.optimizers import *  # noqa: F403

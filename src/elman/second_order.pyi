@@ -1,0 +1,1 @@
+from elman.training.second_order import *  # noqa: F403

@@ -1,0 +1,1 @@
+from elman.network.sensitivity import *  # noqa: F403

@@ -1,0 +1,327 @@
+"""Online learning: one step of one sequence at a time, an update after each answer.
+
+Derivation: docs/online.md.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from typing import Any
+
+import numpy as np
+
+from elman import _engine
+from elman._validation import choice, describe, integer, number
+from elman.data.sequences import Array
+from elman.model import file
+from elman.nn import losses, optimizers
+from elman.nn.layers import LSTM, POOLS, RECURRENT
+from elman.nn.optimizers import Optimizer, SecondOrder, check_optimizer, rate_at
+from elman.training.plan import check_rows_may_be_cut
+
+RULES = ("bptt", "rtrl")
+_MOST_STEPS = 2**20  # that bptt can go back through
+
+
+class Learner:
+    """A network that learns while its sequence goes on: `elman.Network.online` makes it.
+
+    Each `step` gives the network's output after one more input, then, where the answer is given, changes the
+    weights along the gradient of this step's loss. Rule "bptt" sends that loss back through the last
+    ``truncation`` steps, with the states that were met there; "rtrl" carries the derivatives of all states
+    by all parameters along, and the gradient is exact (with weights that change: exact but for the changes
+    themselves). The state is the learner's own; the weights are the network's.
+
+    Attributes
+    ----------
+    network : Network
+    rule, truncation, loss : str, int or None, str
+
+    References: R. J. Williams and D. Zipser (1989), A learning algorithm for continually running fully
+    recurrent neural networks, Neural Computation 1(2), 270-280 (rtrl); R. J. Williams and J. Peng (1990), An
+    efficient gradient-based algorithm for on-line training of recurrent network trajectories, Neural
+    Computation 2(4), 490-501 (bptt).
+
+    >>> from elman import SGD, Dense, Network, SimpleRNN
+    >>> net = Network([SimpleRNN(4), Dense(1)], input_size=2, seed=0)
+    >>> learner = net.online(SGD(0.1), rule="rtrl")
+    >>> learner.step([0.5, -1.0], 1.0).shape, learner.gradient.shape
+    ((1,), (33,))
+    """
+
+    def __init__(
+        self, network: Any, optimizer: Any, rule: Any, truncation: Any, loss: Any, clip_norm: Any
+    ) -> None:
+        model = network.model
+        self.rule = choice("rule", rule, RULES)
+        self.truncation: int | None = None
+        if self.rule == "bptt":
+            self.truncation = 10 if truncation is None else integer("truncation", truncation, 1, _MOST_STEPS)
+        elif truncation is not None:
+            raise ValueError(
+                f"truncation is {describe(truncation)}, expected None with rule 'rtrl', which never goes back"
+            )
+        for i, layer in enumerate(model.layers):
+            if isinstance(layer, POOLS):
+                raise ValueError(
+                    f"layers[{i}] is a {type(layer).__name__}, expected a network without pools: their "
+                    f"gradient reaches back to the first step"
+                )
+        check_rows_may_be_cut(model, "rule", self.rule)
+        if model.drops or model.constraints:
+            what = "dropout" if model.drops else "constraints"
+            raise ValueError(f"the network has {what}, expected none: a learner knows nothing of them")
+        self.loss = losses.check_loss(loss, model.layers[-1])
+        self._optimizer = _first_order(optimizer)
+        self._clip = 0.0 if clip_norm is None else number("clip_norm", clip_norm, positive=True)
+        rate_at(self._optimizer, 0)
+        self.network = network
+        self._native = model.native.online(
+            RULES.index(self.rule), self.truncation or 1, _engine.LOSSES[self.loss]
+        )
+        self._inputs, self._outputs = (model.input_size,), (model.outputs,)
+        self._symbols = model.symbols
+        self._dtype = model.dtype
+        self._nothing = np.zeros(model.outputs, model.dtype)
+        self._in_use: Any = None
+
+    def step(self, x: Any, y: Any = None) -> Array:
+        """Return the output (C,) after the step x (F,), with the weights as they were, and learn from y.
+
+        ``x`` is an integer where the network begins with an Embedding.
+
+        ``y`` is a class index, or probabilities (C,), with cross_entropy; values (C,), or a number where C is
+        1, otherwise. None, -1 or NaN is no answer: the state goes on alone (NaN may stand for single values
+        of squared_error and binary_cross_entropy). Errors: TypeError and ValueError for what does not fit, a
+        NaN in x among them; nothing has changed then. RuntimeError where loss or gradient is not
+        finite: the state has gone on, the weights have not changed.
+
+        >>> from elman import SGD, Dense, Network, SimpleRNN
+        >>> net = Network([SimpleRNN(4), Dense(3, "softmax")], input_size=2, seed=0)
+        >>> net.online(SGD(0.1)).step([0.5, -1.0], 2).shape
+        (3,)
+        """
+        model = self.network.model
+        given = self._symbol(x) if self._symbols else self._input(x)
+        index, values = (-1, None) if y is None else self._answer(y)
+        out = np.empty(self._outputs, self._dtype)
+        usage = model.usage
+        usage.begin_write("learner.step")
+        try:
+            if values is None and index < 0:
+                self._advance(given, x, out)
+                return out
+            self._take_up()
+            rate = rate_at(self._optimizer, model.updates)
+            self._advance(given, x, out)
+            status = self._native.learn(
+                index, self._nothing if values is None else values, rate, model.updates
+            )
+        finally:
+            usage.end_write()
+        if status == 0:
+            model.updates += 1
+        elif status == 2:
+            raise RuntimeError(
+                "the loss of this step, or its gradient, is NaN or infinite; the weights have not changed. A "
+                "smaller learning rate or clip_norm may help"
+            )
+        return out
+
+    @property
+    def gradient(self) -> Array:
+        """The gradient (P,) of the last step's loss, at the weights before its update.
+
+        It is 0 where the step had no answer.
+        """
+        out: Array = np.empty_like(self.network.model.parameters)
+        self._native.gradient(out)
+        return out
+
+    def reset(self) -> None:
+        """Begin a new sequence: state zero, and nothing remembered."""
+        self._native.reset()
+
+    @property
+    def state(self) -> list[Any]:
+        """A copy of the states, one entry a recurrent layer, (H,), of an LSTM the pair (h, c).
+
+        It is set by the same, finite; nothing before it is remembered then, as after `reset`.
+        """
+        outs = [np.empty(size, self.network.dtype) for size in self.network.model.native.state_sizes]
+        self._native.get_states(outs)
+        pairs = [isinstance(layer, LSTM) for layer in self.network.layers if isinstance(layer, RECURRENT)]
+        return [tuple(np.split(s, 2)) if pair else s for s, pair in zip(outs, pairs, strict=True)]
+
+    @state.setter
+    def state(self, value: Any) -> None:
+        sizes = self.network.model.native.state_sizes
+        if not isinstance(value, (list, tuple)) or len(value) != len(sizes):
+            raise ValueError(
+                f"state is {describe(value)}, expected a list of {len(sizes)} entries, one a recurrent layer"
+            )
+        flat = []
+        for i, (given, size) in enumerate(zip(value, sizes, strict=True)):
+            pair = isinstance(given, tuple)
+            array = np.concatenate([np.asarray(g) for g in given]) if pair else np.asarray(given)
+            if array.shape != (size,) or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
+                raise ValueError(f"state[{i}] is {describe(given)}, expected {size} finite numbers")
+            flat.append(np.ascontiguousarray(array, self.network.dtype))
+        self._native.set_states(flat)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write network, optimizer, state and memory into one file.
+
+        `elman.load` gives a learner that goes on to the same bits.
+
+        Errors: OSError where it cannot be written; TypeError for a learning rate that is a function of one's
+        own.
+        """
+        model = self.network.model
+        if optimizers.to_dict(self._optimizer) is None:
+            raise TypeError(
+                "the learning rate is a function, expected a number, CosineDecay or OneCycle to be saved"
+            )
+        usage = model.usage
+        usage.begin_write("learner.save")
+        try:
+            self._take_up()
+            network, arrays = file.pack(model)
+            steps = self._native.remembered
+            memory = np.empty(self._native.memory_size(steps), model.dtype)
+            self._native.save(memory)
+        finally:
+            usage.end_write()
+        spec = {
+            "kind": "learner",
+            "network": network,
+            "rule": self.rule,
+            "truncation": self.truncation,
+            "loss": self.loss,
+            "clip_norm": self._clip or None,
+            "steps": steps,
+        }
+        file.write(path, spec, arrays | {"memory": memory})
+
+    def __repr__(self) -> str:
+        return (
+            f"Learner({self.network!r}, {self._optimizer}, rule={self.rule!r}, truncation={self.truncation}, "
+            f"loss={self.loss!r})"
+        )
+
+    def _take_up(self) -> None:
+        """Let the engine use the network's optimizer state as it is now: fit may have changed it."""
+        model = self.network.model
+        if model.optimizer is not self._optimizer:
+            model.begin(self._optimizer)
+            self._optimizer = model.optimizer or self._optimizer
+            self._in_use = None
+        key = (model.moments, model.frozen)
+        if self._in_use is None or self._in_use[0] is not key[0] or self._in_use[1] is not key[1]:
+            code = _engine.optimizer_code(self._optimizer)
+            self._native.use(code, model.moments, model.trainable(), self._clip)
+            self._in_use = key
+
+    def _input(self, x: Any) -> Array:
+        given = np.asarray(x)
+        if given.dtype.kind not in "fiub":
+            raise TypeError(f"x has dtype {given.dtype}, expected real numbers")
+        if given.shape != self._inputs:
+            raise ValueError(f"x has shape {given.shape}, expected {self._inputs} (the network's input_size)")
+        return self._cast(given)
+
+    def _cast(self, given: Array) -> Array:
+        dtype = self._dtype
+        if given.dtype == dtype:
+            return np.ascontiguousarray(given)
+        with np.errstate(over="ignore"):
+            return np.ascontiguousarray(given, dtype)
+
+    def _symbol(self, x: Any) -> int:
+        given = np.asarray(x)
+        if given.dtype.kind not in "iu":
+            raise TypeError(
+                f"x has dtype {given.dtype}, expected an integer (the network begins with an Embedding)"
+            )
+        if given.size != 1 or given.ndim > 1:
+            raise ValueError(f"x has shape {given.shape}, expected an integer")
+        symbol = int(given.item())
+        if not 0 <= symbol < self._symbols:
+            raise ValueError(f"x is {symbol}, expected 0..{self._symbols - 1} (the Embedding's n)")
+        return symbol
+
+    def _advance(self, flat: Array | int, given: Any, out: Array) -> None:
+        if isinstance(flat, int):
+            self._native.step_symbol(flat, out)
+            return
+        bad = self._native.step(flat, out)
+        if bad >= 0:
+            came = np.asarray(given)[bad]
+            raise ValueError(f"x[{bad}] is {came}, expected a number that is finite in {flat.dtype}")
+
+    def _answer(self, y: Any) -> tuple[int, Array | None]:
+        """Return a class, or -1 and values; -1 and None is no answer."""
+        C = self._outputs[0]
+        given = np.asarray(y)
+        if given.dtype.kind not in "fiu":
+            raise TypeError(f"y is {describe(y)}, expected numbers")
+        if self.loss == "cross_entropy" and given.ndim == 0:
+            if given.dtype.kind == "f":
+                if np.isnan(given):
+                    return -1, None
+                raise TypeError(f"y is {describe(y)}, expected a class index, or {C} probabilities")
+            index = int(given)
+            if not -1 <= index < C:
+                raise ValueError(f"y is {index}, expected a class from 0 to {C - 1}, or -1 for no answer")
+            return index, None
+        if given.ndim == 0 and C == 1:
+            given = given[None]
+        if given.shape != self._outputs:
+            raise ValueError(f"y has shape {given.shape}, expected {self._outputs} (the network's outputs)")
+        values = self._cast(given)
+        if self.loss == "squared_error" and math.isfinite(values.sum()):
+            return -1, values
+        known = values[~np.isnan(values)]
+        if not len(known):
+            return -1, None
+        wrong = ""
+        if self.loss == "squared_error":
+            wrong = "" if np.isfinite(known).all() else "finite numbers, or NaN for no answer"
+        elif ((known < 0.0) | (known > 1.0)).any():
+            wrong = "numbers from 0 to 1, or NaN for no answer"
+        elif self.loss == "cross_entropy" and (len(known) < C or not abs(float(known.sum()) - 1.0) <= 1e-4):
+            wrong = "probabilities that sum to 1, or NaN alone for no answer"
+        if wrong:
+            raise ValueError(f"y is {describe(y)}, expected {wrong}")
+        return -1, values
+
+
+def _first_order(optimizer: Any) -> Optimizer:
+    checked = check_optimizer(optimizer)
+    if isinstance(checked, SecondOrder):
+        raise ValueError(f"optimizer is {checked}, expected one of SGD, RMSprop, Adam, AdamW")
+    return checked
+
+
+def unpack(network: Any, spec: dict[str, Any], arrays: dict[str, Array], name: str) -> Learner:
+    """Return the learner of a file, over its network; ValueError where they do not belong together."""
+    model = network.model
+    try:
+        if model.optimizer is None:
+            raise ValueError("it has no optimizer")
+        learner = Learner(
+            network, model.optimizer, spec["rule"], spec["truncation"], spec["loss"], spec["clip_norm"]
+        )
+        steps = integer("steps", spec["steps"], 0, _MOST_STEPS)
+        memory = arrays["memory"]
+        if (learner.truncation or 1) <= steps:
+            raise ValueError(f"steps is {steps}, expected less than the truncation")
+        size = learner._native.memory_size(steps)
+        if memory.shape != (size,) or memory.dtype != model.dtype:
+            came = f"{memory.dtype} of shape {memory.shape}"
+            raise ValueError(f"memory is {came}, expected {model.dtype} of shape {(size,)}")
+        learner._native.load(steps, memory)
+    except (KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{name} holds no learner that can be read: {file.reason(error)}") from None
+    return learner

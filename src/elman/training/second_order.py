@@ -1,0 +1,343 @@
+"""Second order: Levenberg-Marquardt and L-BFGS, an epoch of fit being one step that lowers the loss.
+
+The engine gives the loss, its gradient and the Gauss-Newton matrix; SciPy factorizes, multiplies by the
+inverse Hessian and searches along a line. What must be remembered from epoch to epoch lies in
+``model.moments``, in the network's dtype, as other optimizers' memories do: so files, checkpoints and a
+second fit go on to the same bits. Derivation: docs/second_order.md.
+"""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from elman import _engine
+from elman.data.sequences import Array
+from elman.errors import DivergenceError
+from elman.model.history import History
+from elman.model.model import Float64, HasModel, Model
+from elman.nn.optimizers import LBFGS, LevenbergMarquardt, Optimizer
+
+if TYPE_CHECKING:
+    from elman.training.plan import Labeled, Plan
+
+MOST_PARAMETERS = 5000  # the matrix is P x P in float64, its factor costs P^3 / 3
+WAYS = {"auto": 0, "tangents": 1, "reverse": 2}  # the engine's ways to derivatives of answers
+_FLOOR = 1e-2  # of diag G, as a part of its largest entry: parameters that do nothing stay where they are
+_LEAST_DAMPING = 1e-15
+
+
+class Curvature(NamedTuple):
+    """What the loss is around the parameters.
+
+    ``gradient`` (P,) and ``matrix`` (P, P), the Gauss-Newton matrix, are those of the loss as an update has
+    it, reduced and with l2; ``sums`` (1, 5) is what a report is made of.
+    """
+
+    loss: float
+    gradient: Float64
+    matrix: Float64
+    sums: Float64
+
+
+def jacobian(net: HasModel, X: Any, *, way: str = "auto", n_threads: int | None = None) -> Array:
+    """Return the derivatives of every output by every parameter, exactly.
+
+    Shapes: (n, C, P), or (N, C, P) with one row a step where the output has a time axis. ``way`` is
+    "tangents" (forward in time; not with pools), "reverse" (backward), or "auto", the cheaper of them.
+    TypeError and ValueError as for ``predict``.
+
+    >>> from elman import Network, SimpleRNN
+    >>> net = Network([SimpleRNN(2)], input_size=1, seed=0)
+    >>> jacobian(net, np.zeros((3, 5, 1))).shape
+    (3, 2, 8)
+    """
+    model = net.model
+    if way not in WAYS:
+        raise ValueError(f"way is {way!r}, expected one of {', '.join(map(repr, WAYS))}")
+    batch, data = model.batch(X)
+    rows = batch.rows if model.per_step else batch.n
+    out = np.empty((rows * model.outputs, len(model.parameters)), model.dtype)
+    model.native.jacobian(data, WAYS[way], out, _engine.threads(n_threads))
+    return out.reshape(rows, model.outputs, -1)
+
+
+class Objective:
+    """The loss of fit over all the data, as a function of the parameters that may change."""
+
+    def __init__(self, model: Model, plan: Plan) -> None:
+        self.model, self.plan = model, plan
+        self.free = np.concatenate([np.arange(a, b) for a, b in model.trainable()] or [np.arange(0)])
+        self._all = len(self.free) == len(model.parameters)
+        decays = np.zeros(len(model.parameters))
+        for name, offset, shape in model.table:
+            if name.endswith("kernel"):
+                decays[offset : offset + int(np.prod(shape))] = plan.l2
+        self.decay = decays
+        self._code = _engine.LOSSES[plan.loss]
+
+    @property
+    def parameters(self) -> Array:
+        """The parameters that may change, a copy in the network's dtype."""
+        return self.model.parameters.take(self.free)
+
+    def set(self, values: Array) -> None:
+        """Put them into the network."""
+        if self._all:
+            self.model.parameters[:] = values
+        else:
+            self.model.parameters[self.free] = values
+
+    def _loss(self, sums: Float64) -> float:
+        """The loss of an update, NaN where there is no answer."""
+        loss, weight = float(sums[0]), float(sums[1])
+        if not weight > 0.0:
+            return float("nan")
+        if self.plan.mean:
+            loss /= weight
+        if self.plan.l2:
+            w = self.model.parameters.astype(np.float64)
+            loss += 0.5 * float(self.decay @ (w * w))
+        return loss
+
+    def sums(self, labels: Labeled) -> Float64:
+        """What a report of some data is made of, (5,)."""
+        model = self.model
+        return np.array(
+            model.native.evaluate(
+                labels.data, labels.targets, self._code, labels.weights, None, self.plan.n_threads
+            )
+        )
+
+    def loss(self) -> float:
+        """The loss as it is now."""
+        return self._loss(self.sums(self.plan.train))
+
+    def gradient(self) -> tuple[float, Float64]:
+        """The loss as it is now, and its gradient."""
+        plan, train = self.plan, self.plan.train
+        flat = np.empty_like(self.model.parameters)
+        value = self.model.native.gradient(
+            train.data, train.targets, self._code, train.weights, plan.mean, plan.l2, flat, plan.n_threads,
+            plan.memory,
+        )
+        return value, flat[self.free].astype(np.float64)
+
+    def curvature(self) -> Curvature:
+        """The loss as it is now, its gradient and the Gauss-Newton matrix."""
+        model, plan, train = self.model, self.plan, self.plan.train
+        size = len(model.parameters)
+        matrix, gradient = np.empty((size, size), model.dtype), np.empty(size, model.dtype)
+        sums = np.array(
+            model.native.gauss_newton(
+                train.data, train.targets, self._code, train.weights, 0, matrix, gradient, plan.n_threads
+            )
+        )
+        G, g = matrix.astype(np.float64, copy=False), gradient.astype(np.float64, copy=False)
+        if plan.mean and sums[1] > 0.0:
+            G /= sums[1]
+            g /= sums[1]
+        if plan.l2:
+            g += self.decay * model.parameters
+            G.flat[:: size + 1] += self.decay
+        if not self._all:
+            G, g = np.ascontiguousarray(G[np.ix_(self.free, self.free)]), g[self.free]
+        return Curvature(self._loss(sums), g, G, sums[None])
+
+
+class Run:
+    """The epochs of one fit: `elman.training.fit` calls `schedule` until ``done`` or ``ended``."""
+
+    def __init__(self, model: Model, plan: Plan, history: History) -> None:
+        self.model, self.plan, self.history = model, plan, history
+        self.done = history.epoch
+        self.ended = False
+        self.objective = Objective(model, plan)
+        size = len(self.objective.free)
+        if isinstance(plan.optimizer, LevenbergMarquardt) and size > MOST_PARAMETERS:
+            raise ValueError(
+                f"the network has {size} parameters to train, expected at most {MOST_PARAMETERS} with "
+                f"LevenbergMarquardt, whose matrix is as large as their square"
+            )
+        self._step = _step(self.objective, plan.optimizer)
+
+    def schedule(self, wanted: int, bar: Any) -> None:
+        """Train ``wanted`` epochs, or until nothing lowers the loss any more."""
+        for _ in range(wanted):
+            start = self.objective.parameters
+            try:
+                sums, lowered = self._step()
+            except BaseException as error:  # Ctrl-C too: trial weights are nobody's
+                self.objective.set(start)
+                if isinstance(error, _SpoiledError):
+                    self.model.reset_optimizer()
+                    raise DivergenceError(self.done, 0) from None
+                raise
+            self.model.epoch += 1
+            self.model.updates += lowered
+            validation = None
+            if self.plan.validation is not None:
+                validation = self.objective.sums(self.plan.validation)[None]
+                if validation[0, 1] > 0.0 and not np.isfinite(validation[0, 0]):
+                    self.objective.set(start)
+                    self.model.epoch -= 1
+                    self.model.reset_optimizer()
+                    raise DivergenceError(self.done, 0)
+            self.history.append(sums, validation)
+            self.done += 1
+            if bar is not None:
+                shown = {key: f"{value:.4g}" for key, value in self.history.last().items()}
+                bar.set_postfix(shown, refresh=False)
+                bar.update(1)
+            if not lowered:
+                self.ended = True
+                return
+
+
+def _step(objective: Objective, rule: Optimizer) -> Callable[[], tuple[Float64, bool]]:
+    """Return what makes one step: it gives the sums before it, and whether it lowered the loss."""
+    if isinstance(rule, LevenbergMarquardt):
+        return _Marquardt(objective, rule)
+    assert isinstance(rule, LBFGS), rule
+    return _LimitedMemory(objective, rule)
+
+
+class _SpoiledError(Exception):
+    """The loss is NaN or infinite before a step."""
+
+
+class _Marquardt:
+    """Steps of Levenberg-Marquardt; ``moments[0][0]`` is mu, 0 before the first step."""
+
+    def __init__(self, objective: Objective, rule: LevenbergMarquardt) -> None:
+        from scipy.linalg import lapack
+
+        self.objective, self.rule = objective, rule
+        self.factorize, self.solve = lapack.dpotrf, lapack.dpotrs
+
+    def __call__(self) -> tuple[Float64, bool]:
+        objective, rule = self.objective, self.rule
+        memory = objective.model.moments[0]
+        mu = float(memory[0]) or rule.damping
+        now = objective.curvature()
+        if not now.sums[0, 1] > 0.0:
+            return now.sums, False  # without an answer nothing is to be learned
+        if not (np.isfinite(now.loss) and np.isfinite(now.gradient).all()):
+            raise _SpoiledError
+        diagonal = np.diagonal(now.matrix).copy()
+        top = float(diagonal.max(initial=0.0))
+        scale = np.maximum(diagonal, _FLOOR * top)
+        start, lowered = objective.parameters, False
+        damped = now.matrix
+        while top > 0.0 and mu <= rule.damping_limit:
+            damped.flat[:: len(damped) + 1] = diagonal + mu * scale
+            factor, failed = self.factorize(damped, lower=1, overwrite_a=0, clean=0)
+            if not failed:
+                step, _ = self.solve(factor, now.gradient, lower=1)
+                objective.set((start - step).astype(start.dtype))
+                lowered = objective.loss() < now.loss
+                if lowered:
+                    break
+            mu *= rule.increase
+        if lowered:
+            memory[0] = max(mu / rule.decrease, _LEAST_DAMPING)
+        else:
+            objective.set(start)
+        return now.sums, lowered
+
+
+class _LimitedMemory:
+    """Steps of L-BFGS.
+
+    ``moments[0]`` begins with the number of pairs kept and the loss before the last step (NaN: none), then
+    come the changes of w, newest last, and those of g.
+    """
+
+    def __init__(self, objective: Objective, rule: LBFGS) -> None:
+        self.objective, self.rule = objective, rule
+
+    def __call__(self) -> tuple[Float64, bool]:
+        objective, memory = self.objective, self.objective.model.moments
+        sums = objective.sums(objective.plan.train)
+        if not sums[1] > 0.0:
+            return sums[None], False
+        value, gradient = objective.gradient()
+        if not (np.isfinite(value) and np.isfinite(gradient).all()):
+            raise _SpoiledError
+        lowered = gradient.any() and self._along(self._direction(gradient), value, gradient)
+        if not lowered and memory[0][0] > 0:  # what is remembered may mislead
+            memory[0][0] = 0
+            lowered = self._along(self._direction(gradient), value, gradient)
+        return sums[None], bool(lowered)
+
+    def _pairs(self) -> tuple[Float64, Float64]:
+        head, *rest = self.objective.model.moments
+        k, m = int(head[0]), self.rule.memory
+        free = self.objective.free
+        S, Y = rest[m - k : m], rest[2 * m - k :]
+        return np.array([s[free] for s in S], np.float64), np.array([y[free] for y in Y], np.float64)
+
+    def _direction(self, gradient: Float64) -> Float64:
+        if not self.objective.model.moments[0][0]:
+            return -gradient / max(1.0, float(np.linalg.norm(gradient)))
+        from scipy.optimize import LbfgsInvHessProduct
+
+        S, Y = self._pairs()
+        # H from H_0 = c I and (s, y) is c times H' from the identity and (s, c y)
+        c = float(S[-1] @ Y[-1]) / float(Y[-1] @ Y[-1])
+        return -c * np.asarray(LbfgsInvHessProduct(S, c * Y) @ gradient)
+
+    def _along(self, direction: Float64, value: float, gradient: Float64) -> bool:
+        """Go along a direction to a point that meets the Wolfe conditions; whether there is one."""
+        from scipy.optimize import line_search
+
+        objective, rule = self.objective, self.rule
+        start = objective.parameters
+        origin = start.astype(np.float64)
+        last: dict[str, Any] = {}
+
+        def at(w: Float64) -> tuple[float, Float64]:
+            if "w" not in last or not np.array_equal(last["w"], w):
+                objective.set(w.astype(start.dtype))
+                loss, g = objective.gradient()
+                if not np.isfinite(loss):
+                    loss, g = np.inf, np.zeros_like(g)
+                last.update(w=w.copy(), value=loss, gradient=g)
+            return last["value"], last["gradient"]
+
+        # With the loss before as f(0) - a slope, the first trial is a = 1.
+        slope = float(gradient @ direction)
+        if not slope < 0.0:
+            return False
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it warns where it finds nothing, and says so besides
+            found = line_search(
+                lambda w: at(w)[0], lambda w: at(w)[1], origin, direction, gradient, value,
+                value - 0.5 * slope, maxiter=rule.line_search,
+            )  # fmt: skip
+        length = found[0]
+        if length is None or not length > 0.0:
+            objective.set(start)
+            return False
+        after, g = at(origin + length * direction)
+        if not after < value:
+            objective.set(start)
+            return False
+        objective.set((origin + length * direction).astype(start.dtype))
+        self._remember(objective.parameters.astype(np.float64) - origin, g - gradient)
+        return True
+
+    def _remember(self, s: Float64, y: Float64) -> None:
+        if not float(s @ y) > 1e-10 * float(np.linalg.norm(s) * np.linalg.norm(y)):
+            return
+        head, *rest = self.objective.model.moments
+        m, free = self.rule.memory, self.objective.free
+        for part, new in ((rest[:m], s), (rest[m:], y)):
+            for older, newer in itertools.pairwise(part):
+                older[:] = newer
+            part[-1][free] = new
+        head[0] = min(float(head[0]) + 1, m)
