@@ -48,14 +48,16 @@ emulate: install $(call group,test)  ## the choice of kernels, and results, on o
 	fi
 	$(PYTEST) -n 0 -s -v -m prove tests/test_emulation.py $(ARGS)
 
-lint: $(call group,lint)  ## ruff
+lint: $(call group,lint)  ## ruff: style and format
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
 
 types: install $(call group,lint)  ## mypy, strict
 	$(BIN)/mypy
 
-format: $(call group,lint)  ## let ruff sort the imports and mend what it can
+format: $(call group,lint)  ## let ruff sort the imports, mend what it can and set the code
 	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 # Each preset builds the engine and one small program over it, without Python, both at once. Address space layout
 # randomisation is off for the run: the thread sanitizer of older compilers stumbles over it. ISAS names the instruction

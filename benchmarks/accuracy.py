@@ -46,9 +46,14 @@ class Frames(TransformerMixin, BaseEstimator):
 def plain(**changes: Any) -> RNNClassifier:
     """Return the recipe that serves most sets."""
     recipe: dict[str, Any] = {
-        "pooling": "max", "learning_rate_init": 3e-3, "learning_rate": "cosine", "max_iter": 200,
-        "batch_size": 8, "input_noise": 0.3, "dtype": "float32",
-    }  # fmt: skip
+        "pooling": "max",
+        "learning_rate_init": 3e-3,
+        "learning_rate": "cosine",
+        "max_iter": 200,
+        "batch_size": 8,
+        "input_noise": 0.3,
+        "dtype": "float32",
+    }
     return RNNClassifier(**recipe | changes)
 
 

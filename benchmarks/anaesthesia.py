@@ -103,9 +103,17 @@ def main() -> None:
 def recipe(tracks: Any, cells: tuple[str, ...], units: int, threads: int | None) -> DepthForecaster:
     """Return an untrained forecaster."""
     return DepthForecaster(
-        tracks, cells=cells, hidden=units, epochs=12, batch_size=8, rate=5e-3, window=256, ahead=AHEAD,
-        random_state=0, n_jobs=threads,
-    )  # fmt: skip
+        tracks,
+        cells=cells,
+        hidden=units,
+        epochs=12,
+        batch_size=8,
+        rate=5e-3,
+        window=256,
+        ahead=AHEAD,
+        random_state=0,
+        n_jobs=threads,
+    )
 
 
 def show(found: dict[str, Any]) -> None:

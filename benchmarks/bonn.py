@@ -50,16 +50,18 @@ def measure(data: Path, sets: str, seed: int) -> list[dict[str, Any]]:
     for recipe in TASKS[sets]:
         wall, cpu = time.perf_counter(), time.process_time()
         result = eeg_recipes.cross_validate(recipe, X, y, split)
-        rows.append({
-            "sets": sets,
-            "recipe": recipe.name,
-            "accuracy": float(result.accuracy.mean()),
-            "spread": float(result.accuracy.std()),
-            "wrong": int((result.predicted != np.asarray(y)).sum()),
-            "seconds": round(time.perf_counter() - wall, 1),
-            "cpu_seconds": round(time.process_time() - cpu, 1),
-            "confusion": confusion_matrix(y, result.predicted).tolist(),
-        })  # fmt: skip
+        rows.append(
+            {
+                "sets": sets,
+                "recipe": recipe.name,
+                "accuracy": float(result.accuracy.mean()),
+                "spread": float(result.accuracy.std()),
+                "wrong": int((result.predicted != np.asarray(y)).sum()),
+                "seconds": round(time.perf_counter() - wall, 1),
+                "cpu_seconds": round(time.process_time() - cpu, 1),
+                "confusion": confusion_matrix(y, result.predicted).tolist(),
+            }
+        )
         print(
             f"{sets:<6} {recipe.name:<50} {rows[-1]['accuracy']:.4f} ± {rows[-1]['spread']:.4f} "
             f"{rows[-1]['seconds']:6.1f} s ({rows[-1]['cpu_seconds']:.1f} s of processor)",

@@ -40,12 +40,8 @@ def cases(trained: list[Case]) -> list[Case]:
 
 def measure(case: Case, peers: list[Peer], truth: Peer, repeat: int) -> dict[str, Any]:
     """Prove a case's answers, then time them."""
-    agree, proof = prove(
-        case, peers, truth, "outputs", TOLERANCE[case.dtype], call="predictor", first=SHOWN
-    )
-    seconds = in_turns(
-        {p.name: lambda p=p: p.ask("time", case, call="predictor") for p in agree}, repeat
-    )
+    agree, proof = prove(case, peers, truth, "outputs", TOLERANCE[case.dtype], call="predictor", first=SHOWN)
+    seconds = in_turns({p.name: lambda p=p: p.ask("time", case, call="predictor") for p in agree}, repeat)
     return {
         "sizes": case.sizes,
         "cell": case.cell,

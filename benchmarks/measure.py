@@ -50,9 +50,12 @@ def options(description: str | None, peers: list[str], repeat: int, threads: int
 def with_cases(parser: ArgumentParser) -> ArgumentParser:
     """Let the cases and their dtype be chosen."""
     parser.add_argument(
-        "--cases", nargs="*", choices=list(CASES), metavar="CASE",
+        "--cases",
+        nargs="*",
+        choices=list(CASES),
+        metavar="CASE",
         help="which (default: all; of float64, Elman networks)",
-    )  # fmt: skip
+    )
     parser.add_argument("--dtype", default="float32", choices=["float32", "float64"])
     return parser
 

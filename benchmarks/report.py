@@ -154,9 +154,14 @@ def picture(train: dict[str, Any], path: Path) -> None:
     rows = list(dict.fromkeys(row_of(name, case) for name, case in train["cases"].items()))
     plt.rcParams.update({"font.size": 9, "text.color": ink})
     figure, grid = plt.subplots(
-        1, len(panels), figsize=(11, 0.95 + 0.42 * len(rows)), layout="constrained", sharey=True,
-        width_ratios=[1.3, 1, 1][: len(panels)], squeeze=False,
-    )  # fmt: skip
+        1,
+        len(panels),
+        figsize=(11, 0.95 + 0.42 * len(rows)),
+        layout="constrained",
+        sharey=True,
+        width_ratios=[1.3, 1, 1][: len(panels)],
+        squeeze=False,
+    )
     for axes, cell in zip(grid[0], panels, strict=True):
         axes.set_xscale("log")
         for name, case in train["cases"].items():
@@ -190,8 +195,11 @@ def picture(train: dict[str, Any], path: Path) -> None:
             Line2D([], [], color=orange, marker="o", ms=5, lw=1.6, label="the best other peer"),
             Line2D([], [], color=ink, marker="|", ms=9, mew=1.6, lw=0, label="target"),
         ],
-        loc="outside upper right", ncols=3, frameon=False, fontsize=9,
-    )  # fmt: skip
+        loc="outside upper right",
+        ncols=3,
+        frameon=False,
+        fontsize=9,
+    )
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=150)
     print(f"written: {path}")
@@ -202,9 +210,7 @@ def row_of(name: str, case: dict[str, Any]) -> str:
     return name.removesuffix(f"-{case['cell']}")
 
 
-def mark(
-    axes: Any, y: float, ratio: dict[str, Any], target: float | None, color: str, who: str
-) -> None:
+def mark(axes: Any, y: float, ratio: dict[str, Any], target: float | None, color: str, who: str) -> None:
     """Draw one ratio: a line from 1, the quartiles, the median and its number, the target as a tick."""
     middle, low, high = ratio["median"], ratio["q1"], ratio["q3"]
     axes.plot([1, middle], [y, y], color=color, lw=1.6, alpha=0.35)
@@ -213,9 +219,14 @@ def mark(
     if target is not None:
         axes.plot([target] * 2, [y - 0.15, y + 0.15], color="#222222", lw=1.6)
     axes.annotate(
-        number(middle) + who, (max(high, target or 0), y), (6, 0), textcoords="offset points", va="center",
-        fontsize=8, color=color,
-    )  # fmt: skip
+        number(middle) + who,
+        (max(high, target or 0), y),
+        (6, 0),
+        textcoords="offset points",
+        va="center",
+        fontsize=8,
+        color=color,
+    )
 
 
 def main() -> None:

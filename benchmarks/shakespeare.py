@@ -65,9 +65,15 @@ def ours(net: Network, text: Text, args: Any) -> Peer:
     def learn(first: int, end: int) -> float:
         rows = slice(first * args.batch, end * args.batch)
         history = net.fit(
-            X[rows], y[rows], optimizer=optimizer, batch_size=args.batch, shuffle=False, clip_norm=1.0,
-            verbose=False, n_threads=args.threads,
-        )  # fmt: skip
+            X[rows],
+            y[rows],
+            optimizer=optimizer,
+            batch_size=args.batch,
+            shuffle=False,
+            clip_norm=1.0,
+            verbose=False,
+            n_threads=args.threads,
+        )
         return float(history.history["loss"][-1])
 
     return Peer(learn, lambda: float(net.evaluate(*text.validation, n_threads=args.threads)["loss"]))

@@ -55,9 +55,14 @@ def main() -> None:
     print(net.summary())
     updates = args.epochs * math.ceil(len(X) / 16)
     net.fit(
-        X, y, optimizer=Adam(OneCycle(0.01, updates)), epochs=args.epochs, batch_size=16, clip_norm=1.0,
+        X,
+        y,
+        optimizer=Adam(OneCycle(0.01, updates)),
+        epochs=args.epochs,
+        batch_size=16,
+        clip_norm=1.0,
         validation_data=(X_new, y_new),
-    )  # fmt: skip
+    )
     bits = np.array(net.history.history["val_loss"]) / math.log(2.0)
     shares = np.bincount(symbols) / len(symbols)
     print(f"bits a character in the last tenth of {len(text):,}: {bits[-1]:.3f} (best {bits.min():.3f})")

@@ -27,11 +27,57 @@ Y = np.arange(5) % 3
 ROOM = 2**29  # bytes that a load may take beyond what the process has
 
 NASTY = [
-    None, True, False, [], [[]], [0], ["0.bias"], ["loss"], [None], {}, {"x": 1}, {"layer": "Dense"},
-    {"schedule": "OneCycle"}, "", "x", "0", "float64", "float32", "relu", "softmax", "network", "RNNTagger",
-    "\u0000", "\ud800", "é" * 50, "a" * 10_000, 0, 1, 2, 3, -1, 7, 2**20, 2**31, 2**32, 2**53, 2**63 - 1,
-    2**63, 2**64, 10**30, -(2**63), 0.0, 0.5, 1.0, -1.5, 1e308, 1e-320, math.nan, math.inf, -math.inf,
-]  # fmt: skip
+    None,
+    True,
+    False,
+    [],
+    [[]],
+    [0],
+    ["0.bias"],
+    ["loss"],
+    [None],
+    {},
+    {"x": 1},
+    {"layer": "Dense"},
+    {"schedule": "OneCycle"},
+    "",
+    "x",
+    "0",
+    "float64",
+    "float32",
+    "relu",
+    "softmax",
+    "network",
+    "RNNTagger",
+    "\u0000",
+    "\ud800",
+    "é" * 50,
+    "a" * 10_000,
+    0,
+    1,
+    2,
+    3,
+    -1,
+    7,
+    2**20,
+    2**31,
+    2**32,
+    2**53,
+    2**63 - 1,
+    2**63,
+    2**64,
+    10**30,
+    -(2**63),
+    0.0,
+    0.5,
+    1.0,
+    -1.5,
+    1e308,
+    1e-320,
+    math.nan,
+    math.inf,
+    -math.inf,
+]
 
 
 # ------------------------------------------------------------------------------------------------ the parts
@@ -208,19 +254,31 @@ def changed_spec_text(content, rng):
     def change(spec):
         text = json.dumps(spec)
         deep = 10 ** int(rng.integers(1, 6))
-        return one(rng, [
-            "[" * deep + "]" * deep,
-            '{"a":' * deep + "1" + "}" * deep,
-            text[:-1] + ', "layers": ' + "[" * deep + "]" * deep + "}",
-            text[:-1] + ', "seed": ' + "9" * deep + "}",
-            text[:-1] + ', "seed": 5, "seed": 6, "epoch": 2}',
-            text[:-1] + ', "epoch": 1e999}',
-            text[:-1] + ', "epoch": NaN}',
-            text[:-1] + ', "history": [' + '"loss",' * 1000 + '"accuracy"]}',
-            text[:-1] + ', "layers": [' + '{"layer": "MeanPool"},' * 1000 + '{"layer": "MeanPool"}]}',
-            text[:-1] + ', "layers": [' + '{"layer": "Dense", "units": 1},' * 999 + '{"layer": "Dense"}]}',
-            "", "null", "3", "{}", "[]", '"network"', text[: int(rng.integers(len(text)))],
-        ])  # fmt: skip
+        return one(
+            rng,
+            [
+                "[" * deep + "]" * deep,
+                '{"a":' * deep + "1" + "}" * deep,
+                text[:-1] + ', "layers": ' + "[" * deep + "]" * deep + "}",
+                text[:-1] + ', "seed": ' + "9" * deep + "}",
+                text[:-1] + ', "seed": 5, "seed": 6, "epoch": 2}',
+                text[:-1] + ', "epoch": 1e999}',
+                text[:-1] + ', "epoch": NaN}',
+                text[:-1] + ', "history": [' + '"loss",' * 1000 + '"accuracy"]}',
+                text[:-1] + ', "layers": [' + '{"layer": "MeanPool"},' * 1000 + '{"layer": "MeanPool"}]}',
+                text[:-1]
+                + ', "layers": ['
+                + '{"layer": "Dense", "units": 1},' * 999
+                + '{"layer": "Dense"}]}',
+                "",
+                "null",
+                "3",
+                "{}",
+                "[]",
+                '"network"',
+                text[: int(rng.integers(len(text)))],
+            ],
+        )
 
     return respecified(content, change)
 
@@ -248,9 +306,16 @@ def changed_metadata(content, rng):
 
 RAW = [flipped_bits, changed_header_byte, cut, lengthened, swapped, zeroed, huge_length, noise]
 SEALED = [
-    changed_header_number, changed_tensor, changed_values, resealed_bytes, changed_spec, changed_spec,
-    changed_spec, changed_spec_text, changed_metadata,
-]  # fmt: skip
+    changed_header_number,
+    changed_tensor,
+    changed_values,
+    resealed_bytes,
+    changed_spec,
+    changed_spec,
+    changed_spec,
+    changed_spec_text,
+    changed_metadata,
+]
 
 
 # ------------------------------------------------------------------------------------------------- the test

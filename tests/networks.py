@@ -43,12 +43,17 @@ SHAPES: dict[str, Callable[[str, Any], list[Any]]] = {
     "max": lambda a, head: [rnn(5, a, steps=True), MaxPool(), head],
     "two_mean_two_heads": lambda a, head: [*steps(a, 4, 7), MeanPool(), Dense(4, activation="tanh"), head],
     "dense_between": lambda a, head: [
-        Dense(4, activation="tanh"), *steps(a, 5), Dense(3, activation="relu"), *steps(a, 4), head,
+        Dense(4, activation="tanh"),
+        *steps(a, 5),
+        Dense(3, activation="relu"),
+        *steps(a, 4),
+        head,
     ],
     "no_bias": lambda a, head: [
-        rnn(5, a, steps=True, use_bias=False), Dense(C, activation=head.activation, use_bias=False),
+        rnn(5, a, steps=True, use_bias=False),
+        Dense(C, activation=head.activation, use_bias=False),
     ],
-}  # fmt: skip
+}
 
 # The output is the hidden state (or its pool): squared_error.
 BARE: dict[str, Callable[[str], list[Any]]] = {
@@ -64,12 +69,18 @@ BOTH: dict[str, Callable[[str, Any], list[Any]]] = {
     "both_last": lambda a, head: [rnn(5, a, bidirectional=True), head],
     "both_steps": lambda a, head: [rnn(4, a, steps=True, bidirectional=True), head],
     "both_two": lambda a, head: [
-        rnn(3, a, steps=True, bidirectional=True), rnn(4, a, steps=True), rnn(3, a, bidirectional=True), head,
+        rnn(3, a, steps=True, bidirectional=True),
+        rnn(4, a, steps=True),
+        rnn(3, a, bidirectional=True),
+        head,
     ],
     "both_mean": lambda a, head: [
-        Dense(4, activation="tanh"), rnn(3, a, steps=True, bidirectional=True), MeanPool(), head,
+        Dense(4, activation="tanh"),
+        rnn(3, a, steps=True, bidirectional=True),
+        MeanPool(),
+        head,
     ],
-}  # fmt: skip
+}
 
 
 def cases() -> list[tuple[str, str]]:

@@ -70,10 +70,16 @@ def edf(path, signals, annotations=None, *, bdf=False, record=1.0, interrupted=N
     kind, made = ("BDF", edfio.BdfSignal) if bdf else ("EDF", edfio.EdfSignal)
     low, high = (-8388608, 8388607) if bdf else (-32768, 32767)
     rows = [
-        made(np.asarray(values, float), rate, label=label, physical_dimension=unit[0] if unit else "uV",
-             physical_range=(-1000, 1000), digital_range=(low, high))
+        made(
+            np.asarray(values, float),
+            rate,
+            label=label,
+            physical_dimension=unit[0] if unit else "uV",
+            physical_range=(-1000, 1000),
+            digital_range=(low, high),
+        )
         for label, rate, values, *unit in signals
-    ]  # fmt: skip
+    ]
     whole = edfio.Bdf if bdf else edfio.Edf
     listed = None if annotations is None else [edfio.EdfAnnotation(*one) for one in annotations]
     if interrupted is not None and listed is None:

@@ -768,9 +768,16 @@ class Trainer:
             active = [rows[member] for member in members]
             weight = None if self.sample_weight is None else self.sample_weight[active]
             done = minibatch(
-                self.layers, self.weights, steps, answers, self.loss, sample_weight=weight,
-                reduction=self.reduction, l2=self.l2, starts=[states[r] for r in active],
-            )  # fmt: skip
+                self.layers,
+                self.weights,
+                steps,
+                answers,
+                self.loss,
+                sample_weight=weight,
+                reduction=self.reduction,
+                l2=self.l2,
+                starts=[states[r] for r in active],
+            )
             for row, state in zip(active, done.states, strict=True):
                 states[row] = state
             if done.answered:

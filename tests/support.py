@@ -207,8 +207,11 @@ def run_script(
     done = subprocess.run(
         [sys.executable, "-W", "error", "-c", script, *arguments],
         env=environment() | ({} if isa is None else {"ELMAN_ISA": isa}),
-        capture_output=True, text=True, timeout=timeout, check=False,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+    )
     assert done.returncode == 0, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
     return done.stdout
 

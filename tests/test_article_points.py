@@ -49,8 +49,10 @@ def test_network_follows_the_article(seed):
     article = draw(seed)
     net = elman.Network(
         [elman.SimpleRNN(HIDDEN, "sigmoid", return_sequences=True), elman.Dense(2, activation="softmax")],
-        input_size=2, dtype="float64", seed=seed,
-    )  # fmt: skip
+        input_size=2,
+        dtype="float64",
+        seed=seed,
+    )
     for name, w in named_weights(article).items():
         net.weights[name][...] = w
     for name in FROZEN:
@@ -58,9 +60,15 @@ def test_network_follows_the_article(seed):
     curve = []
     for _ in range(EPOCHS):
         net.fit(
-            TRAIN_X[None], TRAIN_Y[None], optimizer=elman.SGD(LEARNING_RATE), truncation=1, stateful=True,
-            epochs=1, batch_size=1, verbose=False,
-        )  # fmt: skip
+            TRAIN_X[None],
+            TRAIN_Y[None],
+            optimizer=elman.SGD(LEARNING_RATE),
+            truncation=1,
+            stateful=True,
+            epochs=1,
+            batch_size=1,
+            verbose=False,
+        )
         curve.append(len(TEST_X) * net.evaluate(TEST_X[None], TEST_Y[None], stateful=True)["loss"])
     expected = article.run()
     np.testing.assert_allclose(curve, expected, rtol=0, atol=TOLERANCE)

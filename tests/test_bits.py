@@ -274,9 +274,15 @@ def test_callbacks_validation_and_the_bar_change_no_bit(options, dtype):
     plain.fit(X, y, epochs=4, batch_size=3, verbose=False, **options)
     seen = []
     watched.fit(
-        X, y, epochs=4, batch_size=3, verbose=True, validation_data=(X[:4], y[:4]),
-        callbacks=[lambda net, epoch, logs: seen.append((epoch, sorted(logs)))], **options,
-    )  # fmt: skip
+        X,
+        y,
+        epochs=4,
+        batch_size=3,
+        verbose=True,
+        validation_data=(X[:4], y[:4]),
+        callbacks=[lambda net, epoch, logs: seen.append((epoch, sorted(logs)))],
+        **options,
+    )
     assert_same_bits(watched.parameters, plain.parameters)
     assert len(seen) == 4 and seen[0][1] == ["accuracy", "loss", "val_accuracy", "val_loss"]
 

@@ -52,8 +52,10 @@ def test_folders_of_any_name_and_case(tmp_path, folder, spell, ending):
 
 
 def test_zips(tmp_path):
-    paths = [bonn_zip(tmp_path / f"{letter}.zip", [n for n in NAMES if n[0] == letter], f"{letter}/{{}}.TXT")
-             for letter in "ZONFS"]  # fmt: skip
+    paths = [
+        bonn_zip(tmp_path / f"{letter}.zip", [n for n in NAMES if n[0] == letter], f"{letter}/{{}}.TXT")
+        for letter in "ZONFS"
+    ]
     assert_bonn(load_bonn(paths), NAMES)
     assert_bonn(load_bonn(tmp_path), NAMES)  # a folder of zips
     assert_bonn(load_bonn(paths[4]), ["S001", "S002"])

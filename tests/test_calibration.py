@@ -204,8 +204,10 @@ def test_the_picture_of_reliability(tmp_path):
     scaled = TemperatureScaling().fit(P, y).predict_proba(P)
     assert plotting.reliability(y, scaled, ax, tmp_path / "reliability.png", label="after") is ax
     drawn, curve = lines(ax), reliability(y, P)
-    assert list(drawn) == [f"before: calibration error {curve.error:.3f}",
-                           f"after: calibration error {reliability(y, scaled).error:.3f}"]  # fmt: skip
+    assert list(drawn) == [
+        f"before: calibration error {curve.error:.3f}",
+        f"after: calibration error {reliability(y, scaled).error:.3f}",
+    ]
     np.testing.assert_array_equal(next(iter(drawn.values())).get_ydata(), curve.accuracy)
     assert len({line.get_color() for line in drawn.values()}) == 2
     sizes = ax.collections[0].get_sizes()

@@ -294,11 +294,28 @@ def test_an_owner_packs_its_own_file(path):
 
         owner = checkpoint.Owner("RNNTagger", pack, {"tol": tol, "wait": np.inf, "how": ("a", 1)}, extra)
         plan = make_plan(
-            net.model, X, Y, loss=None, optimizer="adam", epochs=epochs, batch_size=4, validation_data=None,
-            sample_weight=None, l2=0.0, shuffle=True, truncation=None, stateful=False, clip_norm=None,
-            reduction="mean", callbacks=[count], verbose=False, n_threads=1, checkpoint=path, resume=True,
+            net.model,
+            X,
+            Y,
+            loss=None,
+            optimizer="adam",
+            epochs=epochs,
+            batch_size=4,
+            validation_data=None,
+            sample_weight=None,
+            l2=0.0,
+            shuffle=True,
+            truncation=None,
+            stateful=False,
+            clip_norm=None,
+            reduction="mean",
+            callbacks=[count],
+            verbose=False,
+            n_threads=1,
+            checkpoint=path,
+            resume=True,
             owner=owner,
-        )  # fmt: skip
+        )
         loop.fit(net.model, net, plan)
         return net, extra
 

@@ -167,10 +167,17 @@ def test_all_ends_with_the_closing_table(tmp_path, capsys):
     assert table[0].split() == ["demo", "system", "article", "result", "seconds"]
     assert [line.split()[0] for line in table[2:-1]] == list(demos.NAMES)
     assert {path.name for path in tmp_path.iterdir()} == {
-        "points.png", "gradient.png", "adder.png", "letters.png", "digits_confusion.png",
-        "digits_reading.png", "eeg_confusion_roc.png", "eeg_seizure.png",
-        "anaesthesia_operation.png", "anaesthesia_errors.png",
-    }  # fmt: skip
+        "points.png",
+        "gradient.png",
+        "adder.png",
+        "letters.png",
+        "digits_confusion.png",
+        "digits_reading.png",
+        "eeg_confusion_roc.png",
+        "eeg_seizure.png",
+        "anaesthesia_operation.png",
+        "anaesthesia_errors.png",
+    }
 
 
 @pytest.mark.prove

@@ -70,14 +70,42 @@ def test_train_writes_a_model_curves_and_its_scores(folder):
 
 def test_the_document_of_train(folder):
     write_long(folder / "many.csv", walks(120), lambda x, t: rising(x))
-    answer = command("train", "many.csv", "-m", "m.elman", "--epochs", 30, "--patience", 4, "--rate", 0.05,
-                     "--json", "-q", "--no-curves")  # fmt: skip
+    answer = command(
+        "train",
+        "many.csv",
+        "-m",
+        "m.elman",
+        "--epochs",
+        30,
+        "--patience",
+        4,
+        "--rate",
+        0.05,
+        "--json",
+        "-q",
+        "--no-curves",
+    )
     assert (answer.code, answer.err) == (0, "")
     found = answer.document
     assert list(found) == [
-        "model", "estimator", "task", "per_step", "features", "classes", "parameters", "dtype", "seed",
-        "epochs", "best_epoch", "resumed_after", "seconds", "training", "validation", "curves", "history",
-    ]  # fmt: skip
+        "model",
+        "estimator",
+        "task",
+        "per_step",
+        "features",
+        "classes",
+        "parameters",
+        "dtype",
+        "seed",
+        "epochs",
+        "best_epoch",
+        "resumed_after",
+        "seconds",
+        "training",
+        "validation",
+        "curves",
+        "history",
+    ]
     assert list(found["training"]) == ["sequences", "steps", "answers", "accuracy", "balanced_accuracy"]
     assert list(found["validation"]) == ["source", *found["training"]]
     assert (found["estimator"], found["task"], found["classes"]) == (
@@ -147,19 +175,63 @@ def test_numbers_may_be_classes_and_classes_numbers(folder):
 
 def test_every_option_of_training_reaches_the_estimator(folder):
     given = (
-        "--cell", "rnn", "--hidden", "7,6", "--activation", "relu", "--pooling", "max", "--epochs", "4",
-        "--batch-size", "9", "--rate", "0.003", "--schedule", "cosine", "--noise", "0.1", "--alpha", "0.01",
-        "--clip-norm", "0.5", "--patience", "3", "--balanced", "--seed", "5", "--threads", "1",
-        "--dtype", "float64", "--bidirectional", "--dropout", "0.25",
-    )  # fmt: skip
+        "--cell",
+        "rnn",
+        "--hidden",
+        "7,6",
+        "--activation",
+        "relu",
+        "--pooling",
+        "max",
+        "--epochs",
+        "4",
+        "--batch-size",
+        "9",
+        "--rate",
+        "0.003",
+        "--schedule",
+        "cosine",
+        "--noise",
+        "0.1",
+        "--alpha",
+        "0.01",
+        "--clip-norm",
+        "0.5",
+        "--patience",
+        "3",
+        "--balanced",
+        "--seed",
+        "5",
+        "--threads",
+        "1",
+        "--dtype",
+        "float64",
+        "--bidirectional",
+        "--dropout",
+        "0.25",
+    )
     assert command("train", "classify.csv", "-m", "m.elman", "--no-curves", "-q", *given).code == 0
     model = elman.load("m.elman")
     expected = {
-        "cell": "rnn", "hidden_layer_sizes": (7, 6), "activation": "relu", "pooling": "max", "max_iter": 4,
-        "batch_size": 9, "learning_rate_init": 0.003, "learning_rate": "cosine", "input_noise": 0.1,
-        "alpha": 0.01, "clip_norm": 0.5, "n_iter_no_change": 3, "class_weight": "balanced",
-        "random_state": 5, "n_jobs": 1, "dtype": "float64", "bidirectional": True, "dropout": 0.25,
-    }  # fmt: skip
+        "cell": "rnn",
+        "hidden_layer_sizes": (7, 6),
+        "activation": "relu",
+        "pooling": "max",
+        "max_iter": 4,
+        "batch_size": 9,
+        "learning_rate_init": 0.003,
+        "learning_rate": "cosine",
+        "input_noise": 0.1,
+        "alpha": 0.01,
+        "clip_norm": 0.5,
+        "n_iter_no_change": 3,
+        "class_weight": "balanced",
+        "random_state": 5,
+        "n_jobs": 1,
+        "dtype": "float64",
+        "bidirectional": True,
+        "dropout": 0.25,
+    }
     assert {name: model.get_params()[name] for name in expected} == expected
     options = ("--truncation", 3, "--clip-norm", 0)
     assert command("train", "classify.csv", "-m", "m.elman", *QUICK, *options).code == 0
@@ -292,17 +364,25 @@ def test_where_pictures_go(model, expected):
         ("", "'bad.csv' is empty"),
         ("id,x,label\n", "'bad.csv' has no rows under its header line"),
         ("id,x,label\na,1,u\na,oops,u\n", "'bad.csv' line 3, column 'x': 'oops' is not a number"),
-        ("id,x\na,1\na,2\nb,3\n",
-         "'bad.csv' has no labels, expected a column 'label' (--label names another column)"),
+        (
+            "id,x\na,1\na,2\nb,3\n",
+            "'bad.csv' has no labels, expected a column 'label' (--label names another column)",
+        ),
         ("id,x,label\na,1,u\na,2,u\nb,3,u\n", "'bad.csv' has one class, 'u', expected at least two classes"),
-        ("id,x,label\na,1,u\na,,u\nb,3,v\n",
-         "'bad.csv', sequence 'a', step 2: column 'x' has no number, expected a finite number"),
-        ("x,y,label\n1,2,u\n3,inf,v\n",
-         "'bad.csv', sequence 1, step 2: feature 0 has inf, expected a finite number"),
-        ("id,x,y\na,1,u\na,2,u\n",
-         "'bad.csv' has the columns 'x' and 'y': is 'y' a label (--label 'y') or a feature (--features)?"),
+        (
+            "id,x,label\na,1,u\na,,u\nb,3,v\n",
+            "'bad.csv', sequence 'a', step 2: column 'x' has no number, expected a finite number",
+        ),
+        (
+            "x,y,label\n1,2,u\n3,inf,v\n",
+            "'bad.csv', sequence 1, step 2: feature 0 has inf, expected a finite number",
+        ),
+        (
+            "id,x,y\na,1,u\na,2,u\n",
+            "'bad.csv' has the columns 'x' and 'y': is 'y' a label (--label 'y') or a feature (--features)?",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_file_that_cannot_be_trained_on(tmp_path, monkeypatch, content, sentence):
     monkeypatch.chdir(tmp_path)
     Path("bad.csv").write_text(content)
@@ -403,10 +483,26 @@ def test_evaluate_counts_as_scikit_learn_does(folder):
     X, y = elman.read_sequences("classify.csv")
     guess = elman.load("classify.elman").predict(X)
     assert list(found) == [
-        "model", "estimator", "file", "task", "per_step", "sequences", "steps", "answers", "missing",
+        "model",
+        "estimator",
+        "file",
+        "task",
+        "per_step",
+        "sequences",
+        "steps",
+        "answers",
+        "missing",
         "accuracy",
-        "balanced_accuracy", "labels", "unknown", "by_class", "confusion", "r2", "mae", "rmse", "picture",
-    ]  # fmt: skip
+        "balanced_accuracy",
+        "labels",
+        "unknown",
+        "by_class",
+        "confusion",
+        "r2",
+        "mae",
+        "rmse",
+        "picture",
+    ]
     assert found["accuracy"] == metrics.accuracy_score(y, guess) < 1
     assert found["balanced_accuracy"] == metrics.balanced_accuracy_score(y, guess) != found["accuracy"]
     assert found["labels"] == ["down", "up"]
@@ -435,8 +531,10 @@ def test_evaluate_in_words(folder):
         str(down["support"]),
     ] in lines
     at = lines.index(["expected", "/", "predicted", "down", "up"])
-    shown = [[name, *(str(count) if count else "." for count in row)]
-             for name, row in zip(["down", "up"], found["confusion"], strict=True)]  # fmt: skip
+    shown = [
+        [name, *(str(count) if count else "." for count in row)]
+        for name, row in zip(["down", "up"], found["confusion"], strict=True)
+    ]
     assert lines[at + 2 : at + 4] == shown
     assert "\x1b" not in answer.out  # no colors where it is no terminal
     assert max(map(len, answer.out.splitlines())) <= 80
@@ -539,8 +637,15 @@ def test_saved_gradients_are_right(folder, model, data):
     assert (answer.code, answer.err) == (0, "")
     found = answer.document
     assert list(found) == [
-        "model", "data", "parameters", "entries", "skipped", "largest_relative_error", "ok", "worst"
-    ]  # fmt: skip
+        "model",
+        "data",
+        "parameters",
+        "entries",
+        "skipped",
+        "largest_relative_error",
+        "ok",
+        "worst",
+    ]
     assert found["ok"] and found["largest_relative_error"] < 1e-7
     assert found["entries"] == found["parameters"] > 30
     assert found["data"] == (data[0] if data else "random sequences")
@@ -609,9 +714,16 @@ def test_every_option_is_in_the_docs():
 
 
 _OF_COLUMNS = (
-    "--label", "--id", "--time", "--features", "--layout", "--per-step", "--per-sequence", "--header",
+    "--label",
+    "--id",
+    "--time",
+    "--features",
+    "--layout",
+    "--per-step",
+    "--per-sequence",
+    "--header",
     "--no-header",
-)  # fmt: skip
+)
 
 
 @pytest.mark.parametrize("name", ["train", "predict", "evaluate", "check"])

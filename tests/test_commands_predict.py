@@ -91,8 +91,15 @@ def test_the_document(folder, name):
     assert (answer.code, answer.err) == (0, "")
     found = answer.document
     assert list(found) == [
-        "model", "estimator", "task", "per_step", "classes", "file", "predictions", "output",
-    ]  # fmt: skip
+        "model",
+        "estimator",
+        "task",
+        "per_step",
+        "classes",
+        "file",
+        "predictions",
+        "output",
+    ]
     X, _ = elman.read_sequences("unlabeled.csv")
     model = elman.load(f"{name}.elman")
     wanted = iter(expected_rows(model, X))
@@ -276,7 +283,7 @@ def test_the_last_answer_of_a_stream_is_that_of_predict(folder):
         (b"\xff,2\n", "line 1 is not UTF-8 text"),
         (b"time,x\n", "line 1: 'time' is not a number"),
     ],
-)  # fmt: skip
+)
 def test_a_line_that_cannot_be_answered(folder, lines, sentence):
     answer = command("predict", "classify.elman", "-", "--stream", stdin=lines)
     assert answer.code == 2

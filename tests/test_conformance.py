@@ -24,10 +24,13 @@ FIGURES = {
     "keras_lstm": (LSTM(3), (3, 6, 4), [0.6288687, 0.86899155, 0.9460773], KERAS),
     "onnx_simple_rnn_defaults": (SimpleRNN(4, use_bias=False), None, [0.2913126, 0.6043678, 0.8004990], ONNX),
     "onnx_gru_defaults": (
-        GRU(5, reset_after=False, use_bias=False), None, [0.1239703, 0.2005366, 0.1999165], ONNX,
+        GRU(5, reset_after=False, use_bias=False),
+        None,
+        [0.1239703, 0.2005366, 0.1999165],
+        ONNX,
     ),
     "onnx_lstm_defaults": (LSTM(3, use_bias=False), None, [0.0952412, 0.2560645, 0.4032378], ONNX),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", FIGURES)

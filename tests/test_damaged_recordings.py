@@ -36,8 +36,10 @@ def originals(kind, folder):
         X = recordings.segment("Z001")[None].astype(np.int16)
         np.savez(saved, X=X, set=["A"], id=["Z001"], fs=173.61)
         contents = {"Z001.txt": text, "Z.zip": zipped.getvalue(), "bonn.npz": saved.getvalue()}
-        return [(name, content, lambda p: load_bonn(p.parent if p.suffix == ".txt" else p))
-                for name, content in contents.items()]  # fmt: skip
+        return [
+            (name, content, lambda p: load_bonn(p.parent if p.suffix == ".txt" else p))
+            for name, content in contents.items()
+        ]
     if kind == "uci":
         lines, _ = recordings.uci_table(1)
         text = "\n".join(lines).encode()

@@ -55,8 +55,11 @@ def on_x86(cpu: str, script: str, *arguments: str, **variables: str) -> subproce
     return subprocess.run(
         ["qemu-x86_64", "-cpu", cpu, sys.executable, "-c", script, *arguments],
         env=plain | {"OPENBLAS_NUM_THREADS": "1", "ELMAN_LAWS": "97"} | variables,
-        capture_output=True, text=True, check=False, cwd=HERE.parent,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=HERE.parent,
+    )
 
 
 @pytest.mark.parametrize("cpu", CPUS)
@@ -93,9 +96,13 @@ def smoke(preset: str) -> str:
     build = [["--preset", preset], ["--build", "--preset", preset, "--target", "engine_smoke"]]
     for arguments in build:
         done = subprocess.run(
-            ["cmake", *arguments], env=os.environ | {"PATH": path}, cwd=HERE.parent,
-            capture_output=True, text=True, check=False,
-        )  # fmt: skip
+            ["cmake", *arguments],
+            env=os.environ | {"PATH": path},
+            cwd=HERE.parent,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
         assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
     return str(HERE.parent / "build" / preset / "engine_smoke")
 
@@ -109,11 +116,14 @@ def test_neon_and_emulated_processors_give_the_bits_of_this_one(available_isas):
     runs["aarch64"] = (["qemu-aarch64", arm], "")
     started = {
         name: subprocess.Popen(
-            command, env=os.environ | {"ELMAN_ISA": isa},
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            command,
+            env=os.environ | {"ELMAN_ISA": isa},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
         )
         for name, (command, isa) in runs.items()
-    }  # fmt: skip
+    }
     found = {}
     for name, process in started.items():
         said, complaint = process.communicate()

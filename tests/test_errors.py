@@ -115,7 +115,7 @@ BAD_Y = [
     (lambda: tagger("sigmoid", 1), X, np.full((4, 5), 2.0), ValueError, "y[0] at step 0 is 2.0 (output 0)"),
     (lambda: tagger("sigmoid", 1), X, np.full((4, 5), -1), ValueError, "y[0] at step 0 is -1.0"),
     (lambda: tagger("identity", 1), X, np.full((4, 5), INF), ValueError, "or NaN for no answer"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(

@@ -143,9 +143,14 @@ def test_a_bad_step_is_refused_and_the_state_stays(kind, pooling, bad):
     for each in (stream, twin):
         each.step(x[0])
     wrong = {
-        "nan": [0.0, np.nan, 0.0], "inf": [0.0, 0.0, np.inf], "long": [0.0] * 4, "short": [0.0, 1.0],
-        "scalar": 1.0, "text": list("abc"), "none": None,
-    }[bad]  # fmt: skip
+        "nan": [0.0, np.nan, 0.0],
+        "inf": [0.0, 0.0, np.inf],
+        "long": [0.0] * 4,
+        "short": [0.0, 1.0],
+        "scalar": 1.0,
+        "text": list("abc"),
+        "none": None,
+    }[bad]
     with pytest.raises((ValueError, TypeError), match=r"^x(\[[0-9]\])? "):
         stream.step(wrong)
     for step in x[1:]:

@@ -113,7 +113,7 @@ BAD_PARAMETERS = [
     ({"standardize": "yes"}, TypeError, "standardize is 'yes' (a str), expected True or False"),
     ({"n_jobs": 0}, ValueError, "n_jobs is 0, expected None, a number of threads, or -1 for all CPUs"),
     ({"n_jobs": 1.5}, TypeError, "n_jobs is 1.5 (a float)"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("options", "error", "said"), BAD_PARAMETERS, ids=str)

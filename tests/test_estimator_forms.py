@@ -162,11 +162,16 @@ def test_ragged_univariate_rows_need_no_second_axis(kind):
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_dtype_of_none_follows_the_input(kind, pandas):
     for X, expected in [
-        (CUBE, "float64"), (CUBE.astype("f4"), "float32"), (CUBE.astype("f2"), "float64"),
-        (CUBE.astype(int), "float64"), (list(CUBE.astype("f4")), "float32"),
-        ([CUBE[0], *CUBE[1:].astype("f4")], "float64"), (sequences(list(CUBE.astype("f4"))), "float32"),
-        (FLAT.astype("f4"), "float32"), (pandas.DataFrame(FLAT.astype("f4")), "float32"),
-    ]:  # fmt: skip
+        (CUBE, "float64"),
+        (CUBE.astype("f4"), "float32"),
+        (CUBE.astype("f2"), "float64"),
+        (CUBE.astype(int), "float64"),
+        (list(CUBE.astype("f4")), "float32"),
+        ([CUBE[0], *CUBE[1:].astype("f4")], "float64"),
+        (sequences(list(CUBE.astype("f4"))), "float32"),
+        (FLAT.astype("f4"), "float32"),
+        (pandas.DataFrame(FLAT.astype("f4")), "float32"),
+    ]:
         assert small(kind).fit(X, answers(kind)).network_.dtype == expected
 
 
@@ -295,8 +300,12 @@ def test_the_form_is_the_same_in_fit_and_predict(kind, pandas):
 def test_one_row_is_enough_to_predict(kind):
     model = small(kind).fit(CUBE, answers(kind))
     for i in (0, 3):
-        assert_same_bits(stack(model.predict(CUBE[i : i + 1])), stack(model.predict(CUBE))[i : i + 1]
-                         if kind not in PER_STEP else stack(model.predict(CUBE)[i : i + 1]))  # fmt: skip
+        assert_same_bits(
+            stack(model.predict(CUBE[i : i + 1])),
+            stack(model.predict(CUBE))[i : i + 1]
+            if kind not in PER_STEP
+            else stack(model.predict(CUBE)[i : i + 1]),
+        )
 
 
 def test_labels_that_are_no_numbers_come_as_a_list_where_x_is_sequences():

@@ -97,11 +97,24 @@ def test_one_column_of_labels_is_taken_with_scikit_learns_warning():
 # ---------------------------------------------------------------------------------------- no label
 
 MISSING = [
-    (["down", "up"], -1), (["down", "up"], ""), (["down", "up"], None), (["down", "up"], NAN),
-    ([3, 7], -1), ([3, 7], None), ([3, 7], NAN), ([3, 7], 99), ([3, 7], ""),
-    ([0.25, 1.5], -1), ([0.25, 1.5], NAN), ([0.25, 1.5], -1.0),
-    ([False, True], -1), ([False, True], None), ([False, True], NAN), ([False, True], 0), ([0, 1], False),
-]  # fmt: skip
+    (["down", "up"], -1),
+    (["down", "up"], ""),
+    (["down", "up"], None),
+    (["down", "up"], NAN),
+    ([3, 7], -1),
+    ([3, 7], None),
+    ([3, 7], NAN),
+    ([3, 7], 99),
+    ([3, 7], ""),
+    ([0.25, 1.5], -1),
+    ([0.25, 1.5], NAN),
+    ([0.25, 1.5], -1.0),
+    ([False, True], -1),
+    ([False, True], None),
+    ([False, True], NAN),
+    ([False, True], 0),
+    ([0, 1], False),
+]
 
 
 def with_gaps(names, missing):

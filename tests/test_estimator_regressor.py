@@ -106,9 +106,7 @@ def test_r2_is_over_answered_steps():
     assert each.score(X, gaps()) == pytest.approx(np.mean(expected), rel=1e-12)
     weights = generator.uniform(0.1, 2.0, size=10)
     w = np.repeat(weights, LENGTHS)
-    expected = [
-        r2_score(y[g, k], found[g, k], sample_weight=w[g]) for k, g in enumerate((~np.isnan(y)).T)
-    ]
+    expected = [r2_score(y[g, k], found[g, k], sample_weight=w[g]) for k, g in enumerate((~np.isnan(y)).T)]
     assert each.score(X, gaps(), weights) == pytest.approx(np.mean(expected), rel=1e-12)
 
 

@@ -39,9 +39,14 @@ def test_they_learn(kind, solver):
 def test_rates_clipping_batches_and_shuffling_mean_nothing(solver):
     plain, y = model("classifier", solver=solver)
     other, _ = model(
-        "classifier", solver=solver, learning_rate_init=7.0, learning_rate="onecycle", clip_norm=1e-9,
-        batch_size=3, shuffle=False,
-    )  # fmt: skip
+        "classifier",
+        solver=solver,
+        learning_rate_init=7.0,
+        learning_rate="onecycle",
+        clip_norm=1e-9,
+        batch_size=3,
+        shuffle=False,
+    )
     assert_same_bits(plain.fit(X, y).network_.parameters, other.fit(X, y).network_.parameters)
 
 

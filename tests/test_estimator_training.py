@@ -74,8 +74,10 @@ SAME = [
     ({"solver": "sgd", "learning_rate_init": 0.1}, {"optimizer": SGD(0.1, 0.9, nesterov=True)}),
     ({"learning_rate": "cosine"}, {"optimizer": Adam(CosineDecay(0.001, UPDATES))}),
     ({"learning_rate": "onecycle", "learning_rate_init": 0.1}, {"optimizer": Adam(OneCycle(0.1, UPDATES))}),
-    ({"solver": "sgd", "learning_rate": "cosine"},
-     {"optimizer": SGD(CosineDecay(0.001, UPDATES), 0.9, nesterov=True)}),
+    (
+        {"solver": "sgd", "learning_rate": "cosine"},
+        {"optimizer": SGD(CosineDecay(0.001, UPDATES), 0.9, nesterov=True)},
+    ),
     ({"alpha": 0.5}, {"l2": 0.5}),
     ({"clip_norm": None}, {"clip_norm": None}),
     ({"clip_norm": 0.01}, {"clip_norm": 0.01}),
@@ -84,7 +86,7 @@ SAME = [
     ({"truncation": 3}, {"truncation": 3}),
     ({"dtype": "float32"}, {}),
     ({"activation": "relu"}, {}),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("options", "arguments"), SAME, ids=[str(case[0]) for case in SAME])

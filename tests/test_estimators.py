@@ -110,13 +110,34 @@ def test_what_they_say_they_are():
 @pytest.mark.parametrize("kind", ESTIMATORS)
 def test_the_parameters_are_those_that_were_agreed(kind):
     expected = {
-        "hidden_layer_sizes": (64,), "cell": "rnn", "activation": "tanh", "bidirectional": False,
-        "pooling": "last", "solver": "adam", "alpha": 0.0, "batch_size": 32, "learning_rate_init": 1e-3,
-        "learning_rate": "constant", "max_iter": 200, "shuffle": True, "random_state": None, "tol": 1e-4,
-        "verbose": False, "warm_start": False, "clip_norm": 1.0, "early_stopping": False,
-        "validation_fraction": 0.1, "n_iter_no_change": 10, "class_weight": None, "truncation": None,
-        "dropout": 0.0, "input_noise": 0.0, "dtype": None, "standardize": True, "n_jobs": None,
-    }  # fmt: skip
+        "hidden_layer_sizes": (64,),
+        "cell": "rnn",
+        "activation": "tanh",
+        "bidirectional": False,
+        "pooling": "last",
+        "solver": "adam",
+        "alpha": 0.0,
+        "batch_size": 32,
+        "learning_rate_init": 1e-3,
+        "learning_rate": "constant",
+        "max_iter": 200,
+        "shuffle": True,
+        "random_state": None,
+        "tol": 1e-4,
+        "verbose": False,
+        "warm_start": False,
+        "clip_norm": 1.0,
+        "early_stopping": False,
+        "validation_fraction": 0.1,
+        "n_iter_no_change": 10,
+        "class_weight": None,
+        "truncation": None,
+        "dropout": 0.0,
+        "input_noise": 0.0,
+        "dtype": None,
+        "standardize": True,
+        "n_jobs": None,
+    }
     if kind is RNNTagger:
         del expected["pooling"]
         expected["missing_label"] = -1

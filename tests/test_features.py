@@ -177,8 +177,13 @@ def test_every_column_has_a_name_of_its_own(features):
 
 def test_names_say_which_column_is_what():
     assert Frames(2).fit(RAGGED).get_feature_names_out().tolist() == [
-        "x0_0", "x1_0", "x2_0", "x0_1", "x1_1", "x2_1",
-    ]  # fmt: skip
+        "x0_0",
+        "x1_0",
+        "x2_0",
+        "x0_1",
+        "x1_1",
+        "x2_1",
+    ]
     assert FillMissing().fit(RAGGED[0][:, :1][None]).get_feature_names_out().tolist() == ["x0", "x0_missing"]
     bands = BandPower(FS, {"slow": (0, 10)}, 64).fit(RAGGED)
     assert bands.get_feature_names_out().tolist() == ["x0_slow", "x1_slow", "x2_slow"]
@@ -254,8 +259,10 @@ def test_clones_and_pickles(features):
 
 def test_pipelines_search_and_validate():
     t = np.arange(120) / FS
-    X = [np.sin(2 * np.pi * hz * t[: 100 + i])[:, None] + RNG.normal(size=(100 + i, 1)) * 0.3
-         for i, hz in enumerate([10.0, 20.0] * 10)]  # fmt: skip
+    X = [
+        np.sin(2 * np.pi * hz * t[: 100 + i])[:, None] + RNG.normal(size=(100 + i, 1)) * 0.3
+        for i, hz in enumerate([10.0, 20.0] * 10)
+    ]
     y = np.array(["slow", "fast"] * 10)
     network = RNNClassifier(8, max_iter=60, learning_rate_init=0.02, random_state=0)
     pipeline = make_pipeline(FillMissing(), Frames(1), LogSpectrum(FS, 32, 16, 45.0), network)
@@ -307,7 +314,7 @@ def test_labels_a_step_are_those_at_the_ends():
         (FillMissing(before=np.inf), ValueError, "before is inf"),
         (FillMissing(flags=0), TypeError, "flags is 0"),
     ],
-)  # fmt: skip
+)
 def test_wrong_parameters_are_named_by_fit(features, kind, message):
     with pytest.raises(kind, match=message):
         features.fit(RAGGED)

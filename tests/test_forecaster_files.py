@@ -89,7 +89,6 @@ def test_a_damaged_file_is_refused(model, tmp_path):
             elman.load(bad)
 
 
-
 def _bins(spec):
     """The labels of the first network."""
     return spec["networks"][0]["estimator"]["classes"]["labels"]

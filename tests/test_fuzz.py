@@ -300,10 +300,15 @@ def test_wrong_options_are_refused(name, value):
 @QUICK
 @given(
     st.one_of(
-        st.integers(-3, 3), st.floats(), st.text(max_size=3), st.none(), st.booleans(),
-        st.lists(st.floats(), max_size=5), st.lists(st.integers(0, 4), max_size=3).map(np.zeros),
+        st.integers(-3, 3),
+        st.floats(),
+        st.text(max_size=3),
+        st.none(),
+        st.booleans(),
+        st.lists(st.floats(), max_size=5),
+        st.lists(st.integers(0, 4), max_size=3).map(np.zeros),
     )
-)  # fmt: skip
+)
 def test_a_stream_refuses_or_answers(x):
     """Two finite numbers are answered, all else is refused and leaves the state as it was."""
     net = elman.Network(
@@ -322,10 +327,15 @@ def test_a_stream_refuses_or_answers(x):
 
 
 ANY_SYMBOLS = st.one_of(
-    st.lists(st.integers(-2, 5), max_size=6), st.lists(st.floats(), max_size=4), st.integers(), st.none(),
-    st.lists(st.lists(st.integers(0, 4), min_size=1, max_size=2), max_size=3), st.text(max_size=3),
-    st.lists(st.booleans(), max_size=3), st.lists(st.integers(), max_size=3),
-)  # fmt: skip
+    st.lists(st.integers(-2, 5), max_size=6),
+    st.lists(st.floats(), max_size=4),
+    st.integers(),
+    st.none(),
+    st.lists(st.lists(st.integers(0, 4), min_size=1, max_size=2), max_size=3),
+    st.text(max_size=3),
+    st.lists(st.booleans(), max_size=3),
+    st.lists(st.integers(), max_size=3),
+)
 
 
 @QUICK
@@ -358,9 +368,16 @@ def test_anything_as_symbols_is_refused_or_read_right(x, units):
 
 @QUICK
 @given(
-    CELLS, st.integers(1, 9), st.sampled_from([None, 1, 3]), st.integers(1, 6), st.integers(1, 12),
-    st.one_of(st.just(0.0), st.floats(1e-300, 1e300)), st.integers(0, 2**70), st.booleans(), st.data(),
-)  # fmt: skip
+    CELLS,
+    st.integers(1, 9),
+    st.sampled_from([None, 1, 3]),
+    st.integers(1, 6),
+    st.integers(1, 12),
+    st.one_of(st.just(0.0), st.floats(1e-300, 1e300)),
+    st.integers(0, 2**70),
+    st.booleans(),
+    st.data(),
+)
 def test_generation_draws_from_the_references_probabilities(
     cell, n, units, begun, steps, heat, seed, one_hot, data
 ):

@@ -69,9 +69,15 @@ def test_vector_jacobian_product(golden, dtype, net):
 def test_ten_training_losses(golden, dtype, net, run):
     optimizer, options = golden.run(elman, run)
     history = net.fit(
-        golden.X, answers(golden), loss=golden.spec["loss"], optimizer=optimizer,
-        epochs=golden.spec["epochs"], shuffle=False, verbose=False, **options,
-    )  # fmt: skip
+        golden.X,
+        answers(golden),
+        loss=golden.spec["loss"],
+        optimizer=optimizer,
+        epochs=golden.spec["epochs"],
+        shuffle=False,
+        verbose=False,
+        **options,
+    )
     assert_near(history.history["loss"], golden.arrays[f"{run}/losses"], dtype, "losses")
     for name, w in golden.named(run).items():
         assert_near(net.weights[name], w, dtype, name)

@@ -58,8 +58,11 @@ def test_the_forced_one_runs(isa, available_isas):
 def test_an_unknown_one_is_an_error():
     done = subprocess.run(
         [sys.executable, "-c", "import elman; elman.Network"],
-        env=os.environ | {"ELMAN_ISA": "x86-64-v9"}, capture_output=True, text=True, check=False,
-    )  # fmt: skip
+        env=os.environ | {"ELMAN_ISA": "x86-64-v9"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.returncode != 0 and "x86-64-v9" in done.stderr and "ELMAN_ISA" in done.stderr
 
 
@@ -101,7 +104,10 @@ def run_laws(isa: str, selection: str, share: int) -> None:
     ]
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-qx", "-p", "no:cacheprovider", "-k", selection, *files],
-        env=os.environ | {"ELMAN_ISA": isa, "ELMAN_LAWS": str(share)}, capture_output=True, text=True,
-        check=False, cwd=HERE.parent,
-    )  # fmt: skip
+        env=os.environ | {"ELMAN_ISA": isa, "ELMAN_LAWS": str(share)},
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=HERE.parent,
+    )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-2000:]

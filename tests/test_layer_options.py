@@ -193,9 +193,14 @@ def test_an_initial_state_follows_its_row_through_a_shuffle(dtype):
     trainer = ref.Trainer(layers, weights_of(net), elman.SGD(0.0), loss="cross_entropy")
     truth = ref.minibatch(layers, trainer.weights, X, answers, "cross_entropy", starts=starts).loss
     history = net.fit(
-        X, as_y(layers, answers), optimizer=elman.SGD(0.0), epochs=4, batch_size=2, verbose=False,
+        X,
+        as_y(layers, answers),
+        optimizer=elman.SGD(0.0),
+        epochs=4,
+        batch_size=2,
+        verbose=False,
         initial_state=as_input(starts, layers),
-    ).history  # fmt: skip
+    ).history
     assert_near(history["loss"], [truth] * 4, dtype)
 
 
@@ -269,16 +274,18 @@ def dropped(cell, *, dropout=0.4, recurrent_dropout=0.3, **options):
 DROPPED = {
     "last": lambda a: [rnn(5, a, **dropped(a)), Dense(3, activation="softmax")],
     "two_steps": lambda a: [
-        rnn(4, a, steps=True, **dropped(a)), rnn(5, a, steps=True, **dropped(a, dropout=0.0)),
+        rnn(4, a, steps=True, **dropped(a)),
+        rnn(5, a, steps=True, **dropped(a, dropout=0.0)),
         Dense(3, activation="softmax"),
     ],
     "both": lambda a: [
-        rnn(4, a, steps=True, **dropped(a, bidirectional=True)), rnn(3, a, **dropped(a, bidirectional=True)),
+        rnn(4, a, steps=True, **dropped(a, bidirectional=True)),
+        rnn(3, a, **dropped(a, bidirectional=True)),
         Dense(3, activation="softmax"),
     ],
     "input_alone": lambda a: [rnn(5, a, **dropped(a, recurrent_dropout=0.0)), Dense(3, activation="softmax")],
     "max": lambda a: [rnn(5, a, steps=True, **dropped(a)), MaxPool(), Dense(3, activation="softmax")],
-}  # fmt: skip
+}
 
 
 def masks_of(net, key, epoch=0):
@@ -324,9 +331,14 @@ def test_fit_drops_by_epoch_and_row(shape, cell, truncation, dtype):
     layers = DROPPED[shape](cell)
     net, X, answers, _ = made(layers, dtype)
     history = net.fit(
-        X, as_y(layers, answers), optimizer=elman.SGD(0.0), epochs=3, batch_size=2, truncation=truncation,
+        X,
+        as_y(layers, answers),
+        optimizer=elman.SGD(0.0),
+        epochs=3,
+        batch_size=2,
+        truncation=truncation,
         verbose=False,
-    ).history  # fmt: skip
+    ).history
     masks = [masks_of(net, net.model.dropout_key, epoch) for epoch in range(3)]
     expected = [
         ref.minibatch(layers, weights_of(net), X, answers, "cross_entropy", masks=m).sums for m in masks

@@ -8,9 +8,15 @@ from elman import _core
 
 FUNCTIONS = {"tanh": 0, "sigmoid": 1, "exp": 2, "log": 3}
 ULP = {
-    ("tanh", "float32"): 5.0, ("sigmoid", "float32"): 3.0, ("exp", "float32"): 2.0, ("log", "float32"): 2.0,
-    ("tanh", "float64"): 3.0, ("sigmoid", "float64"): 3.0, ("exp", "float64"): 2.0, ("log", "float64"): 2.0,
-}  # fmt: skip
+    ("tanh", "float32"): 5.0,
+    ("sigmoid", "float32"): 3.0,
+    ("exp", "float32"): 2.0,
+    ("log", "float32"): 2.0,
+    ("tanh", "float64"): 3.0,
+    ("sigmoid", "float64"): 3.0,
+    ("exp", "float64"): 2.0,
+    ("log", "float64"): 2.0,
+}
 
 
 def arguments(name: str, dtype: str) -> NDArray[np.floating]:

@@ -121,14 +121,24 @@ def test_nor_with_dropout_initial_states_weights_and_l2(shape, cell, dtype):
     net, X, y = problem([dropping(layer) for layer in build(shape, cell, "cross_entropy")], RAGGED, dtype)
     generator = np.random.default_rng(1)
     starts = [
-        tuple(generator.normal(size=(2, len(X), layer.units))) if isinstance(layer, LSTM)
+        tuple(generator.normal(size=(2, len(X), layer.units)))
+        if isinstance(layer, LSTM)
         else generator.normal(size=(len(X), layer.units))
-        for layer in net.layers if hasattr(layer, "recurrent_dropout")
-    ]  # fmt: skip
+        for layer in net.layers
+        if hasattr(layer, "recurrent_dropout")
+    ]
     assert_memory_changes_nothing(
-        net, X, y, "cross_entropy", dropping=True, initial_state=starts, seed=3, l2=0.1, reduction="sum",
+        net,
+        X,
+        y,
+        "cross_entropy",
+        dropping=True,
+        initial_state=starts,
+        seed=3,
+        l2=0.1,
+        reduction="sum",
         sample_weight=np.arange(1.0, len(X) + 1),
-    )  # fmt: skip
+    )
 
 
 @pytest.mark.parametrize("lengths", [[5000], [60] * 300, [1, 2000], [129, 128, 127, 1], [2, 1]], ids=str)
@@ -167,9 +177,17 @@ def test_fit_gives_the_same_bits_on_any_number_of_threads(shape, options, cell, 
         whole, least = need(net, X, loss, size, truncation=truncation)
         assert least < whole
         history = net.fit(
-            X, y, optimizer=Adam(0.001), batch_size=size, epochs=2, clip_norm=1.0, verbose=False,
-            memory=whole if factor is None else int(factor * least), n_threads=n_threads, **options,
-        ).history  # fmt: skip
+            X,
+            y,
+            optimizer=Adam(0.001),
+            batch_size=size,
+            epochs=2,
+            clip_norm=1.0,
+            verbose=False,
+            memory=whole if factor is None else int(factor * least),
+            n_threads=n_threads,
+            **options,
+        ).history
         carried = [] if net.model.carry is None else [np.array(c) for c in net.model.carry]
         fitted.append([net.parameters.copy(), *map(np.array, history.values()), *carried])
     for run in fitted[1:]:
@@ -241,9 +259,14 @@ def test_a_loss_that_is_not_finite_stops_it_in_the_same_batch(batch_size, dtype)
         whole, least = need(net, X, "squared_error", batch_size)
         with pytest.raises(DivergenceError) as raised:
             net.fit(
-                X, y, optimizer=SGD(1e12), batch_size=batch_size, epochs=5, verbose=False,
+                X,
+                y,
+                optimizer=SGD(1e12),
+                batch_size=batch_size,
+                epochs=5,
+                verbose=False,
                 memory=whole if factor is None else int(factor * least),
-            )  # fmt: skip
+            )
         told.append((raised.value.epoch, raised.value.batch, net.parameters.tobytes(), net.history.history))
     assert told[0] == told[1]
     assert np.isfinite(net.parameters).all()

@@ -370,8 +370,16 @@ def test_the_screen_shows_signal_probabilities_alarm_and_books():
         seen.add(SIGNAL)
         seen.latencies.add(np.array([0.0123]))
     text = written.getvalue()
-    for words in ("eeg from host, 2 channels, 100 Hz, 2 times as fast", "Fp1", "[b]Fp2", "ictal [/]", "ALARM",
-                  "samples 400  answers 400", "latency 12 ms", "1 so far"):  # fmt: skip
+    for words in (
+        "eeg from host, 2 channels, 100 Hz, 2 times as fast",
+        "Fp1",
+        "[b]Fp2",
+        "ictal [/]",
+        "ALARM",
+        "samples 400  answers 400",
+        "latency 12 ms",
+        "1 so far",
+    ):
         assert words in text, words
     assert status(seen).startswith("samples 400  answers 400  ictal [/] 0.")
     said = []

@@ -198,9 +198,14 @@ def test_reset_and_state(rule):
     each.step(x[9], y[9])
     only = np.concatenate([np.full((0, 3), np.nan), y[9:10]])
     done = reference.minibatch(
-        list(net.layers), support.weights_of(net), [x[9:10]], [only], "squared_error", reduction="sum",
+        list(net.layers),
+        support.weights_of(net),
+        [x[9:10]],
+        [only],
+        "squared_error",
+        reduction="sum",
         starts=[kept],
-    )  # fmt: skip
+    )
     support.assert_near(each.gradient, support.flat(done.gradient), "float64")
 
 
@@ -306,9 +311,14 @@ def test_a_damaged_learner_is_refused(tmp_path):
     each.save(tmp_path / "learner")
     spec, arrays = file.read(tmp_path / "learner")
     changes = [
-        {"steps": 3}, {"steps": 10**9}, {"rule": "hebb"}, {"truncation": 1}, {"loss": "cross_entropy"},
-        {"network": None}, {"clip_norm": -1},
-    ]  # fmt: skip
+        {"steps": 3},
+        {"steps": 10**9},
+        {"rule": "hebb"},
+        {"truncation": 1},
+        {"loss": "cross_entropy"},
+        {"network": None},
+        {"clip_norm": -1},
+    ]
     for change in changes:
         file.write(tmp_path / "bad", spec | change, arrays)
         with pytest.raises(ValueError, match="bad"):

@@ -50,7 +50,8 @@ def session(layer, F, weights):
     starts = ["h", "c"] if isinstance(layer, LSTM) else ["h"]
     node = helper.make_node(kind, ["X", "W", "R", "B", "lengths", *starts], ["Y", "Y_h"], **options)
     graph = helper.make_graph(
-        [node], "one",
+        [node],
+        "one",
         [
             helper.make_tensor_value_info("X", FLOAT, [None, None, F]),
             helper.make_tensor_value_info("lengths", INT, [None]),
@@ -58,7 +59,7 @@ def session(layer, F, weights):
         ],
         [helper.make_tensor_value_info(name, FLOAT, None) for name in ("Y", "Y_h")],
         [onnx.numpy_helper.from_array(value, name) for name, value in constants.items()],
-    )  # fmt: skip
+    )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], ir_version=8)
     return runtime.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
 

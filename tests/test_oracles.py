@@ -156,6 +156,7 @@ def test_networks_are_pytorchs(seed, cell, bidirectional, dtype):
     assert_near(gradient, twin.flat(gradient=True), dtype, "gradient")
 
     ours, theirs = list(OPTIMIZERS.values())[seed % 4]
+
     def ten_updates(twin, rows, y):
         optimizer, losses = theirs(torch, list(twin.named.values()), EPSILON[dtype]), []
         for _ in range(10):

@@ -544,7 +544,9 @@ def test_a_gradient_that_is_zero_everywhere():
 
 def test_notes_of_several_networks_stand_below_one_another(ax):
     for decay in (0.0, 1e-200):
-        plotting.gradient_by_distance(gradient_norms(linear(decay), np.zeros((1, 6, 1))), ax=ax, label=f"decay {decay}")
+        plotting.gradient_by_distance(
+            gradient_norms(linear(decay), np.zeros((1, 6, 1))), ax=ax, label=f"decay {decay}"
+        )
     ax.figure.draw_without_rendering()
     first, second = (text.get_window_extent() for text in ax.texts)
     assert not first.overlaps(second)

@@ -157,7 +157,7 @@ BAD_TS = [
     (NO_LABELS + "@data\n1,,2", "line 3, dimension 1, value 2: an empty value is not a number"),
     (NO_LABELS.encode() + b"@data\n1,\xff2", "line 3 is not UTF-8 text (byte 0xff): save it as UTF-8"),
     (NO_LABELS + "@data\n1,\0", "line 3 has a NUL byte: it is no text file"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "message"), BAD_TS)
@@ -412,7 +412,7 @@ BAD_CSV = [
     (b"a,b\r1,2\r3,\xe9\r", "line 3 is not UTF-8 text (byte 0xe9): save it as UTF-8"),
     ("a,b\n1,2\n".encode("utf-16"), "line 1 is not UTF-8 text (byte 0xff): save it as UTF-8"),
     (b"a,b\n1,2\n3,\x00\n", "line 3 has a NUL byte: it is no text file"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("text", "message"), BAD_CSV)
@@ -449,7 +449,7 @@ BAD_OPTIONS = [
     ({"id": "a", "per_step": True}, ValueError, "per_step is True, but 'a.csv' has no column of labels"),
     ({"per_step": 1}, TypeError, "per_step is 1 (a int), expected True or False"),
     ({"header": "no"}, TypeError, "header is 'no' (a str), expected True or False"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("options", "error", "message"), BAD_OPTIONS)
@@ -540,7 +540,7 @@ BAD_NPZ = [
         {"values": np.zeros(3), "offsets": [0, 1, 3], "y": [1, 2, 3, 4]},
         ": the labels have shape (4,), expected (2,) or (3,)",
     ),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("arrays", "message"), BAD_NPZ)
@@ -685,7 +685,7 @@ BAD_PARQUET = [
     ({"a": [1, 2], "label": ["u", None]}, " row 2, column 'label': the label is missing"),
     ({"a": [1, 2], "__index_level_0__": [1, 2]}, ", column 2 has no name (if it is pandas' index"),
     ({"": [1, 2]}, ", column 1 has no name"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("columns", "message"), BAD_PARQUET)
@@ -1022,8 +1022,10 @@ def originals():
     flat = head + "@univariate true\n@equalLength true\n@seriesLength 5\n@classLabel true 1 2\n@data\n"
     flat += "".join(",".join(row) + f":{1 + i % 2}\n" for i, row in enumerate(numbers))
     deep = head + "@univariate false\n@dimensions 2\n@equalLength false\n@targetLabel true\n@data\n"
-    deep += "".join(":".join([",".join(r[: 1 + i % 5]) for r in (row, row[::-1])]) + ":0.5\n"
-                    for i, row in enumerate(numbers))  # fmt: skip
+    deep += "".join(
+        ":".join([",".join(r[: 1 + i % 5]) for r in (row, row[::-1])]) + ":0.5\n"
+        for i, row in enumerate(numbers)
+    )
     files = {".csv": [wide, long, dated], ".ts": [flat, deep]}
     found = {ending: [text.encode() for text in texts] for ending, texts in files.items()}
     found[".npz"] = []
@@ -1065,9 +1067,18 @@ def parquet_originals():
 
 
 PIECES = [
-    *(bytes([byte]) for byte in b",;\t:\"'\0\n\r?#-_ \xff"), b"\xef\xbb\xbf", "٣".encode(), b"@data\n",
-    b"nan", b"inf", b"1e999", b"1e-400", b"9" * 400, b"0x1p3", b"true",
-]  # fmt: skip
+    *(bytes([byte]) for byte in b",;\t:\"'\0\n\r?#-_ \xff"),
+    b"\xef\xbb\xbf",
+    "٣".encode(),
+    b"@data\n",
+    b"nan",
+    b"inf",
+    b"1e999",
+    b"1e-400",
+    b"9" * 400,
+    b"0x1p3",
+    b"true",
+]
 
 
 def mutate(content, choose):
@@ -1136,9 +1147,17 @@ def attack(path, contents, n, seed, options=({},)):
 
 
 TABLE_OPTIONS = [
-    {}, {}, {"layout": "long"}, {"layout": "wide"}, {"header": False}, {"per_step": True}, {"label": 2},
-    {"id": "subject"}, {"id": 1, "time": 2, "per_step": False}, {"features": [3, 4], "id": 1},
-]  # fmt: skip
+    {},
+    {},
+    {"layout": "long"},
+    {"layout": "wide"},
+    {"header": False},
+    {"per_step": True},
+    {"label": 2},
+    {"id": "subject"},
+    {"id": 1, "time": 2, "per_step": False},
+    {"features": [3, 4], "id": 1},
+]
 OPTIONS = {
     ".csv": TABLE_OPTIONS,
     ".ts": [{}],

@@ -56,8 +56,13 @@ def test_commands_in_readme_run(tmp_path):
         assert done.returncode == 0, (line, done.stderr)
         told += done.stdout
     assert {file.name for file in files.iterdir()} == {
-        "train.csv", "test.csv", "answers.csv", "digits.elman", "digits.curves.png", "digits.confusion.png",
-    }  # fmt: skip
+        "train.csv",
+        "test.csv",
+        "answers.csv",
+        "digits.elman",
+        "digits.curves.png",
+        "digits.confusion.png",
+    }
     assert float(re.findall(r"^accuracy +([0-9.]+) \(", told, re.MULTILINE)[0]) > 0.88  # on the test file
     assert len((files / "answers.csv").read_text().splitlines()) == 298
     assert len(re.findall(r"^\d(?:,\d[^,\n]*){10}$", told, re.MULTILINE)) == 8  # one answer a step

@@ -52,9 +52,12 @@ def test_statistics_are_those_of_plain_numpy(difference, standardize, window):
         expected = np.hstack([plain(net, x, window or len(x)) for net in features.networks_])
         np.testing.assert_allclose(np.atleast_2d(rows), expected, rtol=2e-5, atol=2e-5)
     assert features.get_feature_names_out()[:5].tolist() == [
-        "network0_unit0_mean", "network0_unit1_mean", "network0_unit2_mean", "network0_unit3_mean",
+        "network0_unit0_mean",
+        "network0_unit1_mean",
+        "network0_unit2_mean",
+        "network0_unit3_mean",
         "network0_unit0_log_variance",
-    ]  # fmt: skip
+    ]
 
 
 def test_weights_are_drawn_as_said():

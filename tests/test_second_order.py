@@ -148,11 +148,22 @@ def test_class_weights_count_as_repeated_answers():
 
 def arguments(**more):
     return {
-        "loss": None, "optimizer": LevenbergMarquardt(), "epochs": 1, "batch_size": 32,
-        "validation_data": None, "sample_weight": None, "l2": 0.0, "shuffle": True, "truncation": None,
-        "stateful": False, "clip_norm": None, "reduction": "mean", "callbacks": (), "verbose": False,
+        "loss": None,
+        "optimizer": LevenbergMarquardt(),
+        "epochs": 1,
+        "batch_size": 32,
+        "validation_data": None,
+        "sample_weight": None,
+        "l2": 0.0,
+        "shuffle": True,
+        "truncation": None,
+        "stateful": False,
+        "clip_norm": None,
+        "reduction": "mean",
+        "callbacks": (),
+        "verbose": False,
         "n_threads": None,
-    } | more  # fmt: skip
+    } | more
 
 
 # --------------------------------------------------------------------------------------------- training
@@ -249,8 +260,10 @@ def test_frozen_parameters_stay(optimizer):
     before = {name: w.copy() for name, w in net.weights.items()}
     fit(net, optimizer, 5)
     assert [name for name in before if not np.array_equal(before[name], net.weights[name])] == [
-        "0.kernel", "0.bias", "1.kernel",
-    ]  # fmt: skip
+        "0.kernel",
+        "0.bias",
+        "1.kernel",
+    ]
 
 
 @pytest.mark.parametrize("optimizer", BOTH, ids=NAMES)
@@ -296,9 +309,12 @@ def test_callbacks_and_validation(optimizer):
     seen = []
     net = small()
     history = fit(
-        net, optimizer, 9, validation_data=(runs.X, runs.Y),
+        net,
+        optimizer,
+        9,
+        validation_data=(runs.X, runs.Y),
         callbacks=[lambda net, epoch, logs: seen.append(epoch) or epoch == 3],
-    )  # fmt: skip
+    )
     assert seen == [0, 1, 2, 3] and history.epoch == 4
     losses = history.history
     assert losses["val_loss"][:-1] == pytest.approx(losses["loss"][1:])

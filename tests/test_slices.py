@@ -88,9 +88,15 @@ def test_training_in_slices_is_the_reference(each, per_step, stateful, options, 
     trainer = ref.Trainer(layers, weights_of(net), elman.Adam(0.01), **options)
     expected = trainer.fit(X, answers, epochs=2, batch_size=10)
     history = net.fit(
-        X, as_y(layers, answers), optimizer=elman.Adam(0.01), epochs=2, batch_size=10, shuffle=False,
-        verbose=False, **options,
-    ).history  # fmt: skip
+        X,
+        as_y(layers, answers),
+        optimizer=elman.Adam(0.01),
+        epochs=2,
+        batch_size=10,
+        shuffle=False,
+        verbose=False,
+        **options,
+    ).history
     for name in expected[0]:
         assert_near(history[name], [logs[name] for logs in expected], dtype, name)
     assert_near(net.parameters, flat(trainer.weights), dtype, "weights")
@@ -115,10 +121,18 @@ def test_neither_threads_nor_memory_change_a_bit(shape, options, cell, dtype):
         whole, least = needed(net.model, batch, "cross_entropy", **sizes)
         assert least < whole
         history = net.fit(
-            X, as_y(layers, answers), optimizer=elman.Adam(0.001), batch_size=19, epochs=2, clip_norm=1.0,
-            l2=0.01, verbose=False, memory="auto" if factor is None else int(factor * least),
-            n_threads=n_threads, **options,
-        ).history  # fmt: skip
+            X,
+            as_y(layers, answers),
+            optimizer=elman.Adam(0.001),
+            batch_size=19,
+            epochs=2,
+            clip_norm=1.0,
+            l2=0.01,
+            verbose=False,
+            memory="auto" if factor is None else int(factor * least),
+            n_threads=n_threads,
+            **options,
+        ).history
         carried = [] if net.model.carry is None else [np.array(c) for c in net.model.carry]
         fitted.append([net.parameters.copy(), *map(np.array, history.values()), *carried])
     for run in fitted[1:]:

@@ -236,9 +236,15 @@ def test_a_validation_loss_that_is_not_finite_stops_training():
 
     with pytest.raises(DivergenceError, match="epoch 3, batch 1 ") as raised:
         net.fit(
-            X, X.sum(axis=(1, 2)), epochs=9, batch_size=5, optimizer=SGD(0.001), callbacks=[grow],
-            validation_data=([np.ones((10_000, 2))], [0.0]), verbose=False,
-        )  # fmt: skip
+            X,
+            X.sum(axis=(1, 2)),
+            epochs=9,
+            batch_size=5,
+            optimizer=SGD(0.001),
+            callbacks=[grow],
+            validation_data=([np.ones((10_000, 2))], [0.0]),
+            verbose=False,
+        )
     assert raised.value.__notes__ == ["The loss was that of validation_data, after this last batch."]
     assert seen == [0, 1, 2]
     np.testing.assert_array_equal(net.parameters, good[0])

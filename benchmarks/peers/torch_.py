@@ -57,9 +57,7 @@ def minibatches(case: Case, batches: int | None = None) -> list[tuple[Any, torch
     if case.shortest is None:
         return cut
     packed = []
-    for (xb, yb), lengths in zip(
-        cut, torch.from_numpy(case.lengths(batches)).split(case.batch), strict=True
-    ):
+    for (xb, yb), lengths in zip(cut, torch.from_numpy(case.lengths(batches)).split(case.batch), strict=True):
         order = lengths.argsort(descending=True)
         packed.append((pack_padded_sequence(xb[order], lengths[order], batch_first=True), yb[order]))
     return packed

@@ -119,16 +119,41 @@ def train(
     from elman.cli.commands.train import train as run_training
 
     recipe = Recipe(
-        cell=cell, hidden=_units(hidden), activation=activation, bidirectional=bidirectional,
-        pooling=pooling, epochs=epochs, batch_size=batch_size, rate=rate, schedule=schedule, noise=noise,
-        dropout=dropout, alpha=alpha, clip_norm=clip_norm, truncation=truncation, patience=patience,
-        balanced=balanced, seed=seed, threads=threads, dtype=dtype,
-    )  # fmt: skip
+        cell=cell,
+        hidden=_units(hidden),
+        activation=activation,
+        bidirectional=bidirectional,
+        pooling=pooling,
+        epochs=epochs,
+        batch_size=batch_size,
+        rate=rate,
+        schedule=schedule,
+        noise=noise,
+        dropout=dropout,
+        alpha=alpha,
+        clip_norm=clip_norm,
+        truncation=truncation,
+        patience=patience,
+        balanced=balanced,
+        seed=seed,
+        threads=threads,
+        dtype=dtype,
+    )
     done = run_training(
-        file, model, recipe, columns=_columns(label, id, time, features, layout, per_step, header), task=task,
-        valid=valid, fraction=fraction, resume=resume, curves=curves, draw=not no_curves, bar=not quiet,
-        say=silence if quiet else note, warn=note,
-    )  # fmt: skip
+        file,
+        model,
+        recipe,
+        columns=_columns(label, id, time, features, layout, per_step, header),
+        task=task,
+        valid=valid,
+        fraction=fraction,
+        resume=resume,
+        curves=curves,
+        draw=not no_curves,
+        bar=not quiet,
+        say=silence if quiet else note,
+        warn=note,
+    )
     if as_json:
         document(done)
     else:

@@ -44,12 +44,8 @@ def monitor(
     alarm: Annotated[
         str | None, of_alarm(metavar="CLASS", help="The class (or value) that raises the alarm.")
     ] = None,
-    on: Annotated[
-        float | None, of_alarm(help="Raised at this probability.", show_default="0.8")
-    ] = None,
-    off: Annotated[
-        float | None, of_alarm(help="Ended below this one.", show_default="0.5")
-    ] = None,
+    on: Annotated[float | None, of_alarm(help="Raised at this probability.", show_default="0.8")] = None,
+    off: Annotated[float | None, of_alarm(help="Ended below this one.", show_default="0.5")] = None,
     seconds: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="Stop after so long; not given: at Ctrl-C.")
     ] = None,
@@ -64,10 +60,19 @@ def monitor(
     from elman.cli.commands import monitor as job
 
     how = job.Watching(
-        name=lsl, source=source, channels=None if channels is None else tuple(_names(channels)), rate=rate,
-        alarm=alarm, on=on, off=off, window=window, reset_after=reset_after, seconds=seconds, wait=wait,
+        name=lsl,
+        source=source,
+        channels=None if channels is None else tuple(_names(channels)),
+        rate=rate,
+        alarm=alarm,
+        on=on,
+        off=off,
+        window=window,
+        reset_after=reset_after,
+        seconds=seconds,
+        wait=wait,
         csv=csv,
-    )  # fmt: skip
+    )
     with _until_sigterm():
         seen = job.monitor(model, how, partial(_view, quiet, note if as_json else say))
     if as_json:
@@ -128,9 +133,7 @@ def replay(
     wait: Annotated[
         float, typer.Option(metavar="SECONDS", help="Begin when somebody reads, or after so long.")
     ] = 0.0,
-    seconds: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="Stop after so long.")
-    ] = None,
+    seconds: Annotated[float | None, typer.Option(metavar="SECONDS", help="Stop after so long.")] = None,
     kind: Annotated[str, typer.Option("--type", metavar="TYPE", help="The stream's content type.")] = "EEG",
     label: Label = None,
     id: Id = None,  # noqa: A002
@@ -149,9 +152,18 @@ def replay(
     columns = columns_of(label, id, time, features, layout, per_step, header)
     with _until_sigterm():
         played = job.replay(
-            file, lsl, options=columns, rate=rate, only=only, speed=speed, loop=loop, seconds=seconds,
-            wait=wait, kind=kind, say=silence if quiet else note,
-        )  # fmt: skip
+            file,
+            lsl,
+            options=columns,
+            rate=rate,
+            only=only,
+            speed=speed,
+            loop=loop,
+            seconds=seconds,
+            wait=wait,
+            kind=kind,
+            say=silence if quiet else note,
+        )
     if as_json:
         document(played)
     else:

@@ -196,9 +196,7 @@ def _from_sequences(X: Sequences, features: int, name: str, source: str) -> Batc
             f"{name}.values has shape {X.values.shape}, expected (steps of all sequences, features)"
         )
     if X.values.shape[1] != features:
-        raise ValueError(
-            f"{name} has {X.values.shape[1]} features, expected {features} ({source})"
-        )
+        raise ValueError(f"{name} has {X.values.shape[1]} features, expected {features} ({source})")
     if len(X) == 0:
         raise ValueError(f"{name} has no sequences, expected at least one")
     _refuse_empty(X.offsets, name)
@@ -220,9 +218,7 @@ def _from_list(X: Any, features: int, dtype: np.dtype[Any], name: str, source: s
                 f"{name}[{i}] has shape {array.shape}, expected two dimensions (steps, features){hint}"
             )
         if array.shape[1] != features:
-            raise ValueError(
-                f"{name}[{i}] has {array.shape[1]} features, expected {features} ({source})"
-            )
+            raise ValueError(f"{name}[{i}] has {array.shape[1]} features, expected {features} ({source})")
         lengths[i + 1] = len(array)
         items.append(array)
     offsets = np.cumsum(lengths)

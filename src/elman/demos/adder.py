@@ -275,9 +275,7 @@ def draw(result: AdderResult, folder: Path) -> list[Path]:
         done, 100 * np.array(result.shares), color=style.COLORS[0], linewidth=2, marker="o", markersize=4
     )
     left.set_ylim(-3, 103)
-    style.plain(
-        left, title="sums of two 7-bit numbers that are right", x="iterations", y="% of all 16,384"
-    )
+    style.plain(left, title="sums of two 7-bit numbers that are right", x="iterations", y="% of all 16,384")
     a, b = SHOWN_SUM
     names = [f"{(a >> step) & 1}+{(b >> step) & 1}\n{((a + b) >> step) & 1}" for step in range(BITS)]
     plotting.hidden_states(

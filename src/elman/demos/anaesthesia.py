@@ -90,9 +90,13 @@ def run(data: Path | None = None, quick: bool = False) -> AnaesthesiaResult:
     train, test = load(data, quick)
     tracks = train.description.channels
     model = elman.anaesthesia.DepthForecaster(
-        tracks, cells=("rnn",), hidden=32 if quick else 64, epochs=8 if quick else 12, ahead=AHEAD,
+        tracks,
+        cells=("rnn",),
+        hidden=32 if quick else 64,
+        epochs=8 if quick else 12,
+        ahead=AHEAD,
         random_state=SEED,
-    )  # fmt: skip
+    )
     clock = perf_counter()
     model.fit(train.X)
     seconds = perf_counter() - clock
@@ -175,9 +179,13 @@ def _draw_operation(result: AnaesthesiaResult, path: Path) -> None:
     for place, label, color in ((propofol, "propofol", 0), (remifentanil, "remifentanil", 1)):
         if place is not None:
             rates.plot(
-                minutes, result.operation[:, place], color=style.COLORS[color], lw=1.0, label=label,
+                minutes,
+                result.operation[:, place],
+                color=style.COLORS[color],
+                lw=1.0,
+                label=label,
                 drawstyle="steps-post",
-            )  # fmt: skip
+            )
     there = [place for place in (propofol, remifentanil) if place is not None]
     given = result.operation[:, there]
     highest = np.nanpercentile(given, 98) if (~np.isnan(given)).any() else 1.0
@@ -188,9 +196,12 @@ def _draw_operation(result: AnaesthesiaResult, path: Path) -> None:
     index.plot(minutes, result.operation[:, bis], color=style.GRAY, lw=1.0, label="BIS")
     # The forecast made a minute before stands where it can be compared.
     index.plot(
-        minutes[AHEAD:], result.predicted[:-AHEAD], color=style.COLORS[1], lw=1.0,
+        minutes[AHEAD:],
+        result.predicted[:-AHEAD],
+        color=style.COLORS[1],
+        lw=1.0,
         label="what was forecast a minute before",
-    )  # fmt: skip
+    )
     index.set_ylim(0, 100)
     _legend_above(index)
     style.plain(index, y="BIS")
@@ -210,9 +221,14 @@ def _draw_operation(result: AnaesthesiaResult, path: Path) -> None:
 def _legend_above(ax: Any) -> None:
     """Put the legend where no curve can be: above the axes, on the right; the title is on the left."""
     ax.legend(
-        frameon=False, fontsize=8, ncols=3, loc="lower right", bbox_to_anchor=(1.0, 1.0), borderaxespad=0.1,
+        frameon=False,
+        fontsize=8,
+        ncols=3,
+        loc="lower right",
+        bbox_to_anchor=(1.0, 1.0),
+        borderaxespad=0.1,
         markerscale=2.0,
-    )  # fmt: skip
+    )
 
 
 def _draw_errors(result: AnaesthesiaResult, path: Path) -> None:
@@ -224,13 +240,20 @@ def _draw_errors(result: AnaesthesiaResult, path: Path) -> None:
     ax.plot(ends, ends, color=style.GRAY, lw=0.8)
     ax.set(xlim=ends, ylim=ends, aspect="equal")
     ax.text(
-        0.03, 0.97, "below the line\nthe network is better", transform=ax.transAxes, va="top",
-        color=style.GRAY, fontsize=8,
-    )  # fmt: skip
+        0.03,
+        0.97,
+        "below the line\nthe network is better",
+        transform=ax.transAxes,
+        va="top",
+        color=style.GRAY,
+        fontsize=8,
+    )
     style.plain(
-        ax, title="mean absolute error of BIS, one dot an operation", x="repeating the last value",
+        ax,
+        title="mean absolute error of BIS, one dot an operation",
+        x="repeating the last value",
         y="Elman network",
-    )  # fmt: skip
+    )
     style.save(figure, path)
 
 

@@ -76,9 +76,18 @@ def elman_net(
     Long windows tell whole segments apart more surely, short ones answer sooner.
     """
     net = RNNClassifier(
-        units, cell="rnn", pooling="mean", max_iter=40, batch_size=16, learning_rate_init=5e-3,
-        learning_rate="onecycle", input_noise=noise, dtype="float32", random_state=seed, n_jobs=1,
-    )  # fmt: skip
+        units,
+        cell="rnn",
+        pooling="mean",
+        max_iter=40,
+        batch_size=16,
+        learning_rate_init=5e-3,
+        learning_rate="onecycle",
+        input_noise=noise,
+        dtype="float32",
+        random_state=seed,
+        n_jobs=1,
+    )
     features = LogSpectrum(fs, window, hop, 45.0, floor=FLOOR)
     return Recipe(f"Elman({units}), spectra of {window} samples", features, net)
 

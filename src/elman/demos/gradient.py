@@ -253,9 +253,7 @@ def draw(result: GradientResult, folder: Path) -> list[Path]:
     ax.set_xticks(STEPS, [str(count) for count in STEPS])
     ax.minorticks_off()
     ax.set_ylim(1e-16, 30)
-    style.plain(
-        ax, title="backward pass against four-point differences", x="steps", y="worst relative error"
-    )
+    style.plain(ax, title="backward pass against four-point differences", x="steps", y="worst relative error")
     ax.legend(frameon=False, fontsize=8, loc="center right", bbox_to_anchor=(1.0, 0.66))
     path = folder / "gradient.png"
     style.save(figure, path)

@@ -216,9 +216,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _read_validation(self, given: Any) -> Labeled:
         if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
-            raise TypeError(
-                f"validation_data is {describe(given)}, expected (X, y) or (X, y, sample_weight)"
-            )
+            raise TypeError(f"validation_data is {describe(given)}, expected (X, y) or (X, y, sample_weight)")
         try:
             return self._read_labeled(given[0], given[1], given[2] if len(given) == 3 else None, False, None)
         except (TypeError, ValueError) as error:
@@ -250,9 +248,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         settings["the checksum of X, y and weights"] = files.fingerprint(data, held_out)
         return settings
 
-    def _read_labeled(
-        self, X: Any, y: Any, sample_weight: Any, fresh: bool, classes: Any
-    ) -> Labeled:
+    def _read_labeled(self, X: Any, y: Any, sample_weight: Any, fresh: bool, classes: Any) -> Labeled:
         batch, y = self._read(X, fresh, y)
         answers = self._read_answers(y, batch)
         weights = as_weights(sample_weight, batch.n)
@@ -508,9 +504,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "network_")
         batch = self._read(X, False)
         network = self.network_
-        out = network.predict(
-            self._scaled(batch, network.dtype), n_threads=self._threads()
-        )
+        out = network.predict(self._scaled(batch, network.dtype), n_threads=self._threads())
         return batch, self._finish(out.values if isinstance(out, Sequences) else out)
 
     def stream(self, rows: int | None = None) -> EstimatorStream:

@@ -201,9 +201,7 @@ class RNNClassifier(ClassifierMixin, SequenceEstimator):  # type: ignore[misc]
         file that is written after each epoch; with ``resume=True`` a run that was cut off goes on from there
         and ends with the bits of an uninterrupted one.
         """
-        self._train(
-            X, y, sample_weight, validation_data=validation_data, path=checkpoint, resume=resume
-        )
+        self._train(X, y, sample_weight, validation_data=validation_data, path=checkpoint, resume=resume)
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> RNNClassifier:

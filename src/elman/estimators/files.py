@@ -59,9 +59,7 @@ def fingerprint(*data: Any) -> str:
     return digest.hexdigest()
 
 
-def unpack(
-    kind: type[Any], network: Any, spec: dict[str, Any], arrays: dict[str, Array], name: str
-) -> Any:
+def unpack(kind: type[Any], network: Any, spec: dict[str, Any], arrays: dict[str, Array], name: str) -> Any:
     """Return the estimator that `pack` wrote, over its network.
 
     ValueError where spec and arrays do not belong together.

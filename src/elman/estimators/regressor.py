@@ -135,9 +135,7 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):  # type: ignore[misc]
         resume: bool = False,
     ) -> RNNRegressor:
         """Train on sequences X and their numbers y, and return the estimator; see `RNNClassifier.fit`."""
-        self._train(
-            X, y, sample_weight, validation_data=validation_data, path=checkpoint, resume=resume
-        )
+        self._train(X, y, sample_weight, validation_data=validation_data, path=checkpoint, resume=resume)
         return self
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> RNNRegressor:

@@ -131,9 +131,7 @@ class RNNTagger(SequenceEstimator):
         resume: bool = False,
     ) -> RNNTagger:
         """Train on sequences X and one label a step y, and return the estimator; see `RNNClassifier.fit`."""
-        self._train(
-            X, y, sample_weight, validation_data=validation_data, path=checkpoint, resume=resume
-        )
+        self._train(X, y, sample_weight, validation_data=validation_data, path=checkpoint, resume=resume)
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> RNNTagger:

@@ -161,8 +161,10 @@ def event_scores(
 
 
 def _pairs(truth: Any, predicted: Any) -> list[tuple[Truths, Truths]]:
-    several = [isinstance(value, (list, tuple)) and bool(len(value)) and np.ndim(value[0]) == 1
-               for value in (truth, predicted)]  # fmt: skip
+    several = [
+        isinstance(value, (list, tuple)) and bool(len(value)) and np.ndim(value[0]) == 1
+        for value in (truth, predicted)
+    ]
     if not any(several):
         truth, predicted = [truth], [predicted]
     elif not all(several) or len(truth) != len(predicted):

@@ -88,10 +88,20 @@ class Reservoirs(SequenceTransformer):
     networks_: list[Network]
 
     def __init__(
-        self, networks: Any = 16, units: Any = 8, *, spectral_radius: Any = 0.9, leak: Any = (0.05, 1.0),
-        input_scaling: Any = 1.0, bias_scaling: Any = 0.5, difference: bool = False,
-        standardize: bool = False, window: Any = None, random_state: Any = None, n_jobs: Any = None,
-    ) -> None:  # fmt: skip
+        self,
+        networks: Any = 16,
+        units: Any = 8,
+        *,
+        spectral_radius: Any = 0.9,
+        leak: Any = (0.05, 1.0),
+        input_scaling: Any = 1.0,
+        bias_scaling: Any = 0.5,
+        difference: bool = False,
+        standardize: bool = False,
+        window: Any = None,
+        random_state: Any = None,
+        n_jobs: Any = None,
+    ) -> None:
         self.networks = networks
         self.units = units
         self.spectral_radius = spectral_radius

@@ -240,8 +240,7 @@ class _Probe:
 def _report(model: Model, actual: Array, entries: list[int], probe: _Probe) -> GradientReport:
     quotients = {i: probe.quotient(i) for i in entries}
     kinky = any(
-        isinstance(layer, MaxPool) or getattr(layer, "activation", None) == "relu"
-        for layer in model.layers
+        isinstance(layer, MaxPool) or getattr(layer, "activation", None) == "relu" for layer in model.layers
     )
     overall = float(np.abs(actual).max(initial=0.0))
     rows: list[Row] = []

@@ -36,8 +36,12 @@ _BUFFER = 360  # s that either end keeps while the other is busy
 
 def _be_quiet() -> None:
     """Keep liblsl's own log off the terminal; its other settings stay those of the user's file."""
-    places = (os.environ.get("LSLAPICFG"), "lsl_api.cfg", Path.home() / "lsl_api" / "lsl_api.cfg",
-              "/etc/lsl_api/lsl_api.cfg")  # fmt: skip
+    places = (
+        os.environ.get("LSLAPICFG"),
+        "lsl_api.cfg",
+        Path.home() / "lsl_api" / "lsl_api.cfg",
+        "/etc/lsl_api/lsl_api.cfg",
+    )
     found = next((Path(place) for place in places if place and Path(place).is_file()), None)
     text = "" if found is None else found.read_text(encoding="utf-8", errors="replace")
     if "[log]" not in text and hasattr(pylsl, "set_config_content"):
@@ -228,9 +232,13 @@ class Outlet:
     def __init__(self, description: Description, unit: str = "") -> None:
         rate = description.rate
         info = pylsl.StreamInfo(
-            description.name, description.kind, len(description.channels), rate, "float32",
+            description.name,
+            description.kind,
+            len(description.channels),
+            rate,
+            "float32",
             description.source_id,
-        )  # fmt: skip
+        )
         channels = info.desc().append_child("channels")
         for label in description.channels:
             channel = channels.append_child("channel")
@@ -266,9 +274,14 @@ def _described(info: Any) -> Description:
     except ValueError:  # any other stream
         speed = 1.0
     return Description(
-        name, info.source_id(), info.hostname(), info.type(), info.nominal_srate(), tuple(labels),
+        name,
+        info.source_id(),
+        info.hostname(),
+        info.type(),
+        info.nominal_srate(),
+        tuple(labels),
         speed if 0.0 < speed < np.inf else 1.0,
-    )  # fmt: skip
+    )
 
 
 def _quoted(option: str, text: str) -> str:

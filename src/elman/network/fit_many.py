@@ -98,9 +98,7 @@ def _distinct(nets: Any) -> list[Network]:
     return list(nets)
 
 
-def _options(
-    nets: list[Network], X: Any, y: Any, each: Any, options: dict[str, Any]
-) -> list[dict[str, Any]]:
+def _options(nets: list[Network], X: Any, y: Any, each: Any, options: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the arguments of each network's fit."""
     if each is None:
         each = [{}] * len(nets)

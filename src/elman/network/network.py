@@ -256,12 +256,29 @@ class Network:
         usage.begin_write("fit")
         try:
             plan = make_plan(
-                self.model, X, y, loss=loss, optimizer=optimizer, epochs=epochs, batch_size=batch_size,
-                validation_data=validation_data, sample_weight=sample_weight, l2=l2, shuffle=shuffle,
-                truncation=truncation, stateful=stateful, clip_norm=clip_norm, reduction=reduction,
-                callbacks=callbacks, verbose=verbose, n_threads=n_threads,
-                checkpoint=checkpoint, resume=resume, initial_state=initial_state, memory=memory,
-            )  # fmt: skip
+                self.model,
+                X,
+                y,
+                loss=loss,
+                optimizer=optimizer,
+                epochs=epochs,
+                batch_size=batch_size,
+                validation_data=validation_data,
+                sample_weight=sample_weight,
+                l2=l2,
+                shuffle=shuffle,
+                truncation=truncation,
+                stateful=stateful,
+                clip_norm=clip_norm,
+                reduction=reduction,
+                callbacks=callbacks,
+                verbose=verbose,
+                n_threads=n_threads,
+                checkpoint=checkpoint,
+                resume=resume,
+                initial_state=initial_state,
+                memory=memory,
+            )
             return loop.fit(self.model, self, plan)
         finally:
             usage.end_write()
@@ -417,9 +434,17 @@ class Network:
         usage.begin_read()
         try:
             return loop.loss_and_gradient(
-                self.model, X, y, loss, mean, sample_weight, number("l2", l2), initial_state, memory,
+                self.model,
+                X,
+                y,
+                loss,
+                mean,
+                sample_weight,
+                number("l2", l2),
+                initial_state,
+                memory,
                 _seed(seed),
-            )  # fmt: skip
+            )
         finally:
             usage.end_read()
 

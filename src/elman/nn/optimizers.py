@@ -192,8 +192,13 @@ FirstOrder = SGD | RMSprop | Adam | AdamW
 SecondOrder = LevenbergMarquardt | LBFGS
 Optimizer = FirstOrder | SecondOrder
 KINDS: dict[str, type[Optimizer]] = {
-    "sgd": SGD, "rmsprop": RMSprop, "adam": Adam, "adamw": AdamW, "lm": LevenbergMarquardt, "lbfgs": LBFGS,
-}  # fmt: skip
+    "sgd": SGD,
+    "rmsprop": RMSprop,
+    "adam": Adam,
+    "adamw": AdamW,
+    "lm": LevenbergMarquardt,
+    "lbfgs": LBFGS,
+}
 _NAMES = {kind: name for name, kind in KINDS.items()}
 _SCHEDULES = {kind.__name__: kind for kind in (CosineDecay, OneCycle)}
 

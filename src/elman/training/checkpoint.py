@@ -167,9 +167,7 @@ class Checkpoint:
         ]
         began = source.began
         if began not in (self._model.epoch, self._model.began):
-            differences.append(
-                f"the epoch at which the run began is {began} there, {self._model.epoch} here"
-            )
+            differences.append(f"the epoch at which the run began is {began} there, {self._model.epoch} here")
         if differences:
             raise _AnotherRunError(f"{name} was written by another run: {'; '.join(differences)}")
 

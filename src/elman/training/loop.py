@@ -63,9 +63,18 @@ def loss_and_gradient(
     batch, dropping = labels.batch, dropout is not None
     limit = check_memory(memory, model, batch, loss, size=batch.n, dropping=dropping)
     value = model.native.gradient(
-        labels.data, labels.targets, _engine.LOSSES[loss], labels.weights, mean, l2, gradient,
-        _engine.threads(None), limit, initial, dropout,
-    )  # fmt: skip
+        labels.data,
+        labels.targets,
+        _engine.LOSSES[loss],
+        labels.weights,
+        mean,
+        l2,
+        gradient,
+        _engine.threads(None),
+        limit,
+        initial,
+        dropout,
+    )
     return value, gradient
 
 
@@ -169,9 +178,7 @@ def _show(bar: Any, history: History, done: int) -> None:
         bar.update(done - bar.n)
 
 
-def count_updates(
-    lengths: Offsets, order: Offsets, batch_size: int, truncation: int, per_step: bool
-) -> int:
+def count_updates(lengths: Offsets, order: Offsets, batch_size: int, truncation: int, per_step: bool) -> int:
     """Return how many updates epochs have that take rows in ``order`` (epochs, n), if no answer is missing.
 
     One a minibatch; with a truncation (above 0) one for each of its chunks that has an answer. That is every
@@ -244,10 +251,23 @@ class _Run:
                 raise KeyboardInterrupt
             try:
                 status = self.trainer.train(
-                    plan.train.data, plan.train.targets, plan.train.weights, self.carry, order, first,
-                    plan.batch_size, rates, settings, progress, sums, self.snapshot, model.moments,
-                    _SECONDS, plan.initial, dropout,
-                )  # fmt: skip
+                    plan.train.data,
+                    plan.train.targets,
+                    plan.train.weights,
+                    self.carry,
+                    order,
+                    first,
+                    plan.batch_size,
+                    rates,
+                    settings,
+                    progress,
+                    sums,
+                    self.snapshot,
+                    model.moments,
+                    _SECONDS,
+                    plan.initial,
+                    dropout,
+                )
             finally:  # an interrupt leaves here too, with progress valid for the last whole update
                 first = int(progress[0])
                 model.updates = updates + int(progress[1])

@@ -145,9 +145,7 @@ def make_plan(
             raise ValueError(f"memory is {memory}, expected 'auto' with LevenbergMarquardt")
         if model.drops or model.constraints:
             what = "dropout" if model.drops else "constraints"
-            raise ValueError(
-                f"the network has {what}, expected none with {type(optimizer).__name__}"
-            )
+            raise ValueError(f"the network has {what}, expected none with {type(optimizer).__name__}")
     point = _checkpoint(model, checked, checkpoint, resume, owner or Owner())
     if point is not None and point.found is not None:
         updates = point.found.updates

@@ -122,7 +122,14 @@ class Objective:
         plan, train = self.plan, self.plan.train
         flat = np.empty_like(self.model.parameters)
         value = self.model.native.gradient(
-            train.data, train.targets, self._code, train.weights, plan.mean, plan.l2, flat, plan.n_threads,
+            train.data,
+            train.targets,
+            self._code,
+            train.weights,
+            plan.mean,
+            plan.l2,
+            flat,
+            plan.n_threads,
             plan.memory,
         )
         return value, flat[self.free].astype(np.float64)
@@ -316,9 +323,15 @@ class _LimitedMemory:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it warns where it finds nothing, and says so besides
             found = line_search(
-                lambda w: at(w)[0], lambda w: at(w)[1], origin, direction, gradient, value,
-                value - 0.5 * slope, maxiter=rule.line_search,
-            )  # fmt: skip
+                lambda w: at(w)[0],
+                lambda w: at(w)[1],
+                origin,
+                direction,
+                gradient,
+                value,
+                value - 0.5 * slope,
+                maxiter=rule.line_search,
+            )
         length = found[0]
         if length is None or not length > 0.0:
             objective.set(start)

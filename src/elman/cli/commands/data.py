@@ -59,9 +59,7 @@ class Data:
         return self.y
 
 
-def load(
-    path: str, options: Mapping[str, Any], per_step: bool | None = None, missing: bool = False
-) -> Data:
+def load(path: str, options: Mapping[str, Any], per_step: bool | None = None, missing: bool = False) -> Data:
     """Read a file; ``per_step`` is what the task wants, where ``options`` do not say it already.
 
     ``missing`` lets NaN pass, for a model that fills it.

@@ -83,8 +83,10 @@ def replay(
     whole = math.inf if loop else len(recording.samples)
     total = whole if seconds is None else min(whole, round(seconds * stream.rate))
     length = len(recording.samples) / recording.rate
-    say(f"{path}: {plural(len(recording.channels), 'channel')} ({listed(recording.channels)}), "
-        f"{recording.rate:g} Hz, {length:.1f} s; the stream is {name!r}")  # fmt: skip
+    say(
+        f"{path}: {plural(len(recording.channels), 'channel')} ({listed(recording.channels)}), "
+        f"{recording.rate:g} Hz, {length:.1f} s; the stream is {name!r}"
+    )
     player = None
     try:
         _await(outlet, wait, say)
