@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from elman._validation import integer
 from elman.data.sequences import Array, Batch, Offsets, refuse_symbol
+from elman.errors import ArgumentValueError
 from elman.nn import losses, optimizers
 from elman.nn.layers import GRU, LSTM, Dense, Embedding, Layer, MaxPool, MeanPool, SimpleRNN
 
@@ -262,7 +263,7 @@ def optimizer_code(optimizer: optimizers.Optimizer) -> tuple[int, float, float, 
             return (3, *betas, optimizer.epsilon, optimizer.weight_decay, False)
         case optimizers.Adam():
             return (2, optimizer.beta_1, optimizer.beta_2, optimizer.epsilon, 0.0, False)
-    raise ValueError(f"optimizer is {optimizer}, expected one of SGD, RMSprop, Adam, AdamW")
+    raise ArgumentValueError("optimizer", f"is {optimizer}", "one of SGD, RMSprop, Adam, AdamW")
 
 
 def moment_count(optimizer: optimizers.Optimizer) -> int:

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from elman.errors import ArgumentTypeError, ArgumentValueError
+
 
 def describe(value: object) -> str:
     """Return a short text of what came, such as ``'3' (a str)``.
@@ -34,12 +36,12 @@ def integer(name: str, value: Any, minimum: int = 0, maximum: float = 2**63 - 1)
     """
     if type(value) is not int:
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-            raise TypeError(f"{name} is {describe(value)}, expected an integer of at least {minimum}")
+            raise ArgumentTypeError(name, f"is {describe(value)}", f"an integer of at least {minimum}")
         value = int(value)
     if value < minimum:
-        raise ValueError(f"{name} is {value}, expected an integer of at least {minimum}")
+        raise ArgumentValueError(name, f"is {value}", f"an integer of at least {minimum}")
     if value > maximum:
-        raise ValueError(f"{name} is {describe(value)}, expected an integer of at most {maximum}")
+        raise ArgumentValueError(name, f"is {describe(value)}", f"an integer of at most {maximum}")
     return int(value)
 
 
@@ -66,13 +68,13 @@ def number(
         wanted = f"a finite number of at least {minimum:g}"
     if type(value) is not float:
         if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-            raise TypeError(f"{name} is {describe(value)}, expected {wanted}")
+            raise ArgumentTypeError(name, f"is {describe(value)}", wanted)
         try:
             value = float(value)
         except OverflowError:
-            raise ValueError(f"{name} is an integer too large for a float, expected {wanted}") from None
+            raise ArgumentValueError(name, "is an integer too large for a float", wanted) from None
     if not (minimum <= value < below) or (positive and value <= 0.0):  # NaN fails the first comparison
-        raise ValueError(f"{name} is {value}, expected {wanted}")
+        raise ArgumentValueError(name, f"is {value}", wanted)
     return float(value)
 
 
@@ -86,7 +88,7 @@ def flag(name: str, value: Any) -> bool:
     """
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
-    raise TypeError(f"{name} is {describe(value)}, expected True or False")
+    raise ArgumentTypeError(name, f"is {describe(value)}", "True or False")
 
 
 def choice(name: str, value: Any, names: Collection[str]) -> str:
@@ -99,9 +101,9 @@ def choice(name: str, value: Any, names: Collection[str]) -> str:
     """
     wanted = "one of " + ", ".join(repr(n) for n in names) if len(names) > 1 else repr(next(iter(names)))
     if not isinstance(value, str):
-        raise TypeError(f"{name} is {describe(value)}, expected {wanted}")
+        raise ArgumentTypeError(name, f"is {describe(value)}", wanted)
     if value not in names:
-        raise ValueError(f"{name} is {value!r}, expected {wanted}")
+        raise ArgumentValueError(name, f"is {value!r}", wanted)
     return str(value)
 
 
@@ -114,13 +116,13 @@ def real_dtype(value: Any) -> np.dtype[Any]:
     ValueError: dtype is 'float16', expected 'float32' or 'float64'
     """
     if not isinstance(value, (str, type, np.dtype)):
-        raise TypeError(f"dtype is {describe(value)}, expected 'float32' or 'float64'")
+        raise ArgumentTypeError("dtype", f"is {describe(value)}", "'float32' or 'float64'")
     try:
         dtype = np.dtype(value)
     except TypeError:
         dtype = None
     if dtype is None or dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
-        raise ValueError(f"dtype is {value!r}, expected 'float32' or 'float64'")
+        raise ArgumentValueError("dtype", f"is {value!r}", "'float32' or 'float64'")
     return dtype
 
 

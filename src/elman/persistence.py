@@ -7,6 +7,7 @@ import os
 from typing import Any
 
 from elman._validation import describe
+from elman.errors import ArgumentTypeError
 from elman.model import file
 from elman.network.network import Network, unpack
 from elman.training import online
@@ -58,9 +59,11 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     elif isinstance(model, Pipeline):
         file.write(path, *pipeline_files.pack(model))
     else:
-        raise TypeError(
-            f"model is {describe(model)}, expected a network, a learner, an estimator of elman's, a "
-            f"DepthForecaster, or a scikit-learn Pipeline of elman.features and one of those estimators"
+        raise ArgumentTypeError(
+            "model",
+            f"is {describe(model)}",
+            "a network, a learner, an estimator of elman's, a DepthForecaster, or a scikit-learn "
+            "Pipeline of elman.features and one of those estimators",
         )
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from elman._validation import describe
 from elman.data.sequences import Array
 from elman.data.stream_input import read_samples, read_symbols
+from elman.errors import ArgumentTypeError
 from elman.network.network import Network
 
 
@@ -52,19 +53,20 @@ def _stages(model: Any, name: str) -> list[Any]:
         except TypeError as error:
             raise TypeError(f"{name} cannot stream: {error}") from None
     if not isinstance(model, Pipeline):
-        raise TypeError(
-            f"{name} is {describe(model)}, expected an estimator or a network of elman's, its features, or a "
-            f"scikit-learn Pipeline of them"
+        raise ArgumentTypeError(
+            name,
+            f"is {describe(model)}",
+            "an estimator or a network of elman's, its features, or a scikit-learn Pipeline of them",
         )
     stages = []
     for step, part in model.steps:
         if part is not None and part != "passthrough":
             stages += _stages(part, f"the step {step!r}")
     if not stages:
-        raise TypeError(f"{name} has no step, expected features or an estimator")
+        raise ArgumentTypeError(name, "has no step", "features or an estimator")
     for stage in stages[:-1]:
         if isinstance(stage, _Answers):
-            raise TypeError(f"{name} has a network before its last step, expected features there")
+            raise ArgumentTypeError(name, "has a network before its last step", "features there")
     return stages
 
 

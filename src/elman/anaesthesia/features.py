@@ -16,6 +16,7 @@ from elman.anaesthesia.pharmacology import Floats, Patient
 from elman.anaesthesia.simulator import PROPOFOL, REMIFENTANIL, SECONDS, TRACKS
 from elman.anaesthesia.vitals import find_track
 from elman.data.sequences import Array, Batch, Offsets
+from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.features.base import FeatureStream, Float64, SequenceTransformer
 from elman.reading.parsing import listed
 
@@ -91,13 +92,13 @@ class DepthFeatures(SequenceTransformer):
     def _check(self) -> None:
         integer("ahead", self.ahead, 1, _DAY)
         if self.patient is not None and not isinstance(self.patient, Patient):
-            raise TypeError(f"patient is {describe(self.patient)}, expected a Patient or None")
+            raise ArgumentTypeError("patient", f"is {describe(self.patient)}", "a Patient or None")
         columns(self.tracks)
 
     def _learn(self, batch: Batch) -> None:
         if batch.values.shape[1] != len(self.tracks):
-            raise ValueError(
-                f"X has {batch.values.shape[1]} features, expected {len(self.tracks)} (as tracks)"
+            raise ArgumentValueError(
+                "X", f"has {batch.values.shape[1]} features", f"{len(self.tracks)} (as tracks)"
             )
 
     def _apply(self, batch: Batch) -> Float64:
@@ -126,11 +127,11 @@ class DepthFeatures(SequenceTransformer):
 def columns(tracks: Any) -> dict[str, int | None]:
     """Return where each known track is; ValueError where one that is needed is not there."""
     if isinstance(tracks, str) or not all(isinstance(name, str) for name in tracks):
-        raise TypeError(f"tracks is {describe(tracks)}, expected names of tracks")
+        raise ArgumentTypeError("tracks", f"is {describe(tracks)}", "names of tracks")
     found = {name: find_track(list(tracks), name) for name in (*_NEEDED, *_OPTIONAL)}
     for name in _NEEDED:
         if found[name] is None:
-            raise ValueError(f"tracks is {listed(list(tracks))}, expected {name} among them")
+            raise ArgumentValueError("tracks", f"is {listed(list(tracks))}", f"{name} among them")
     return found
 
 

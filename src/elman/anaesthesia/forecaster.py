@@ -19,6 +19,7 @@ from elman.anaesthesia.simulator import TRACKS
 from elman.anaesthesia.vitals import BIS, find_track
 from elman.data import estimator_input
 from elman.data.sequences import Array, Batch, Sequences
+from elman.errors import ArgumentValueError
 from elman.estimators import files
 from elman.estimators.tagger import RNNTagger
 from elman.model import file
@@ -114,7 +115,9 @@ class DepthForecaster(BaseEstimator):  # type: ignore[misc]
         integer("window", self.window, 1)
         seed = integer("random_state", self.random_state, 0)
         if isinstance(self.cells, str) or not len(self.cells):
-            raise ValueError(f"cells is {self.cells!r}, expected one cell or more, such as ('gru', 'rnn')")
+            raise ArgumentValueError(
+                "cells", f"is {self.cells!r}", "one cell or more, such as ('gru', 'rnn')"
+            )
         features = DepthFeatures(self.tracks, ahead=self.ahead, patient=self.patient)
         batch = estimator_input.sequence_batch(X, None)
         known = Sequences(batch.values, batch.offsets)
@@ -124,7 +127,7 @@ class DepthForecaster(BaseEstimator):  # type: ignore[misc]
         pieces, labels = self._windows(read, last, answers)
         given = np.concatenate([a[~np.isnan(a)] for a in answers])
         if not len(given):
-            raise ValueError(f"X has no BIS reading {self.ahead} steps ahead of any step, expected some")
+            raise ArgumentValueError("X", f"has no BIS reading {self.ahead} steps ahead of any step", "some")
         networks = [self._network(cell, seed + i).fit(pieces, labels) for i, cell in enumerate(self.cells)]
         self.features_, self.networks_ = features, networks
         # a depth that no training step has cannot be told from the others
@@ -231,7 +234,7 @@ class ForecastStream:
         """Return the forecast after one more row (F,); NaN is no value. ValueError for a wrong size."""
         read = self._features.step(row)
         if len(read) != 1:
-            raise ValueError(f"row has {len(read)} steps, expected one: (F,)")
+            raise ArgumentValueError("row", f"has {len(read)} steps", "one: (F,)")
         shares = self._model._mean([network.step(read) for network in self._networks])
         last = read[:, 0].astype(np.float64)
         depths = depth_shares(shares, last)
@@ -270,7 +273,7 @@ def find_bis(tracks: Sequence[str]) -> int:
     """Return where BIS is among the tracks."""
     place = find_track(list(tracks), BIS)
     if place is None:
-        raise ValueError(f"tracks is {list(tracks)}, expected {BIS} among them")
+        raise ArgumentValueError("tracks", f"is {list(tracks)}", f"{BIS} among them")
     return place
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from elman._validation import flag, number
+from elman.errors import ArgumentValueError
 
 Floats = NDArray[np.float64]
 
@@ -72,7 +73,7 @@ class Compartments:
         for name in ("v1", "v2", "v3", "cl1", "cl2", "cl3", "ke0"):
             value = getattr(self, name)
             if not 0 < value < np.inf:
-                raise ValueError(f"{name} is {value:.3g}, expected above 0: no model for such a patient")
+                raise ArgumentValueError(name, f"is {value:.3g}", "above 0: no model for such a patient")
 
     def step(self, seconds: float) -> tuple[Floats, Floats]:
         """Return A (4, 4) and b (4,): the state (c1, c2, c3, e) after a step is A state + b rate, exactly.
@@ -102,9 +103,9 @@ class Compartments:
         """
         rates = np.asarray(rate, dtype=np.float64)
         if rates.ndim != 1:
-            raise ValueError(f"rate has shape {rates.shape}, expected (T,): one rate a step")
+            raise ArgumentValueError("rate", f"has shape {rates.shape}", "(T,): one rate a step")
         if not np.isfinite(rates).all() or (rates < 0).any():
-            raise ValueError("rate has values below 0 or not finite, expected rates of at least 0")
+            raise ArgumentValueError("rate", "has values below 0 or not finite", "rates of at least 0")
         A, b = self.step(seconds)
         states, state = np.empty((len(rates), 4)), np.zeros(4)
         for t, u in enumerate(rates):

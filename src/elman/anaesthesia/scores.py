@@ -10,6 +10,7 @@ import numpy as np
 
 from elman.anaesthesia.depths import DEPTHS, depth
 from elman.data.sequences import Array
+from elman.errors import ArgumentValueError
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def score(answers: Sequence[Any], bis: Sequence[Any], depths: Sequence[Any] | No
     found = np.concatenate([np.asarray(b, np.float64) for b in bis])
     given = ~np.isnan(expected)
     if not given.any():
-        raise ValueError("answers has no number, expected some that are not NaN")
+        raise ArgumentValueError("answers", "has no number", "some that are not NaN")
     errors = np.abs(found - expected)
     told = depth(found) if depths is None else np.concatenate([np.asarray(d) for d in depths])
     confusion = np.zeros((len(DEPTHS), len(DEPTHS)), np.int64)

@@ -19,6 +19,7 @@ from elman.anaesthesia import pharmacology as drugs
 from elman.anaesthesia.pharmacology import Compartments, Floats, Patient
 from elman.data.sequences import Array, Sequences
 from elman.datasets.dataset import Dataset, Description
+from elman.errors import ArgumentTypeError, ArgumentValueError
 
 SECONDS = 10.0
 TRACKS = (
@@ -75,10 +76,10 @@ def simulate_anaesthesia(
     integer("seed", seed)
     given: Any = minutes
     if not isinstance(given, tuple) or len(given) != 2:
-        raise TypeError(f"minutes is {minutes!r}, expected (shortest, longest)")
+        raise ArgumentTypeError("minutes", f"is {minutes!r}", "(shortest, longest)")
     low, high = (number(f"minutes[{i}]", value, minimum=10.0) for i, value in enumerate(minutes))
     if high < low:
-        raise ValueError(f"minutes is {minutes}, expected the shortest time first")
+        raise ArgumentValueError("minutes", f"is {minutes}", "the shortest time first")
     cases = [operate(np.random.default_rng([seed, i]), (low, high), gaps).tracks for i in range(n)]
     X = Sequences(np.concatenate(cases), np.cumsum([0, *map(len, cases)]))
     known = float((~np.isnan(X.values[:, 2])).mean())

@@ -26,6 +26,7 @@ from elman.cli.options import (
     of_training,
 )
 from elman.cli.options import columns as _columns
+from elman.errors import ArgumentValueError
 
 app = typer.Typer(
     name="elman",
@@ -164,7 +165,7 @@ def _units(text: str) -> tuple[int, ...]:
     try:
         return tuple(int(part) for part in text.split(","))
     except ValueError:
-        raise ValueError(f"--hidden is {text!r}, expected numbers of units such as 64 or 64,32") from None
+        raise ArgumentValueError("--hidden", f"is {text!r}", "numbers of units such as 64 or 64,32") from None
 
 
 @app.command()
@@ -215,7 +216,7 @@ def _stream(model: str, file: str, out: str, columns: dict[str, Any], as_json: b
     from elman.cli.commands import stream as job
 
     if file != "-":
-        raise ValueError(f"FILE is {file!r}, expected - (standard input) with --stream")
+        raise ArgumentValueError("FILE", f"is {file!r}", "- (standard input) with --stream")
     if out != "-" or columns:
         given = "--output" if out != "-" else f"--{next(iter(columns)).replace('_', '-')}"
         raise ValueError(

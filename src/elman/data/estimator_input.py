@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from elman._validation import describe
 from elman.data.sequences import Array, Batch, Sequences, _asarray, as_batch, even_offsets
+from elman.errors import ArgumentTypeError, ArgumentValueError
 
 Rows = NDArray[np.int64]
 _ROWS = (list, tuple, np.ndarray)
@@ -77,7 +78,7 @@ def _features(X: Any) -> int:
     else:
         shape = X.values.shape[1:] if isinstance(X, Sequences) else np.shape(X)[2:]
     if shape == (0,):
-        raise ValueError("X has 0 features, expected at least one")
+        raise ArgumentValueError("X", "has 0 features", "at least one")
     return int(shape[-1]) if len(shape) == 1 else 1
 
 
@@ -118,15 +119,18 @@ def give_back(flat: Array, batch: Batch, X: Any) -> Any:
 def one_a_sequence(y: Any, n: int) -> Any:
     """Return y unless it plainly has another number of answers than X has sequences."""
     if y is None:
-        raise ValueError("y is None, expected one answer a sequence: this estimator requires y to be passed")
+        raise ArgumentValueError(
+            "y", "is None", "one answer a sequence: this estimator requires y to be passed"
+        )
     count = len(y) if isinstance(y, Sequence) or hasattr(y, "__len__") else None
     if count is None or isinstance(y, (str, Sequences)):
-        raise TypeError(f"y is {describe(y)}, expected one answer a sequence")
+        raise ArgumentTypeError("y", f"is {describe(y)}", "one answer a sequence")
     if count != n:
-        raise ValueError(f"y has {count} answers, expected {n} (one for each sequence of X)")
+        raise ArgumentValueError("y", f"has {count} answers", f"{n} (one for each sequence of X)")
     if isinstance(y, (list, tuple)) and len({np.shape(v)[:1] for v in y if isinstance(v, _ROWS)}) > 1:
-        raise ValueError(
-            "y has answers of several lengths, expected one answer a sequence; one a step is for RNNTagger, "
-            "or RNNRegressor with return_sequences=True"
+        raise ArgumentValueError(
+            "y",
+            "has answers of several lengths",
+            "one answer a sequence; one a step is for RNNTagger, or RNNRegressor with return_sequences=True",
         )
     return y

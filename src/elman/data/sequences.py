@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman._validation import describe
+from elman.errors import ArgumentTypeError, ArgumentValueError
 
 Array = NDArray[Any]
 Offsets = NDArray[np.int64]
@@ -50,26 +51,27 @@ class Sequences:
         self.values = values if isinstance(values, np.ndarray) else _asarray("values", values)
         _check_dtype("values", self.values)
         if self.values.ndim not in (1, 2):
-            raise ValueError(
-                f"values has shape {self.values.shape}, expected (steps of all sequences, features)"
+            raise ArgumentValueError(
+                "values", f"has shape {self.values.shape}", "(steps of all sequences, features)"
             )
         given = _asarray("offsets", offsets)
         if given.dtype.kind not in "iu" or given.ndim != 1 or len(given) < 1:
-            raise TypeError(
-                f"offsets has dtype {given.dtype} and shape {given.shape}, "
-                f"expected integers of shape (sequences + 1,)"
+            raise ArgumentTypeError(
+                "offsets",
+                f"has dtype {given.dtype} and shape {given.shape}",
+                "integers of shape (sequences + 1,)",
             )
         self.offsets = given.astype(np.int64)
         steps = len(self.values)
         if self.offsets[0] != 0 or self.offsets[-1] != steps:
-            raise ValueError(
-                f"offsets run from {given[0]} to {given[-1]}, expected from 0 to {steps} (len(values))"
+            raise ArgumentValueError(
+                "offsets", f"run from {given[0]} to {given[-1]}", f"from 0 to {steps} (len(values))"
             )
         falls = np.flatnonzero(np.diff(self.offsets) < 0)
         if len(falls):
             i = int(falls[0])
-            raise ValueError(
-                f"offsets[{i + 1}] is {given[i + 1]}, expected at least offsets[{i}], {given[i]}"
+            raise ArgumentValueError(
+                f"offsets[{i + 1}]", f"is {given[i + 1]}", f"at least offsets[{i}], {given[i]}"
             )
         self.offsets.flags.writeable = False  # checked once, so it must stay as it is
 
@@ -152,8 +154,8 @@ def as_batch(
         return _from_list(X, features, dtype, name, source)
     if hasattr(X, "__array__"):
         return _from_array(np.asarray(X), features, name, source)
-    raise TypeError(
-        f"{name} is {describe(X)}, expected an array (n, T, F), a list of arrays (T, F) or elman.Sequences"
+    raise ArgumentTypeError(
+        name, f"is {describe(X)}", "an array (n, T, F), a list of arrays (T, F) or elman.Sequences"
     )
 
 
@@ -161,17 +163,19 @@ def _from_array(X: Array, features: int, name: str, source: str) -> Batch:
     if type(X) is not np.ndarray or X.dtype not in _READABLE:
         _check_dtype(name, X)
     if X.ndim != 3:
-        raise ValueError(
-            f"{name} has shape {X.shape}, expected three dimensions (sequences, steps, features); "
-            f"one sequence is {name}[None], univariate ones {name}[..., None]"
+        raise ArgumentValueError(
+            name,
+            f"has shape {X.shape}",
+            f"three dimensions (sequences, steps, features); one sequence is {name}[None], "
+            f"univariate ones {name}[..., None]",
         )
     n, steps, width = X.shape
     if n == 0:
-        raise ValueError(f"{name} has no sequences, expected at least one")
+        raise ArgumentValueError(name, "has no sequences", "at least one")
     if steps == 0:
-        raise ValueError(f"{name} has sequences of 0 steps, expected at least one step")
+        raise ArgumentValueError(name, "has sequences of 0 steps", "at least one step")
     if width != features:
-        raise ValueError(f"{name} has {width} features, expected {features} ({source})")
+        raise ArgumentValueError(name, f"has {width} features", f"{features} ({source})")
     values = _readable(X).reshape(n * steps, width)
     return Batch(values, even_offsets(n, steps), steps, False)
 
@@ -192,20 +196,20 @@ _few_offsets = lru_cache(maxsize=16)(_offsets)  # calls with little data would w
 
 def _from_sequences(X: Sequences, features: int, name: str, source: str) -> Batch:
     if X.values.ndim != 2:
-        raise ValueError(
-            f"{name}.values has shape {X.values.shape}, expected (steps of all sequences, features)"
+        raise ArgumentValueError(
+            f"{name}.values", f"has shape {X.values.shape}", "(steps of all sequences, features)"
         )
     if X.values.shape[1] != features:
-        raise ValueError(f"{name} has {X.values.shape[1]} features, expected {features} ({source})")
+        raise ArgumentValueError(name, f"has {X.values.shape[1]} features", f"{features} ({source})")
     if len(X) == 0:
-        raise ValueError(f"{name} has no sequences, expected at least one")
+        raise ArgumentValueError(name, "has no sequences", "at least one")
     _refuse_empty(X.offsets, name)
     return Batch(_readable(X.values), X.offsets, 0, False)
 
 
 def _from_list(X: Any, features: int, dtype: np.dtype[Any], name: str, source: str) -> Batch:
     if not len(X):
-        raise ValueError(f"{name} has no sequences, expected at least one")
+        raise ArgumentValueError(name, "has no sequences", "at least one")
     items: list[Array] = []
     lengths = np.zeros(len(X) + 1, dtype=np.int64)
     for i, item in enumerate(X):
@@ -214,11 +218,13 @@ def _from_list(X: Any, features: int, dtype: np.dtype[Any], name: str, source: s
             _check_dtype(f"{name}[{i}]", array, hint="")
         if array.ndim != 2:
             hint = f"; a univariate one is {name}[{i}][:, None]" if array.ndim == features == 1 else ""
-            raise ValueError(
-                f"{name}[{i}] has shape {array.shape}, expected two dimensions (steps, features){hint}"
+            raise ArgumentValueError(
+                f"{name}[{i}]", f"has shape {array.shape}", f"two dimensions (steps, features){hint}"
             )
         if array.shape[1] != features:
-            raise ValueError(f"{name}[{i}] has {array.shape[1]} features, expected {features} ({source})")
+            raise ArgumentValueError(
+                f"{name}[{i}]", f"has {array.shape[1]} features", f"{features} ({source})"
+            )
         lengths[i + 1] = len(array)
         items.append(array)
     offsets = np.cumsum(lengths)
@@ -242,37 +248,36 @@ def as_symbols(X: Any, n: int, name: str = "X") -> Batch:
     if isinstance(X, Sequences):
         _check_integers(f"{name}.values", X.values)
         if X.values.ndim == 2 and X.values.shape[1] != 1:
-            raise ValueError(f"{name}.values has shape {X.values.shape}, expected one integer a step")
+            raise ArgumentValueError(f"{name}.values", f"has shape {X.values.shape}", "one integer a step")
         if len(X) == 0:
-            raise ValueError(f"{name} has no sequences, expected at least one")
+            raise ArgumentValueError(name, "has no sequences", "at least one")
         _refuse_empty(X.offsets, name)
         return Batch(_readable(X.values).reshape(-1, 1), X.offsets, 0, False)
     if isinstance(X, (list, tuple)):
         return _symbols_from_list(X, n, name)
     if not hasattr(X, "__array__"):
-        raise TypeError(
-            f"{name} is {describe(X)}, expected an array (n, T) of integers, a list of arrays (T,) or "
-            f"elman.Sequences"
+        raise ArgumentTypeError(
+            name, f"is {describe(X)}", "an array (n, T) of integers, a list of arrays (T,) or elman.Sequences"
         )
     array = np.asarray(X)
     _refuse_mask(name, X)
     _check_integers(name, array, " (sequences of different lengths go into a list)")
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 1):
         hint = f"; one sequence is {name}[None]" if array.ndim == 1 else ""
-        raise ValueError(
-            f"{name} has shape {array.shape}, expected (sequences, steps), one integer a step{hint}"
+        raise ArgumentValueError(
+            name, f"has shape {array.shape}", f"(sequences, steps), one integer a step{hint}"
         )
     rows, steps = array.shape[:2]
     if rows == 0:
-        raise ValueError(f"{name} has no sequences, expected at least one")
+        raise ArgumentValueError(name, "has no sequences", "at least one")
     if steps == 0:
-        raise ValueError(f"{name} has sequences of 0 steps, expected at least one step")
+        raise ArgumentValueError(name, "has sequences of 0 steps", "at least one step")
     return Batch(_readable(array).reshape(rows * steps, 1), even_offsets(rows, steps), steps, False)
 
 
 def _symbols_from_list(X: Any, n: int, name: str) -> Batch:
     if not len(X):
-        raise ValueError(f"{name} has no sequences, expected at least one")
+        raise ArgumentValueError(name, "has no sequences", "at least one")
     items: list[Array] = []
     lengths = np.zeros(len(X) + 1, dtype=np.int64)
     for i, item in enumerate(X):
@@ -281,7 +286,7 @@ def _symbols_from_list(X: Any, n: int, name: str) -> Batch:
             _check_integers(f"{name}[{i}]", array)
         if array.ndim not in (1, 2) or (array.ndim == 2 and array.shape[1] != 1):
             hint = "; one sequence goes into a list of its own" if array.ndim == 0 else ""
-            raise ValueError(f"{name}[{i}] has shape {array.shape}, expected (steps,), integers{hint}")
+            raise ArgumentValueError(f"{name}[{i}]", f"has shape {array.shape}", f"(steps,), integers{hint}")
         flat = array.ravel()
         if flat.dtype == np.uint64 and len(large := np.flatnonzero(flat >= n)):  # int64 cannot hold them all
             refuse_symbol(name, i, int(large[0]), int(flat[large[0]]), n)
@@ -297,16 +302,17 @@ def _symbols_from_list(X: Any, n: int, name: str) -> Batch:
 def _check_integers(name: str, array: Array, hint: str = "") -> None:
     _refuse_mask(name, array)
     if array.dtype.kind not in "iu":
-        raise TypeError(
-            f"{name} has dtype {array.dtype}, expected integers (the network begins with an Embedding)"
-            f"{hint if array.dtype.kind == 'O' else ''}"
+        raise ArgumentTypeError(
+            name,
+            f"has dtype {array.dtype}",
+            f"integers (the network begins with an Embedding){hint if array.dtype.kind == 'O' else ''}",
         )
 
 
 def refuse_symbol(name: str, row: int, step: int, value: int, n: int) -> NoReturn:
     """Raise the ValueError that says which integer of X an Embedding of n symbols does not know."""
-    raise ValueError(
-        f"{name}[{row}] has index {value} at step {step}, expected 0..{n - 1} (the Embedding's n)"
+    raise ArgumentValueError(
+        f"{name}[{row}]", f"has index {value} at step {step}", f"0..{n - 1} (the Embedding's n)"
     )
 
 
@@ -314,7 +320,7 @@ def _refuse_empty(offsets: Offsets, name: str) -> None:
     lengths = np.diff(offsets)
     if not lengths.all():
         i = int(np.argmin(lengths))
-        raise ValueError(f"{name}[{i}] is empty (0 steps), expected at least one step")
+        raise ArgumentValueError(f"{name}[{i}]", "is empty (0 steps)", "at least one step")
 
 
 def _readable(values: Array) -> Array:
@@ -340,7 +346,7 @@ def _refuse_mask(name: str, value: Any) -> None:
     # NumPy imports numpy.ma on first use; a fork in that moment would leave its import lock held for ever.
     masked = sys.modules.get("numpy.ma")
     if masked is not None and isinstance(value, masked.MaskedArray):
-        raise TypeError(f"{name} is a masked array, expected a plain one (the mask would be lost)")
+        raise ArgumentTypeError(name, "is a masked array", "a plain one (the mask would be lost)")
 
 
 def _check_dtype(
@@ -348,6 +354,6 @@ def _check_dtype(
 ) -> None:
     _refuse_mask(name, array)
     if array.dtype.kind not in "fiub":
-        raise TypeError(
-            f"{name} has dtype {array.dtype}, expected real numbers{hint if array.dtype.kind == 'O' else ''}"
+        raise ArgumentTypeError(
+            name, f"has dtype {array.dtype}", f"real numbers{hint if array.dtype.kind == 'O' else ''}"
         )

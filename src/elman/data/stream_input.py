@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from elman.data.sequences import Array
+from elman.errors import ArgumentTypeError, ArgumentValueError
 
 
 def read_samples(samples: Any, features: int, missing: bool = False) -> Array:
@@ -21,22 +22,25 @@ def read_samples(samples: Any, features: int, missing: bool = False) -> Array:
     x = np.asarray(samples)
     kind = x.dtype.kind
     if kind not in "fiub":
-        raise TypeError(f"samples has dtype {x.dtype}, expected real numbers")
+        raise ArgumentTypeError("samples", f"has dtype {x.dtype}", "real numbers")
     if x.ndim != 2:
         if features == 1 and x.ndim < 2:
             x = x.reshape(-1, 1)
         elif x.ndim == 1:
             x = x[None]
     if x.ndim != 2 or x.shape[1] != features:
-        raise ValueError(
-            f"samples has shape {np.shape(samples)}, expected ({features},) or (k, {features}): {features} "
-            f"features, as in fit"
+        raise ArgumentValueError(
+            "samples",
+            f"has shape {np.shape(samples)}",
+            f"({features},) or (k, {features}): {features} features, as in fit",
         )
     # count_nonzero is the fastest of what looks at every number.
     if kind == "f" and np.count_nonzero(np.isfinite(x)) < x.size and (not missing or np.isinf(x).any()):
         wrong = np.isinf(x) if missing else ~np.isfinite(x)
         i, feature = np.argwhere(wrong)[0].tolist()
-        raise ValueError(f"samples[{i}] has {x[i, feature]} in feature {feature}, expected finite numbers")
+        raise ArgumentValueError(
+            f"samples[{i}]", f"has {x[i, feature]} in feature {feature}", "finite numbers"
+        )
     return x if x.dtype == np.float32 else x.astype(np.float64, copy=False)
 
 
@@ -51,10 +55,10 @@ def read_symbols(samples: Any, n: int) -> Array:
     x = np.asarray(samples)
     if x.size and x.dtype.kind not in "iu":
         expected = "integers (the network begins with an Embedding)"
-        raise TypeError(f"samples has dtype {x.dtype}, expected {expected}")
+        raise ArgumentTypeError("samples", f"has dtype {x.dtype}", expected)
     if x.ndim > 2 or (x.ndim == 2 and x.shape[1] != 1):
-        raise ValueError(f"samples has shape {x.shape}, expected (k,), one integer a step")
+        raise ArgumentValueError("samples", f"has shape {x.shape}", "(k,), one integer a step")
     x = x.reshape(-1, 1)
     for i in np.flatnonzero((x < 0) | (x >= n))[:1].tolist():
-        raise ValueError(f"samples[{i}] is {x[i, 0]}, expected 0..{n - 1} (the Embedding's n)")
+        raise ArgumentValueError(f"samples[{i}]", f"is {x[i, 0]}", f"0..{n - 1} (the Embedding's n)")
     return x.astype(np.int64)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from elman._validation import describe
 from elman.data.sequences import Array, Batch, Sequences, _asarray
+from elman.errors import ArgumentTypeError, ArgumentValueError
 
 Reader = Callable[[str, Any], Array]
 
@@ -56,13 +57,13 @@ def as_answers(
     if flat.ndim == 1:
         if outputs != 1:
             axes = "(sequences, steps, outputs)" if per_step else "(sequences, outputs)"
-            raise ValueError(
-                f"{name} has one number an answer, expected {outputs} (the network's outputs): {axes}"
+            raise ArgumentValueError(
+                name, "has one number an answer", f"{outputs} (the network's outputs): {axes}"
             )
         flat = flat[:, None]
     if flat.shape[1] != outputs:
-        raise ValueError(
-            f"{name} has {flat.shape[1]} values an answer, expected {outputs} (the network's outputs)"
+        raise ArgumentValueError(
+            name, f"has {flat.shape[1]} values an answer", f"{outputs} (the network's outputs)"
         )
     with np.errstate(over="ignore"):
         values = np.ascontiguousarray(flat, dtype=dtype)
@@ -90,12 +91,12 @@ class _Where:
 
 def _per_sequence_rows(y: Any, batch: Batch, name: str) -> Array:
     if isinstance(y, Sequences):
-        raise TypeError(f"{name} is elman.Sequences, expected one answer a sequence: an array (n,) or (n, C)")
+        raise ArgumentTypeError(name, "is elman.Sequences", "one answer a sequence: an array (n,) or (n, C)")
     array = _numbers(name, y)
     if array.ndim not in (1, 2):
-        raise ValueError(f"{name} has shape {array.shape}, expected (n,) or (n, C): one answer a sequence")
+        raise ArgumentValueError(name, f"has shape {array.shape}", "(n,) or (n, C): one answer a sequence")
     if len(array) != batch.n:
-        raise ValueError(f"{name} has {len(array)} answers, expected {batch.n} (one for each sequence of X)")
+        raise ArgumentValueError(name, f"has {len(array)} answers", f"{batch.n} (one for each sequence of X)")
     return array
 
 
@@ -110,37 +111,37 @@ def per_step_rows(y: Any, batch: Batch, name: str, read: Reader | None = None) -
         return _listed_rows(y, lengths, name, read)
     if isinstance(y, Sequences):
         if len(y) != batch.n:
-            raise ValueError(f"{name} has {len(y)} sequences, expected {batch.n} (as X)")
+            raise ArgumentValueError(name, f"has {len(y)} sequences", f"{batch.n} (as X)")
         _same_lengths(np.diff(y.offsets), lengths, name)
         return read(name, y.values)
     if not hasattr(y, "__array__"):
-        raise TypeError(f"{name} is {describe(y)}, expected an array or a list of arrays, one answer a step")
+        raise ArgumentTypeError(name, f"is {describe(y)}", "an array or a list of arrays, one answer a step")
     if isinstance(y, np.ndarray) and y.dtype.kind == "O" and y.ndim == 1:
         return _listed_rows(list(y), lengths, name, read)
     array = read(name, y)
     if array.ndim not in (2, 3):
-        raise ValueError(f"{name} has shape {array.shape}, expected (n, T) or (n, T, C): one answer a step")
+        raise ArgumentValueError(name, f"has shape {array.shape}", "(n, T) or (n, T, C): one answer a step")
     if len(array) != batch.n:
-        raise ValueError(f"{name} has {len(array)} sequences, expected {batch.n} (as X)")
+        raise ArgumentValueError(name, f"has {len(array)} sequences", f"{batch.n} (as X)")
     _same_lengths(np.full(batch.n, array.shape[1]), lengths, name)
     return array.reshape(batch.rows, *array.shape[2:])
 
 
 def _listed_rows(y: Any, lengths: NDArray[np.int64], name: str, read: Reader) -> Array:
     if len(y) != len(lengths):
-        raise ValueError(f"{name} has {len(y)} sequences, expected {len(lengths)} (as X)")
+        raise ArgumentValueError(name, f"has {len(y)} sequences", f"{len(lengths)} (as X)")
     items = [read(f"{name}[{i}]", item) for i, item in enumerate(y)]
     shape = items[0].shape[1:]
     for i, item in enumerate(items):
         if item.ndim not in (1, 2):
-            raise ValueError(
-                f"{name}[{i}] has shape {item.shape}, expected (T,) or (T, C): one answer a step"
+            raise ArgumentValueError(
+                f"{name}[{i}]", f"has shape {item.shape}", "(T,) or (T, C): one answer a step"
             )
         if len(item) != lengths[i]:
-            raise ValueError(f"{name}[{i}] has {len(item)} steps, expected {lengths[i]} (as X[{i}])")
+            raise ArgumentValueError(f"{name}[{i}]", f"has {len(item)} steps", f"{lengths[i]} (as X[{i}])")
         if item.shape[1:] != shape:
-            raise ValueError(
-                f"{name}[{i}] has shape {item.shape}, expected (T, ...) as {name}[0], {items[0].shape}"
+            raise ArgumentValueError(
+                f"{name}[{i}]", f"has shape {item.shape}", f"(T, ...) as {name}[0], {items[0].shape}"
             )
     return np.concatenate(items)
 
@@ -149,19 +150,19 @@ def _same_lengths(came: NDArray[np.int64], expected: NDArray[np.int64], name: st
     wrong = np.flatnonzero(came != expected)
     if len(wrong):
         i = int(wrong[0])
-        raise ValueError(f"{name}[{i}] has {came[i]} steps, expected {expected[i]} (as X[{i}])")
+        raise ArgumentValueError(f"{name}[{i}]", f"has {came[i]} steps", f"{expected[i]} (as X[{i}])")
 
 
 def _numbers(name: str, y: Any) -> Array:
     array = _asarray(name, y)
     if array.dtype.kind == "O" and array.ndim == 0:
-        raise TypeError(f"{name} is {describe(y)}, expected an array or a list of numbers")
+        raise ArgumentTypeError(name, f"is {describe(y)}", "an array or a list of numbers")
     if array.dtype.kind in "USO":
-        raise TypeError(
-            f"{name} has dtype {array.dtype}, expected numbers (other labels belong to the estimators)"
+        raise ArgumentTypeError(
+            name, f"has dtype {array.dtype}", "numbers (other labels belong to the estimators)"
         )
     if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} has dtype {array.dtype}, expected real numbers")
+        raise ArgumentTypeError(name, f"has dtype {array.dtype}", "real numbers")
     return array
 
 
@@ -238,16 +239,16 @@ def as_weights(sample_weight: Any, n: int, name: str = "sample_weight") -> NDArr
         return None
     given = _numbers(name, sample_weight)
     if given.shape != (n,):
-        raise ValueError(f"{name} has shape {given.shape}, expected ({n},) (one for each sequence of X)")
+        raise ArgumentValueError(name, f"has shape {given.shape}", f"({n},) (one for each sequence of X)")
     weights = np.array(given, dtype=np.float64)
     bad = ~((weights >= 0.0) & (weights < np.inf))
     if bad.any():
         i = int(np.argmax(bad))
-        raise ValueError(f"{name}[{i}] is {weights[i]}, expected a finite number of at least 0")
+        raise ArgumentValueError(f"{name}[{i}]", f"is {weights[i]}", "a finite number of at least 0")
     if not (weights >= _SMALLEST_WEIGHT).any():
-        raise ValueError(f"{name} is zero everywhere, expected at least one weight above 0")
+        raise ArgumentValueError(name, "is zero everywhere", "at least one weight above 0")
     with np.errstate(over="ignore"):
         total = weights.sum()
     if total > _LARGEST_SUM:
-        raise ValueError(f"{name} has a sum of {total:.3g}, expected at most {_LARGEST_SUM:.0e}")
+        raise ArgumentValueError(name, f"has a sum of {total:.3g}", f"at most {_LARGEST_SUM:.0e}")
     return weights

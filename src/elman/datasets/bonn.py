@@ -14,6 +14,7 @@ import numpy as np
 from elman._validation import describe
 from elman.data.sequences import Array, Sequences
 from elman.datasets.dataset import Dataset, Description
+from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.reading import read
 from elman.reading.parsing import listed, reason, shown
 from elman.reading.paths import as_text, check_file
@@ -64,7 +65,7 @@ def load_bonn(path: Path_ | Sequence[Path_], *, sets: str | None = None) -> Data
     """
     paths = list(path) if isinstance(path, (list, tuple)) else [path]
     if not paths:
-        raise ValueError("path is an empty list, expected at least one folder, .zip or .npz")
+        raise ArgumentValueError("path", "is an empty list", "at least one folder, .zip or .npz")
     wanted = _wanted(sets)
     found: dict[str, tuple[str, Array]] = {}
     for one in paths:
@@ -77,7 +78,9 @@ def load_bonn(path: Path_ | Sequence[Path_], *, sets: str | None = None) -> Data
                 raise ValueError(f"{where} has other values than {first}, expected one segment {name}")
         if not count:
             of = "" if sets is None else f" of the sets {sets}"
-            raise ValueError(f"{text!r} has no segments{of}, expected files named as the owners do: Z001.txt")
+            raise ArgumentValueError(
+                f"{text!r}", f"has no segments{of}", "files named as the owners do: Z001.txt"
+            )
     order = sorted(found, key=lambda name: (_SETS[name[0]], name))
     y = np.array([_SETS[name[0]] for name in order])
     for letter in wanted if sets is not None else "":
@@ -97,10 +100,12 @@ def _wanted(sets: Any) -> str:
     if sets is None:
         return "ZONFS"
     if not isinstance(sets, str):
-        raise TypeError(f"sets is {describe(sets)}, expected letters from A to E such as 'ADE'")
+        raise ArgumentTypeError("sets", f"is {describe(sets)}", "letters from A to E such as 'ADE'")
     letters = sets.upper()
     if not letters or set(letters) - set(_FILES) or len(set(letters)) < len(letters):
-        raise ValueError(f"sets is {describe(sets)}, expected letters from A to E, each once, such as 'ADE'")
+        raise ArgumentValueError(
+            "sets", f"is {describe(sets)}", "letters from A to E, each once, such as 'ADE'"
+        )
     return "".join(_FILES[letter] for letter in letters)
 
 

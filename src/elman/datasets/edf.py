@@ -18,6 +18,7 @@ from elman.data.sequences import Array, Sequences
 from elman.datasets.dataset import Dataset, Description
 from elman.datasets.edf_annotations import Labels, read_annotations
 from elman.datasets.edf_header import Header, read_header
+from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.reading.parsing import listed, reason, shown
 from elman.reading.paths import as_text, check_file
 
@@ -119,10 +120,12 @@ def _chosen(header: Header, channels: Any, source: str) -> list[int]:
         found = ordinary
     else:
         if not isinstance(channels, (list, tuple)):
-            raise TypeError(f"channels is {describe(channels)}, expected a list of names or numbers")
+            raise ArgumentTypeError("channels", f"is {describe(channels)}", "a list of names or numbers")
         found = [ordinary[_place(channel, names, source)] for channel in channels]
         if not found or len(set(found)) < len(found):
-            raise ValueError(f"channels is {describe(channels)}, expected at least one channel, each once")
+            raise ArgumentValueError(
+                "channels", f"is {describe(channels)}", "at least one channel, each once"
+            )
     for i in found:
         if header.signals[i].problem:
             raise ValueError(
@@ -138,7 +141,7 @@ def _place(channel: Any, names: list[str], source: str) -> int:
             return channel - 1
         raise ValueError(f"{source} has no channel {channel}, expected 1 to {len(names)}")
     if not isinstance(channel, str):
-        raise TypeError(f"channels has {describe(channel)}, expected names or numbers of channels")
+        raise ArgumentTypeError("channels", f"has {describe(channel)}", "names or numbers of channels")
     count = names.count(channel)
     if count > 1:
         numbers = " and ".join(str(i) for i, name in enumerate(names, 1) if name == channel)
@@ -203,9 +206,11 @@ def _ratio(rate: Fraction, header: Header, i: int, source: str) -> Fraction:
     own = header.signals[i].samples / header.duration
     ratio = rate / own
     if max(ratio.numerator, ratio.denominator) > _LARGEST_RATIO:
-        raise ValueError(
-            f"fs is {float(rate)}, {ratio} of the {float(own):g} Hz of channel "
-            f"{shown(header.signals[i].label)} of {source}, expected integers up to {_LARGEST_RATIO} in it"
+        raise ArgumentValueError(
+            "fs",
+            f"is {float(rate)}, {ratio} of the {float(own):g} Hz of channel {shown(header.signals[i].label)} "
+            f"of {source}",
+            f"integers up to {_LARGEST_RATIO} in it",
         )
     return ratio
 

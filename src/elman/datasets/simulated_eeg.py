@@ -13,6 +13,7 @@ from elman.data.sequences import Sequences
 from elman.datasets import neural_mass
 from elman.datasets.dataset import Annotation, Dataset, Description
 from elman.datasets.neural_mass import Floats
+from elman.errors import ArgumentTypeError, ArgumentValueError
 
 A_GAIN = 5.0  # mV, in all six types of activity
 SPEED = (0.9, 1.1)  # how much faster than the paper's a segment's rhythms are
@@ -240,17 +241,19 @@ def _sampling(seconds: float, fs: float, step: float) -> tuple[float, int, int]:
     seconds, fs = number("seconds", seconds, positive=True), number("fs", fs, positive=True)
     step = number("step", step, positive=True)
     if step > LONGEST_STEP:
-        raise ValueError(f"step is {step:g}, expected at most {LONGEST_STEP:g} s")
+        raise ArgumentValueError("step", f"is {step:g}", f"at most {LONGEST_STEP:g} s")
     steps = round(seconds * fs)
     if steps < 1:
-        raise ValueError(f"seconds is {seconds:g}, expected at least {1 / fs:g}, one sample at fs {fs:g}")
+        raise ArgumentValueError(
+            "seconds", f"is {seconds:g}", f"at least {1 / fs:g}, one sample at fs {fs:g}"
+        )
     return fs, steps, math.ceil(1.0 / (fs * step) - 1e-9)
 
 
 def _checked_kinds(kinds: Iterable[str]) -> list[str]:
     if isinstance(kinds, str) or not isinstance(kinds, Iterable):
-        raise TypeError(f"kinds is {describe(kinds)}, expected a sequence of names")
+        raise ArgumentTypeError("kinds", f"is {describe(kinds)}", "a sequence of names")
     names = [choice(f"kinds[{i}]", kind, KINDS) for i, kind in enumerate(kinds)]
     if not names or len(set(names)) < len(names):
-        raise ValueError(f"kinds is {names}, expected at least one name and each once")
+        raise ArgumentValueError("kinds", f"is {names}", "at least one name and each once")
     return names

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from elman.demos._demo import Demo, Outcome, Show, closing_table, prepare
+from elman.errors import ArgumentValueError
 
 NAMES = ("points", "gradient", "adder", "letters", "digits", "eeg", "anaesthesia")
 SIZED = ("eeg", "anaesthesia")  # these take data of the user, and have a quick size
@@ -25,7 +26,7 @@ def get(name: str, data: Path | None = None, quick: bool = False) -> Demo[Any]:
     ``data`` are files of the user's, and ``quick`` is a small size, for those that have it.
     """
     if name not in NAMES:
-        raise ValueError(f"there is no demo {name!r}, expected one of {', '.join(NAMES)} or all")
+        raise ArgumentValueError("there", f"is no demo {name!r}", f"one of {', '.join(NAMES)} or all")
     if data is not None and name not in SIZED:
         raise ValueError(f"--data belongs to the demo {' or '.join(SIZED)}, not to {name}")
     module = import_module(f"elman.demos.{name}")

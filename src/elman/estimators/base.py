@@ -20,6 +20,7 @@ from elman._validation import choice, describe, flag, integer, number, real_dtyp
 from elman.data import estimator_input
 from elman.data.sequences import Array, Batch, Sequences
 from elman.data.targets import as_weights
+from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.estimators import files, scaling
 from elman.estimators.scaling import Scaler
 from elman.estimators.stopping import Patience
@@ -82,10 +83,10 @@ class Options:
     def for_one_epoch(self) -> Options:
         """Return the same for partial_fit, which knows neither an end nor held-out data."""
         if self.early_stopping:
-            raise ValueError("early_stopping is True, expected False with partial_fit")
+            raise ArgumentValueError("early_stopping", "is True", "False with partial_fit")
         if not self.constant_rate:
-            raise ValueError(
-                f"learning_rate is {self.schedule!r}, expected 'constant' with partial_fit, which has no end"
+            raise ArgumentValueError(
+                "learning_rate", f"is {self.schedule!r}", "'constant' with partial_fit, which has no end"
             )
         return replace(self, epochs=1)
 
@@ -216,7 +217,9 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
 
     def _read_validation(self, given: Any) -> Labeled:
         if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
-            raise TypeError(f"validation_data is {describe(given)}, expected (X, y) or (X, y, sample_weight)")
+            raise ArgumentTypeError(
+                "validation_data", f"is {describe(given)}", "(X, y) or (X, y, sample_weight)"
+            )
         try:
             return self._read_labeled(given[0], given[1], given[2] if len(given) == 3 else None, False, None)
         except (TypeError, ValueError) as error:
@@ -264,11 +267,12 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         table = estimator_input.is_table(X)
         if not fresh and table != self._table:
             if not table:
-                raise ValueError("X is a collection of sequences, expected 2-D input as in fit")
+                raise ArgumentValueError("X", "is a collection of sequences", "2-D input as in fit")
             if not isinstance(X, (list, tuple)):
-                raise ValueError(
-                    "X is 2-D, expected sequences as in fit: an array (n, T, F) or a list of (T, F); "
-                    "one sequence is [X]"
+                raise ArgumentValueError(
+                    "X",
+                    "is 2-D",
+                    "sequences as in fit: an array (n, T, F) or a list of (T, F); one sequence is [X]",
                 )
             table, X = False, [np.asarray(row) for row in X]  # lists of numbers, fitted as sequences
         checks: dict[str, Any] = {"dtype": [np.float64, np.float32], "reset": fresh}
@@ -413,9 +417,10 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         """Return the parameters of training, checked."""
         truncation = None if self.truncation is None else integer("truncation", self.truncation, 1)
         if truncation is not None and self.pooling != "last":
-            raise ValueError(
-                f"truncation is {truncation}, expected None with pooling {self.pooling!r}, which needs whole "
-                f"sequences"
+            raise ArgumentValueError(
+                "truncation",
+                f"is {truncation}",
+                f"None with pooling {self.pooling!r}, which needs whole sequences",
             )
         clip = self.clip_norm
         options = Options(
@@ -449,7 +454,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
             value = getattr(self, name)
             if value:
                 expected = None if name == "truncation" else 0.0
-                raise ValueError(f"{name} is {value}, expected {expected} with solver {options.solver!r}")
+                raise ArgumentValueError(name, f"is {value}", f"{expected} with solver {options.solver!r}")
         return replace(options, schedule="constant", batch_size=32, shuffle=True, clip_norm=None)
 
     def _threads(self) -> int | None:
@@ -458,7 +463,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
             return None
         jobs = integer("n_jobs", jobs, -(2**31))
         if jobs == 0:
-            raise ValueError("n_jobs is 0, expected None, a number of threads, or -1 for all CPUs")
+            raise ArgumentValueError("n_jobs", "is 0", "None, a number of threads, or -1 for all CPUs")
         return jobs if jobs > 0 else max(1, _engine.threads(None) + 1 + jobs)
 
     def _dtype(self, batch: Batch) -> np.dtype[Any]:
@@ -478,7 +483,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         cell = choice("cell", self.cell, tuple(_CELLS))
         own: dict[str, Any] = {"activation": choice("activation", self.activation, RECURRENT_ACTIVATIONS)}
         if cell != "rnn" and own.pop("activation") != "tanh":
-            raise ValueError(f"activation is {self.activation!r}, expected 'tanh' with cell {cell!r}")
+            raise ArgumentValueError("activation", f"is {self.activation!r}", f"'tanh' with cell {cell!r}")
         own["bidirectional"] = flag("bidirectional", self.bidirectional)
         own["recurrent_dropout"] = number("dropout", self.dropout, below=1.0)
         pool = choice("pooling", self.pooling, ("last", *_POOLS))
@@ -492,7 +497,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
             stack.append(_CELLS[cell](count, return_sequences=steps, dropout=dropped, **own))
         if pool in _POOLS:
             if self._per_step:
-                raise ValueError(f"pooling is {pool!r}, expected 'last' where every step has an answer")
+                raise ArgumentValueError("pooling", f"is {pool!r}", "'last' where every step has an answer")
             stack.append(_POOLS[pool]())
         stack.append(Dense(outputs, self._readout))
         return stack
@@ -559,11 +564,11 @@ class EstimatorStream:
         """Return the answers after one more step; ValueError for NaN or a wrong size, the state unchanged."""
         given = np.asarray(x)
         if given.dtype.kind not in "fiub":
-            raise TypeError(f"x has dtype {given.dtype}, expected real numbers")
+            raise ArgumentTypeError("x", f"has dtype {given.dtype}", "real numbers")
         if given.shape == self._shape[:-1] and self._shape[-1] == 1:
             given = given[..., None]
         if given.shape != self._shape:
-            raise ValueError(f"x has shape {given.shape}, expected {self._shape}")
+            raise ArgumentValueError("x", f"has shape {given.shape}", f"{self._shape}")
         scaled = self._fitted._scaler.apply(given.reshape(-1, self._shape[-1]), self._dtype)
         out = self._native.step(scaled.reshape(self._shape))
         answers = self._fitted._finish(out.reshape(len(scaled), -1))

@@ -15,6 +15,7 @@ from elman._validation import describe
 from elman.data import estimator_input
 from elman.data.sequences import Array
 from elman.data.targets import as_weights
+from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.model.model import Float64
 
 _SEVERAL_TYPES = "y has labels of several types, expected all str or all numbers"
@@ -42,9 +43,9 @@ def step_labels(name: str, y: Any) -> Array:
         if array.dtype.kind in "Ub" or (isinstance(y, (list, tuple)) and len({*map(type, y)}) > 1):
             array = np.asarray(y, object)  # or NumPy makes a text of the -1 beside texts, a number of True
     except ValueError:
-        raise ValueError(f"{name} is {describe(y)}, expected labels, one a step") from None
+        raise ArgumentValueError(name, f"is {describe(y)}", "labels, one a step") from None
     if array.dtype.kind not in "fiubUO":
-        raise TypeError(f"{name} has dtype {array.dtype}, expected labels (str, int, float or bool)")
+        raise ArgumentTypeError(name, f"has dtype {array.dtype}", "labels (str, int, float or bool)")
     return array
 
 
@@ -74,7 +75,9 @@ def learn_classes(labels: Array, known: Array | None, given: Any) -> Array:
     """Return the classes: those known already, those given, or those of the labels."""
     if known is not None:
         if given is not None and not np.array_equal(known, np.unique(given)):
-            raise ValueError(f"classes is {describe(given)}, expected {known.tolist()} as in the first call")
+            raise ArgumentValueError(
+                "classes", f"is {describe(given)}", f"{known.tolist()} as in the first call"
+            )
         return known
     if given is not None:
         labels = column_or_1d(np.asarray(given))
@@ -83,7 +86,7 @@ def learn_classes(labels: Array, known: Array | None, given: Any) -> Array:
     except TypeError:
         raise TypeError(_SEVERAL_TYPES) from None
     if len(classes) < 2:
-        raise ValueError(f"y has one class, {classes.tolist()[0]!r}, expected at least two classes")
+        raise ArgumentValueError("y", f"has one class, {classes.tolist()[0]!r}", "at least two classes")
     return np.asarray(classes)
 
 
@@ -93,8 +96,8 @@ def encode(labels: Array, classes: Array, name: str) -> Array:
     found = [index.get(label, -1) for label in labels.tolist()]
     if -1 in found:
         i = found.index(-1)
-        raise ValueError(
-            f"{name} has the label {labels.tolist()[i]!r}, expected one of the classes {list(index)}"
+        raise ArgumentValueError(
+            name, f"has the label {labels.tolist()[i]!r}", f"one of the classes {list(index)}"
         )
     return np.array(found, np.int64)
 
@@ -110,7 +113,7 @@ def class_weights(
         present = sums > 0.0
         return np.where(present, sums.sum() / (present.sum() * np.where(present, sums, 1.0)), 0.0)
     if not isinstance(class_weight, dict):
-        raise ValueError(f"class_weight is {describe(class_weight)}, expected None, 'balanced' or a dict")
+        raise ArgumentValueError("class_weight", f"is {describe(class_weight)}", "None, 'balanced' or a dict")
     scales = np.asarray(compute_class_weight(class_weight, classes=classes, y=labels), np.float64)
     return as_weights(scales, len(classes), "class_weight")
 

@@ -14,6 +14,7 @@ from elman._validation import flag
 from elman.data import estimator_input
 from elman.data.sequences import Array, Batch
 from elman.data.targets import as_weights, per_step_rows
+from elman.errors import ArgumentValueError
 from elman.estimators import files, scaling
 from elman.estimators.base import Labeled, SequenceEstimator
 from elman.estimators.scaling import Scaler
@@ -158,7 +159,7 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):  # type: ignore[misc]
         batch, values = self._outputs(X)
         expected = _step_numbers(y, batch).reshape(batch.rows, -1)
         if expected.shape != values.shape:
-            raise ValueError(f"y has {expected.shape[1]} values a step, expected {values.shape[1]}")
+            raise ArgumentValueError("y", f"has {expected.shape[1]} values a step", f"{values.shape[1]}")
         weights = as_weights(sample_weight, batch.n)
         if weights is not None:
             weights = np.repeat(weights, batch.lengths())
@@ -166,7 +167,7 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):  # type: ignore[misc]
         for column in range(expected.shape[1]):
             given = ~np.isnan(expected[:, column])
             if not given.any():
-                raise ValueError(f"y has no answer in output {column}, expected some that are not NaN")
+                raise ArgumentValueError("y", f"has no answer in output {column}", "some that are not NaN")
             w = None if weights is None else weights[given]
             scores.append(r2_score(expected[given, column], values[given, column], sample_weight=w))
         return float(np.mean(scores))
@@ -194,8 +195,8 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):  # type: ignore[misc]
                 each = np.repeat(weights, batch.lengths())
             empty = np.isnan(values).all(axis=0)
             if empty.any():
-                raise ValueError(
-                    f"y has no answer in output {int(np.argmax(empty))}, expected some that are not NaN"
+                raise ArgumentValueError(
+                    "y", f"has no answer in output {int(np.argmax(empty))}", "some that are not NaN"
                 )
             self._targets = (
                 scaling.learn(values, each, "y")
@@ -204,7 +205,7 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):  # type: ignore[misc]
             )
         elif values.shape[1] != len(self._targets.mean):
             count = len(self._targets.mean)
-            raise ValueError(f"y has {values.shape[1]} outputs, expected {count} (as before)")
+            raise ArgumentValueError("y", f"has {values.shape[1]} outputs", f"{count} (as before)")
         scaled = self._targets.apply(values, np.dtype(np.float64))
         return Labeled(batch, scaled, weights, None, values.shape[1], None)
 
@@ -252,5 +253,5 @@ def _step_numbers(y: Any, batch: Batch) -> Array:
     """Return one answer a step, (N,) or (N, C); NaN is no answer."""
     values: Array = per_step_rows(y, batch, "y").astype(np.float64)
     if np.isinf(values).any():
-        raise ValueError("y has infinite answers, expected finite numbers, or NaN for no answer")
+        raise ArgumentValueError("y", "has infinite answers", "finite numbers, or NaN for no answer")
     return values

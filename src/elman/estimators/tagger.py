@@ -9,6 +9,7 @@ import numpy as np
 from elman.data import estimator_input
 from elman.data.sequences import Array, Batch
 from elman.data.targets import as_weights, per_step_rows
+from elman.errors import ArgumentValueError
 from elman.estimators import files
 from elman.estimators.base import Labeled, SequenceEstimator
 from elman.estimators.labels import (
@@ -155,7 +156,7 @@ class RNNTagger(SequenceEstimator):
         labels = self._read_answers(y, batch)
         given = ~is_missing(labels, self.missing_label)
         if not given.any():
-            raise ValueError(f"y has no label, expected some that are not {self.missing_label!r}")
+            raise ArgumentValueError("y", "has no label", f"some that are not {self.missing_label!r}")
         weights = as_weights(sample_weight, batch.n)
         if weights is not None:
             weights = np.repeat(weights, batch.lengths())[given]
@@ -167,7 +168,7 @@ class RNNTagger(SequenceEstimator):
     def _read_answers(self, y: Any, batch: Batch) -> Array:
         labels = per_step_rows(y, batch, "y", step_labels)
         if labels.ndim != 1:
-            raise ValueError(f"y has {labels.shape[1]} values a step, expected one label")
+            raise ArgumentValueError("y", f"has {labels.shape[1]} values a step", "one label")
         return labels
 
     def _learn_answers(
@@ -175,13 +176,12 @@ class RNNTagger(SequenceEstimator):
     ) -> Labeled:
         given = ~is_missing(y, self.missing_label)
         if not given.any():
-            raise ValueError(f"y has no label, expected some that are not {self.missing_label!r}")
+            raise ArgumentValueError("y", "has no label", f"some that are not {self.missing_label!r}")
         labels = own_type(y[given])
         none = [label for label in labels.tolist() if label is None or label != label]  # noqa: PLR0124
         if none:
-            raise ValueError(
-                f"y has the label {none[0]}, expected labels, or {self.missing_label!r} (missing_label) "
-                f"for none"
+            raise ArgumentValueError(
+                "y", f"has the label {none[0]}", f"labels, or {self.missing_label!r} (missing_label) for none"
             )
         self.classes_ = learn_classes(labels, None if fresh else self.classes_, classes)
         indices = np.full(len(y), -1, np.int64)

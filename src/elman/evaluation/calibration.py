@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from elman._validation import flag, integer
 from elman.data.sequences import Array
+from elman.errors import ArgumentValueError
 
 _LOWEST, _HIGHEST = 0.05, 20.0  # temperatures
 
@@ -151,7 +152,7 @@ class TemperatureScaling(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self)
         z = self._logits(X)
         if z.shape[1] != self.n_features_in_:
-            raise ValueError(f"X has {z.shape[1]} columns, expected {self.n_features_in_} as in fit")
+            raise ArgumentValueError("X", f"has {z.shape[1]} columns", f"{self.n_features_in_} as in fit")
         shares: NDArray[np.float64] = softmax(z / self.temperature_, axis=1)
         return shares
 
@@ -192,14 +193,18 @@ def _places(y: ArrayLike, values: NDArray[np.float64], classes: ArrayLike | None
     labels: Array = np.asarray(y)
     n, C = values.shape
     if labels.shape != (n,):
-        raise ValueError(f"y has shape {labels.shape}, expected ({n},): one label a row of probabilities")
+        raise ArgumentValueError(
+            "y", f"has shape {labels.shape}", f"({n},): one label a row of probabilities"
+        )
     names: Array = np.arange(C) if classes is None else np.asarray(classes)
     if names.shape != (C,) or len(np.unique(names)) < C:
-        raise ValueError(f"classes has shape {names.shape}, expected ({C},): a label a column, no two alike")
+        raise ArgumentValueError(
+            "classes", f"has shape {names.shape}", f"({C},): a label a column, no two alike"
+        )
     known = labels[:, None] == names[None, :]
     wrong = np.flatnonzero(~np.broadcast_to(known, (n, C)).any(axis=1))
     if len(wrong):
         what = f"a class index from 0 to {C - 1}" if classes is None else f"one of {names.tolist()}"
-        raise ValueError(f"y[{wrong[0]}] is {labels[wrong[0]].item()!r}, expected {what}")
+        raise ArgumentValueError(f"y[{wrong[0]}]", f"is {labels[wrong[0]].item()!r}", what)
     places: NDArray[np.int64] = known.argmax(axis=1)
     return places

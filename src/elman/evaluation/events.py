@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from elman._validation import number
 from elman.data.sequences import Array
+from elman.errors import ArgumentTypeError, ArgumentValueError
 
 Truths = NDArray[np.bool_]
 Spans = NDArray[np.float64]  # (K, 2): begin and end, in steps
@@ -177,8 +178,8 @@ def _pairs(truth: Any, predicted: Any) -> list[tuple[Truths, Truths]]:
         at = f"[{i}]" if any(several) else ""
         pair = _truths(f"truth{at}", expected), _truths(f"predicted{at}", found)
         if len(pair[0]) != len(pair[1]):
-            raise ValueError(
-                f"truth{at} has {len(pair[0])} steps and predicted{at} {len(pair[1])}, expected as many"
+            raise ArgumentValueError(
+                f"truth{at}", f"has {len(pair[0])} steps and predicted{at} {len(pair[1])}", "as many"
             )
         pairs.append(pair)
     return pairs
@@ -187,14 +188,15 @@ def _pairs(truth: Any, predicted: Any) -> list[tuple[Truths, Truths]]:
 def _truths(name: str, steps: Any) -> Truths:
     array: Array = np.asarray(steps)
     if array.ndim != 1 or not len(array):
-        raise ValueError(f"{name} has shape {array.shape}, expected (T,), T at least 1")
+        raise ArgumentValueError(name, f"has shape {array.shape}", "(T,), T at least 1")
     if array.dtype.kind not in "iubf":
-        raise TypeError(f"{name} has dtype {array.dtype}, expected truth values or 0 and 1")
+        raise ArgumentTypeError(name, f"has dtype {array.dtype}", "truth values or 0 and 1")
     wrong = np.flatnonzero((array != 0) & (array != 1))
     if len(wrong):
-        raise ValueError(
-            f"{name}[{wrong[0]}] is {array[wrong[0]]}, expected 0 or 1 (Hysteresis.run makes alarms of "
-            f"probabilities)"
+        raise ArgumentValueError(
+            f"{name}[{wrong[0]}]",
+            f"is {array[wrong[0]]}",
+            "0 or 1 (Hysteresis.run makes alarms of probabilities)",
         )
     return array.astype(np.bool_)
 

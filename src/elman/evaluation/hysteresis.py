@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from elman._validation import describe, integer
+from elman.errors import ArgumentTypeError, ArgumentValueError
 
 
 class Hysteresis:
@@ -49,7 +50,7 @@ class Hysteresis:
         self.on = _finite("on", on)
         self.off = self.on if off is None else _finite("off", off)
         if self.off > self.on:
-            raise ValueError(f"off is {self.off}, expected at most on, {self.on}")
+            raise ArgumentValueError("off", f"is {self.off}", f"at most on, {self.on}")
         self.on_steps = integer("on_steps", on_steps, 1)
         self.off_steps = integer("off_steps", off_steps, 1)
         self.active = False
@@ -76,12 +77,12 @@ class Hysteresis:
         """
         values = np.asarray(p)
         if values.ndim != 1 or values.dtype.kind not in "fiub":
-            raise ValueError(
-                f"p has shape {values.shape} and dtype {values.dtype}, expected (T,) numbers, one a step"
+            raise ArgumentValueError(
+                "p", f"has shape {values.shape} and dtype {values.dtype}", "(T,) numbers, one a step"
             )
         wrong = np.flatnonzero(~np.isfinite(values))
         if len(wrong):
-            raise ValueError(f"p[{wrong[0]}] is {values[wrong[0]]}, expected a finite number")
+            raise ArgumentValueError(f"p[{wrong[0]}]", f"is {values[wrong[0]]}", "a finite number")
         fresh = Hysteresis(self.on, self.off, on_steps=self.on_steps, off_steps=self.off_steps)
         return np.array([fresh.step(value) for value in values.astype(np.float64).tolist()], np.bool_)
 
@@ -97,11 +98,11 @@ class Hysteresis:
 def _finite(name: str, value: Any) -> float:
     if type(value) is not float:
         if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-            raise TypeError(f"{name} is {describe(value)}, expected a finite number")
+            raise ArgumentTypeError(name, f"is {describe(value)}", "a finite number")
         try:
             value = float(value)
         except OverflowError:
-            raise ValueError(f"{name} is {describe(value)}, expected a finite number") from None
+            raise ArgumentValueError(name, f"is {describe(value)}", "a finite number") from None
     if not math.isfinite(value):
-        raise ValueError(f"{name} is {value}, expected a finite number")
+        raise ArgumentValueError(name, f"is {value}", "a finite number")
     return float(value)

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from elman._validation import integer
 from elman.data.sequences import Array, Sequences
+from elman.errors import ArgumentTypeError, ArgumentValueError
 
 Indices = NDArray[np.int64]
 
@@ -135,7 +136,9 @@ def chunk(X: Any, y: Any, length: int, hop: int | None = None, *, groups: ArrayL
     lengths = batch.lengths()
     short = np.flatnonzero(lengths < length)
     if len(short):
-        raise ValueError(f"X[{short[0]}] has {lengths[short[0]]} steps, expected at least length, {length}")
+        raise ArgumentValueError(
+            f"X[{short[0]}]", f"has {lengths[short[0]]} steps", f"at least length, {length}"
+        )
     names = np.arange(batch.n) if groups is None else _column("groups", groups, batch.n)
     counts = (lengths - length) // hop + 1
     of = np.repeat(np.arange(batch.n), counts)
@@ -151,7 +154,7 @@ def _labels(y: Any, lengths: Indices, of: Indices, rows: Indices) -> Array | Non
     if not isinstance(y, (list, tuple)) or not len(y) or np.ndim(y[0]) == 0:
         return _column("y", y, len(lengths))[of]
     if len(y) != len(lengths):
-        raise ValueError(f"y has {len(y)} rows, expected {len(lengths)} (as X)")
+        raise ArgumentValueError("y", f"has {len(y)} rows", f"{len(lengths)} (as X)")
     steps = [_column(f"y[{i}]", row, int(T)) for i, (row, T) in enumerate(zip(y, lengths, strict=True))]
     labels: Array = np.concatenate(steps)[rows]
     return labels
@@ -166,13 +169,13 @@ def _column(name: str, values: Any, n: int | None = None) -> Array:
     if array.dtype.kind == "O" and array.ndim == 1 and all(isinstance(value, str) for value in array):
         array = array.astype(str)
     if array.dtype.kind not in "iubfU":
-        raise TypeError(f"{name} has dtype {array.dtype}, expected numbers or strings")
+        raise ArgumentTypeError(name, f"has dtype {array.dtype}", "numbers or strings")
     if array.ndim != 1 or not len(array):
-        raise ValueError(f"{name} has shape {array.shape}, expected (n,), n at least 1")
+        raise ArgumentValueError(name, f"has shape {array.shape}", "(n,), n at least 1")
     if n is not None and len(array) != n:
-        raise ValueError(f"{name} has {len(array)} rows, expected {n}")
+        raise ArgumentValueError(name, f"has {len(array)} rows", f"{n}")
     if array.dtype.kind == "f" and np.isnan(array).any():
-        raise ValueError(f"{name}[{int(np.isnan(array).argmax())}] is NaN, expected a label")
+        raise ArgumentValueError(f"{name}[{int(np.isnan(array).argmax())}]", "is NaN", "a label")
     return array
 
 
@@ -180,16 +183,17 @@ def _rows(name: str, rows: Any, n: int) -> Indices:
     array = np.asarray(rows)
     if array.ndim == 1 and array.dtype.kind == "b":
         if len(array) != n:
-            raise ValueError(f"{name} has {len(array)} truth values, expected {n} (as groups)")
+            raise ArgumentValueError(name, f"has {len(array)} truth values", f"{n} (as groups)")
         array = np.flatnonzero(array)
     if array.ndim != 1 or not len(array) or array.dtype.kind not in "iu":
-        raise ValueError(
-            f"{name} has shape {array.shape} and dtype {array.dtype}, expected the rows of one side, at "
-            f"least one"
+        raise ArgumentValueError(
+            name, f"has shape {array.shape} and dtype {array.dtype}", "the rows of one side, at least one"
         )
     outside = np.flatnonzero((array < 0) | (array >= n))
     if len(outside):
-        raise ValueError(f"{name}[{outside[0]}] is {array[outside[0]]}, expected a row from 0 to {n - 1}")
+        raise ArgumentValueError(
+            f"{name}[{outside[0]}]", f"is {array[outside[0]]}", f"a row from 0 to {n - 1}"
+        )
     return array.astype(np.int64)
 
 
@@ -197,7 +201,8 @@ def _check_enough(labels: Array, of: Indices, n_splits: int, what: str) -> None:
     for label in np.unique(labels):
         count = len(np.unique(of[labels == label]))
         if count < n_splits:
-            raise ValueError(
-                f"n_splits is {n_splits}, expected at most {count}, the number of {what} with label "
-                f"{label.item()!r}"
+            raise ArgumentValueError(
+                "n_splits",
+                f"is {n_splits}",
+                f"at most {count}, the number of {what} with label {label.item()!r}",
             )

@@ -14,6 +14,7 @@ from elman._validation import describe
 from elman.data import estimator_input
 from elman.data.sequences import Array, Batch, Offsets
 from elman.data.stream_input import read_samples
+from elman.errors import ArgumentValueError
 
 Float64 = NDArray[np.float64]
 
@@ -190,8 +191,8 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
     def set_output(self, *, transform: str | None = None) -> SequenceTransformer:
         """Take "default" and None alone: sequences of features have no data frame."""
         if transform not in (None, "default"):
-            raise ValueError(
-                f"transform is {describe(transform)}, expected 'default': sequences fit no data frame"
+            raise ArgumentValueError(
+                "transform", f"is {describe(transform)}", "'default': sequences fit no data frame"
             )
         return self
 
@@ -212,11 +213,12 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         table = estimator_input.is_table(X)
         if not fresh and table != self._table:
             if not table:
-                raise ValueError("X is a collection of sequences, expected 2-D input as in fit")
+                raise ArgumentValueError("X", "is a collection of sequences", "2-D input as in fit")
             if not isinstance(X, (list, tuple)):
-                raise ValueError(
-                    "X is 2-D, expected sequences as in fit: an array (n, T, F) or a list of (T, F); "
-                    "one sequence is [X]"
+                raise ArgumentValueError(
+                    "X",
+                    "is 2-D",
+                    "sequences as in fit: an array (n, T, F) or a list of (T, F); one sequence is [X]",
                 )
             table, X = False, [np.asarray(row) for row in X]  # lists of numbers, fitted as sequences
         if table:
@@ -242,7 +244,7 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         lengths, least = batch.lengths(), self._least()
         if lengths.min() < least:
             i = int(np.argmax(lengths < least))
-            raise ValueError(f"X[{i}] has {lengths[i]} steps, expected at least {least} (one window)")
+            raise ArgumentValueError(f"X[{i}]", f"has {lengths[i]} steps", f"at least {least} (one window)")
         if not self._missing:
             _engine.data(batch, batch.values.dtype)
         elif batch.values.dtype.kind == "f" and np.isinf(batch.values).any():

@@ -10,6 +10,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from elman._validation import describe, integer, number
 from elman.data.sequences import Offsets
+from elman.errors import ArgumentValueError
 from elman.features.base import Float64
 from elman.features.windows import Function, Windowed
 
@@ -93,7 +94,7 @@ class LyapunovExponents(Windowed):
     def _cut(self) -> tuple[int | None, int]:
         if self.window is None:
             if self.hop is not None:
-                raise ValueError(f"hop is {describe(self.hop)}, expected None with window None")
+                raise ArgumentValueError("hop", f"is {describe(self.hop)}", "None with window None")
             return None, 1
         window = integer("window", self.window, 2)
         return window, window // 2 if self.hop is None else integer("hop", self.hop, 1)

@@ -9,6 +9,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from elman._validation import flag, integer, number
 from elman.data.sequences import Array, Batch, Offsets
+from elman.errors import ArgumentValueError
 from elman.features.base import FeatureStream, Float64, SequenceTransformer
 
 
@@ -56,11 +57,11 @@ class FillMissing(SequenceTransformer):
         flag("flags", self.flags)
         if isinstance(self.before, str):
             if self.before != "mean":
-                raise ValueError(f"before is {self.before!r}, expected 'mean' or a finite number")
+                raise ArgumentValueError("before", f"is {self.before!r}", "'mean' or a finite number")
         else:
             number("before", self.before, minimum=-float("inf"))
             if not np.isfinite(self.before):
-                raise ValueError(f"before is {self.before}, expected 'mean' or a finite number")
+                raise ArgumentValueError("before", f"is {self.before}", "'mean' or a finite number")
 
     def _learn(self, batch: Batch) -> None:
         features = batch.values.shape[1]

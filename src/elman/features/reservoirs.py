@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 from elman import _engine
 from elman._validation import describe, flag, integer, number
 from elman.data.sequences import Array, Batch, Offsets
+from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.features.base import FeatureStream, Float64, SequenceTransformer
 from elman.network.network import Network
 from elman.nn.layers import SimpleRNN
@@ -133,10 +134,12 @@ class Reservoirs(SequenceTransformer):
 
     def _leaks(self) -> tuple[float, float]:
         if not isinstance(self.leak, (tuple, list)) or len(self.leak) != 2:
-            raise TypeError(f"leak is {describe(self.leak)}, expected a pair of numbers (lowest, highest)")
+            raise ArgumentTypeError(
+                "leak", f"is {describe(self.leak)}", "a pair of numbers (lowest, highest)"
+            )
         low, high = (number(f"leak[{i}]", value, positive=True) for i, value in enumerate(self.leak))
         if not low <= high <= 1.0:
-            raise ValueError(f"leak is {self.leak}, expected lowest <= highest <= 1")
+            raise ArgumentValueError("leak", f"is {self.leak}", "lowest <= highest <= 1")
         return low, high
 
     def _least(self) -> int:
@@ -248,13 +251,14 @@ class Reservoirs(SequenceTransformer):
         """
         check_is_fitted(self, "networks_")
         if self.window is None:
-            raise TypeError(
-                "Reservoirs has window None, expected a number of steps: the statistics of a whole sequence "
-                "cannot stream"
+            raise ArgumentTypeError(
+                "Reservoirs",
+                "has window None",
+                "a number of steps: the statistics of a whole sequence cannot stream",
             )
         if self.standardize:
-            raise TypeError(
-                "Reservoirs has standardize True, expected False: the mean of a whole sequence cannot stream"
+            raise ArgumentTypeError(
+                "Reservoirs", "has standardize True", "False: the mean of a whole sequence cannot stream"
             )
         return ReservoirStream(self, self._channels)
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from elman._validation import describe, flag, integer, number
+from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.features.base import Float64
 from elman.features.windows import Function, Windowed
 
@@ -125,8 +126,8 @@ class LogSpectrum(Windowed):
         if self.max_hz is not None and not (
             fs / window <= number("max_hz", self.max_hz, positive=True) <= fs / 2
         ):
-            raise ValueError(
-                f"max_hz is {self.max_hz}, expected from {fs / window:g} (fs / window) to {fs / 2:g} (fs / 2)"
+            raise ArgumentValueError(
+                "max_hz", f"is {self.max_hz}", f"from {fs / window:g} (fs / window) to {fs / 2:g} (fs / 2)"
             )
 
     def frequencies(self) -> Float64:
@@ -214,7 +215,7 @@ class BandPower(Windowed):
     def _cut(self) -> tuple[int | None, int]:
         if self.window is None:
             if self.hop is not None:
-                raise ValueError(f"hop is {describe(self.hop)}, expected None with window None")
+                raise ArgumentValueError("hop", f"is {describe(self.hop)}", "None with window None")
             return None, 1
         window = integer("window", self.window, 2)
         return window, window // 2 if self.hop is None else integer("hop", self.hop, 1)
@@ -224,8 +225,8 @@ class BandPower(Windowed):
         fs = number("fs", self.fs, positive=True)
         bands = EEG_BANDS if self.bands is None else self.bands
         if not isinstance(bands, (Mapping, list, tuple, np.ndarray)):
-            raise TypeError(
-                f"bands is {describe(bands)}, expected (low, high) in Hz by name, or a list of pairs"
+            raise ArgumentTypeError(
+                "bands", f"is {describe(bands)}", "(low, high) in Hz by name, or a list of pairs"
             )
         if isinstance(bands, Mapping):
             edges = {str(name): _pair(f"bands[{name!r}]", pair, fs) for name, pair in bands.items()}
@@ -233,7 +234,7 @@ class BandPower(Windowed):
             checked = [_pair(f"bands[{i}]", pair, fs) for i, pair in enumerate(bands)]
             edges = {f"{low:g}-{high:g}Hz": (low, high) for low, high in checked}
         if not edges or len(edges) < len(bands):
-            raise ValueError(f"bands is {describe(bands)}, expected at least one band, and none twice")
+            raise ArgumentValueError("bands", f"is {describe(bands)}", "at least one band, and none twice")
         return edges
 
     def _check(self) -> None:
@@ -275,8 +276,8 @@ class BandPower(Windowed):
 
 def _pair(name: str, pair: Any, fs: float) -> tuple[float, float]:
     if not isinstance(pair, (tuple, list, np.ndarray)) or len(pair) != 2:
-        raise TypeError(f"{name} is {describe(pair)}, expected (low, high) in Hz")
+        raise ArgumentTypeError(name, f"is {describe(pair)}", "(low, high) in Hz")
     low, high = number(f"{name}[0]", pair[0]), number(f"{name}[1]", pair[1], positive=True)
     if not low < high <= fs / 2:
-        raise ValueError(f"{name} is {low:g} to {high:g} Hz, expected low < high <= {fs / 2:g} (fs / 2)")
+        raise ArgumentValueError(name, f"is {low:g} to {high:g} Hz", f"low < high <= {fs / 2:g} (fs / 2)")
     return low, high

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from elman._validation import integer
 from elman.data.sequences import Array, Batch, Offsets
+from elman.errors import ArgumentTypeError
 from elman.features.base import FeatureStream, Float64, SequenceTransformer
 
 # Windows (m, F, window) in float64 to new features (m, F'); each window by itself, so that the bits of its
@@ -114,9 +115,10 @@ class Windowed(SequenceTransformer):
         check_is_fitted(self, "n_features_in_")
         window, hop = self._cut()
         if window is None:
-            raise TypeError(
-                f"{type(self).__name__} has window None, expected a number of samples: the features of a "
-                f"whole sequence cannot stream"
+            raise ArgumentTypeError(
+                f"{type(self).__name__}",
+                "has window None",
+                "a number of samples: the features of a whole sequence cannot stream",
             )
         return WindowStream(self._channels, self._columns(), window, hop, self._function(window))
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from elman import _engine
 from elman.data.sequences import Array, Batch, Sequences, as_batch
+from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.model.initial_states import as_given, initial_states
 from elman.model.model import Model, Weights, views
 
@@ -83,26 +84,26 @@ def cotangent(d_outputs: Any, batch: Batch, model: Model) -> Array:
     """Return d_outputs as the engine reads them: (n, C) or (N, C), of the network's dtype."""
     if not model.per_step:
         if isinstance(d_outputs, Sequences):
-            raise TypeError(
-                "d_outputs is elman.Sequences, expected an array (n, C): the outputs are per sequence"
+            raise ArgumentTypeError(
+                "d_outputs", "is elman.Sequences", "an array (n, C): the outputs are per sequence"
             )
         given = np.asarray(d_outputs)
         if given.dtype.kind not in "fiub":
-            raise TypeError(f"d_outputs has dtype {given.dtype}, expected real numbers")
+            raise ArgumentTypeError("d_outputs", f"has dtype {given.dtype}", "real numbers")
         wanted = (batch.n, model.outputs)
         if given.shape != wanted:
-            raise ValueError(f"d_outputs has shape {given.shape}, expected {wanted} (as the outputs)")
+            raise ArgumentValueError("d_outputs", f"has shape {given.shape}", f"{wanted} (as the outputs)")
         flat = given
     else:
         came = as_batch(d_outputs, model.outputs, model.dtype, "d_outputs", "the network's outputs")
         if not np.array_equal(came.offsets, batch.offsets):
-            raise ValueError("d_outputs has sequences of other lengths than X, expected the same")
+            raise ArgumentValueError("d_outputs", "has sequences of other lengths than X", "the same")
         flat = came.values
     with np.errstate(over="ignore"):
         flat = np.ascontiguousarray(flat, dtype=model.dtype)
     if not np.isfinite(flat).all():
         row = int(np.argwhere(~np.isfinite(flat))[0][0])
-        raise ValueError(f"d_outputs has {flat[row]} in row {row}, expected finite numbers")
+        raise ArgumentValueError("d_outputs", f"has {flat[row]} in row {row}", "finite numbers")
     return flat
 
 

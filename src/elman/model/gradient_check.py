@@ -17,6 +17,7 @@ from elman import _engine
 from elman._validation import describe, integer, number
 from elman.data.sequences import Array
 from elman.data.targets import as_answers
+from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.model.memory import AUTO
 from elman.model.model import HasModel, Model
 from elman.nn import losses
@@ -104,13 +105,13 @@ def check_gradient(
     True
     """
     if not isinstance(getattr(net, "model", None), Model):
-        raise TypeError(f"net is {describe(net)}, expected an elman.Network")
+        raise ArgumentTypeError("net", f"is {describe(net)}", "an elman.Network")
     number("epsilon", epsilon, positive=True)
     integer("max_entries", max_entries, 1)
     rng = np.random.default_rng(0 if seed is None else integer("seed", seed, maximum=math.inf))
     if y is None and loss is not None:
-        raise ValueError(
-            f"loss is {loss!r} without y, expected y too (without it the loss is the outputs' sum)"
+        raise ArgumentValueError(
+            "loss", f"is {loss!r} without y", "y too (without it the loss is the outputs' sum)"
         )
     twin = _twin(net.model)
     measure, actual = _summed(twin, X, seed) if y is None else _labeled(twin, X, y, loss, seed)

@@ -8,6 +8,7 @@ import numpy as np
 
 from elman._validation import describe
 from elman.data.sequences import Array
+from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.model.model import Model
 from elman.nn.layers import LSTM
 
@@ -23,10 +24,10 @@ def initial_states(given: Any, model: Model, n: int) -> list[Array] | None:
     layers = [model.layers[i] for i in model.recurrent]
     if isinstance(given, (str, np.ndarray)) or not isinstance(given, (list, tuple)):
         expected = "a list with one entry a recurrent layer"
-        raise TypeError(f"initial_state is {describe(given)}, expected {expected}")
+        raise ArgumentTypeError("initial_state", f"is {describe(given)}", expected)
     if len(given) != len(layers):
-        raise ValueError(
-            f"initial_state has {len(given)} entries, expected {len(layers)} (one a recurrent layer)"
+        raise ArgumentValueError(
+            "initial_state", f"has {len(given)} entries", f"{len(layers)} (one a recurrent layer)"
         )
     made = []
     for i, (entry, layer, width) in enumerate(zip(given, layers, model.native.hidden_sizes, strict=True)):
@@ -37,7 +38,7 @@ def initial_states(given: Any, model: Model, n: int) -> list[Array] | None:
             made.append(_state(entry, (n, width), model.dtype, name))
         else:
             if not isinstance(entry, (list, tuple)) or len(entry) != 2:
-                raise TypeError(f"{name} is {describe(entry)}, expected the pair (h, c) of an LSTM")
+                raise ArgumentTypeError(name, f"is {describe(entry)}", "the pair (h, c) of an LSTM")
             pair = [_state(part, (n, width), model.dtype, f"{name}[{k}]") for k, part in enumerate(entry)]
             made.append(np.concatenate(pair, axis=1))
     return made
@@ -46,15 +47,15 @@ def initial_states(given: Any, model: Model, n: int) -> list[Array] | None:
 def _state(given: Any, shape: tuple[int, int], dtype: np.dtype[Any], name: str) -> Array:
     array = np.asarray(given)
     if array.dtype.kind not in "fiub":
-        raise TypeError(f"{name} has dtype {array.dtype}, expected real numbers")
+        raise ArgumentTypeError(name, f"has dtype {array.dtype}", "real numbers")
     if array.shape != shape:
-        raise ValueError(f"{name} has shape {array.shape}, expected {shape} (sequences, units)")
+        raise ArgumentValueError(name, f"has shape {array.shape}", f"{shape} (sequences, units)")
     with np.errstate(over="ignore"):
         made = np.ascontiguousarray(array, dtype=dtype)
     if not np.isfinite(made).all():
         row, unit = np.argwhere(~np.isfinite(made))[0].tolist()
         came = f"{array[row, unit]} in row {row}"
-        raise ValueError(f"{name} has {came}, expected numbers that are finite in {dtype}")
+        raise ArgumentValueError(name, f"has {came}", f"numbers that are finite in {dtype}")
     return made
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from elman import _engine
 from elman._validation import describe, integer
 from elman.data.sequences import Batch
+from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.model.model import Model
 from elman.nn.layers import RECURRENT
 
@@ -26,9 +27,9 @@ def limit(given: Any) -> int:
     if isinstance(given, str) and given == "auto":
         return AUTO
     if isinstance(given, str):
-        raise ValueError(f"memory is {given!r}, expected 'auto' or an integer of bytes")
+        raise ArgumentValueError("memory", f"is {given!r}", "'auto' or an integer of bytes")
     if isinstance(given, bool) or not isinstance(given, (int, np.integer)):
-        raise TypeError(f"memory is {describe(given)}, expected 'auto' or an integer of bytes")
+        raise ArgumentTypeError("memory", f"is {describe(given)}", "'auto' or an integer of bytes")
     return integer("memory", given, 1)
 
 
@@ -65,4 +66,4 @@ def check_memory(
             why = f"; layers[{i}] ({type(layer).__name__}) is bidirectional and needs whole sequences"
             break
     least = min(whole, least)
-    raise ValueError(f"memory is {most}, expected at least {least} bytes for these sequences{why}")
+    raise ArgumentValueError("memory", f"is {most}", f"at least {least} bytes for these sequences{why}")

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from elman import _engine
 from elman._validation import describe, integer, real_dtype
 from elman.data.sequences import Array, Batch, Offsets, as_batch, as_symbols
+from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.model.history import History
 from elman.nn import initializers
 from elman.nn.constraints import Constraint, constraint, flat_bounds
@@ -183,9 +184,10 @@ class Model:
         if self.carry is None:
             return [np.zeros((n, size), self.dtype) for size in self.native.state_sizes]
         if self.carry and len(self.carry[0]) != n:
-            raise ValueError(
-                f"X has {n} sequences, expected {len(self.carry[0])} (the rows whose states are carried); "
-                f"net.reset_state() forgets them"
+            raise ArgumentValueError(
+                "X",
+                f"has {n} sequences",
+                f"{len(self.carry[0])} (the rows whose states are carried); net.reset_state() forgets them",
             )
         return self.carry
 
@@ -214,7 +216,7 @@ class Model:
         found: set[str] = set()
         for pattern in patterns:
             if not isinstance(pattern, str):
-                raise TypeError(f"pattern is {describe(pattern)}, expected a string such as '0.*'")
+                raise ArgumentTypeError("pattern", f"is {describe(pattern)}", "a string such as '0.*'")
             names = {name for name in self.weights if fnmatch.fnmatchcase(name, pattern)}
             if not names:
                 raise ValueError(
@@ -258,15 +260,17 @@ _INITIALIZERS = {
 def _input_size(given: Any, symbols: int) -> int:
     if symbols:
         if given is not None and integer("input_size", given, 1, _MOST_INPUTS) != 1:
-            raise ValueError(
-                f"input_size is {given}, expected 1 or None: layers[0] is an Embedding, which reads one "
-                f"integer a step"
+            raise ArgumentValueError(
+                "input_size",
+                f"is {given}",
+                "1 or None: layers[0] is an Embedding, which reads one integer a step",
             )
         return 1
     if given is None:
-        raise TypeError(
-            "input_size is None, expected the number of features of X (only a network that begins with an "
-            "Embedding can do without)"
+        raise ArgumentTypeError(
+            "input_size",
+            "is None",
+            "the number of features of X (only a network that begins with an Embedding can do without)",
         )
     return integer("input_size", given, 1, _MOST_INPUTS)
 

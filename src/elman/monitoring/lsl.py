@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from elman.data.sequences import Array
+from elman.errors import ArgumentValueError
 from elman.monitoring.description import Description
 
 try:
@@ -287,5 +288,5 @@ def _described(info: Any) -> Description:
 def _quoted(option: str, text: str) -> str:
     """Return a text as the query language of LSL, XPath 1.0, writes it."""
     if not text or ("'" in text and '"' in text):
-        raise ValueError(f"{option} is {text!r}, expected a name with no more than one kind of quotes")
+        raise ArgumentValueError(option, f"is {text!r}", "a name with no more than one kind of quotes")
     return f'"{text}"' if "'" in text else f"'{text}'"

@@ -11,6 +11,7 @@ import numpy as np
 
 from elman._validation import integer, number
 from elman.data.sequences import Array
+from elman.errors import ArgumentValueError
 from elman.evaluation.hysteresis import Hysteresis
 from elman.monitoring.windowed_stream import Answering
 
@@ -145,9 +146,9 @@ class Monitor:
         samples = np.asarray(samples, np.float64)
         stamps = np.asarray(stamps, np.float64)
         if samples.ndim != 2 or samples.shape[1] != self.features:
-            raise ValueError(f"samples has shape {samples.shape}, expected (k, {self.features})")
+            raise ArgumentValueError("samples", f"has shape {samples.shape}", f"(k, {self.features})")
         if stamps.shape != samples.shape[:1] or not np.isfinite(stamps).all():
-            raise ValueError(f"stamps has shape {stamps.shape}, expected ({len(samples)},), all finite")
+            raise ArgumentValueError("stamps", f"has shape {stamps.shape}", f"({len(samples)},), all finite")
         if not len(stamps):
             return []
         steps = np.diff(stamps, prepend=self._last)  # NaN before the first sample of all

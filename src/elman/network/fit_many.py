@@ -10,6 +10,7 @@ from typing import Any
 from elman import _engine
 from elman._validation import describe, flag
 from elman.data.sequences import Sequences
+from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.model.history import History
 from elman.network.network import Network
 
@@ -85,15 +86,15 @@ def fit_many(
 
 def _distinct(nets: Any) -> list[Network]:
     if isinstance(nets, Network) or not isinstance(nets, Sequence):
-        raise TypeError(f"nets is {describe(nets)}, expected a list of networks")
+        raise ArgumentTypeError("nets", f"is {describe(nets)}", "a list of networks")
     if not nets:
-        raise ValueError("nets is empty, expected at least one network")
+        raise ArgumentValueError("nets", "is empty", "at least one network")
     seen: dict[int, int] = {}
     for i, net in enumerate(nets):
         if not isinstance(net, Network):
-            raise TypeError(f"nets[{i}] is {describe(net)}, expected a Network")
+            raise ArgumentTypeError(f"nets[{i}]", f"is {describe(net)}", "a Network")
         if id(net) in seen:
-            raise ValueError(f"nets[{i}] is nets[{seen[id(net)]}], expected different networks")
+            raise ArgumentValueError(f"nets[{i}]", f"is nets[{seen[id(net)]}]", "different networks")
         seen[id(net)] = i
     return list(nets)
 
@@ -103,15 +104,15 @@ def _options(nets: list[Network], X: Any, y: Any, each: Any, options: dict[str, 
     if each is None:
         each = [{}] * len(nets)
     if isinstance(each, (str, Mapping)) or not isinstance(each, Sequence):
-        raise TypeError(f"each is {describe(each)}, expected a list of dicts, one a network")
+        raise ArgumentTypeError("each", f"is {describe(each)}", "a list of dicts, one a network")
     if len(each) != len(nets):
-        raise ValueError(f"each has {len(each)} dicts, expected {len(nets)} (one a network)")
+        raise ArgumentValueError("each", f"has {len(each)} dicts", f"{len(nets)} (one a network)")
     for i, own in enumerate(each):
         if not isinstance(own, Mapping):
-            raise TypeError(f"each[{i}] is {describe(own)}, expected a dict of fit's options")
+            raise ArgumentTypeError(f"each[{i}]", f"is {describe(own)}", "a dict of fit's options")
         for name in ("verbose", "n_threads"):
             if name in own:
-                raise ValueError(f"each[{i}] has {name!r}, expected it as an argument of fit_many alone")
+                raise ArgumentValueError(f"each[{i}]", f"has {name!r}", "it as an argument of fit_many alone")
     shared = {"X": _once(nets, X), "y": y, **options}
     return [{**shared, **own} for own in each]
 

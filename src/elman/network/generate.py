@@ -9,6 +9,7 @@ import numpy as np
 
 from elman._validation import describe, integer, number
 from elman.data.sequences import Array
+from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.model.model import Float64, Model
 from elman.network.network import Network
 from elman.nn.layers import Dense
@@ -55,7 +56,7 @@ def generate(
     (10,)
     """
     if not isinstance(net, Network):
-        raise TypeError(f"net is {describe(net)}, expected an elman.Network")
+        raise ArgumentTypeError("net", f"is {describe(net)}", "an elman.Network")
     model, last = net.model, net.layers[-1]
     softmax = isinstance(last, Dense) and last.activation == "softmax"
     steps = integer("steps", steps, 1)
@@ -63,7 +64,7 @@ def generate(
     rng = np.random.default_rng(None if seed is None else integer("seed", seed, maximum=math.inf))
     _check_loop(model, softmax)
     if not softmax and heat != 1.0:
-        raise ValueError(f"temperature is {temperature}, expected 1 without a softmax: nothing is drawn")
+        raise ArgumentValueError("temperature", f"is {temperature}", "1 without a softmax: nothing is drawn")
     given = _start(model, start, softmax)
     stream = net.stream()
     for x in given:
@@ -88,9 +89,10 @@ def _check_loop(model: Model, softmax: bool) -> None:
     inputs = model.symbols or model.input_size
     if model.outputs != inputs:
         what = "symbols" if model.symbols else "inputs"
-        raise ValueError(
-            f"net has {model.outputs} outputs, expected {inputs}, as many as its {what}: each output "
-            f"becomes the next input"
+        raise ArgumentValueError(
+            "net",
+            f"has {model.outputs} outputs",
+            f"{inputs}, as many as its {what}: each output becomes the next input",
         )
 
 
@@ -98,20 +100,24 @@ def _start(model: Model, start: Any, softmax: bool) -> Any:
     """Return the first inputs, one a step; what does not fit is refused."""
     array = np.asarray(start)
     if array.size == 0:
-        raise ValueError("start is empty, expected at least one step")
+        raise ArgumentValueError("start", "is empty", "at least one step")
     n = model.symbols or model.input_size
     whole = array.dtype.kind in "iu"
     if model.symbols or (softmax and whole and array.ndim == 1):
         if not whole:
-            raise TypeError(f"start has dtype {array.dtype}, expected integers: net begins with an Embedding")
+            raise ArgumentTypeError(
+                "start", f"has dtype {array.dtype}", "integers: net begins with an Embedding"
+            )
         if array.ndim != 1:
-            raise ValueError(f"start has shape {array.shape}, expected (steps,): one sequence of integers")
+            raise ArgumentValueError(
+                "start", f"has shape {array.shape}", "(steps,): one sequence of integers"
+            )
         wrong = np.flatnonzero((array < 0) | (array >= n))
         if len(wrong):
-            raise ValueError(f"start[{wrong[0]}] is {array[wrong[0]]}, expected 0..{n - 1}")
+            raise ArgumentValueError(f"start[{wrong[0]}]", f"is {array[wrong[0]]}", f"0..{n - 1}")
         return array.tolist() if model.symbols else np.eye(n, dtype=model.dtype)[array]
     if array.ndim != 2:
-        raise ValueError(f"start has shape {array.shape}, expected (steps, {n}): one sequence")
+        raise ArgumentValueError("start", f"has shape {array.shape}", f"(steps, {n}): one sequence")
     return model.batch(array[None], "start")[0].values
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from elman._validation import describe
 from elman.data.sequences import Batch, Sequences
 from elman.data.targets import as_answers
+from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.network.network import Network
 from elman.nn import losses
 from elman.nn.layers import Dense, MeanPool
@@ -44,7 +45,7 @@ def gradient_norms(net: Network, X: Any, y: Any = None, *, loss: str | None = No
     array([[3.   , 1.5  , 0.75 , 0.375]])
     """
     if not isinstance(net, Network):
-        raise TypeError(f"net is {describe(net)}, expected an elman.Network")
+        raise ArgumentTypeError("net", f"is {describe(net)}", "an elman.Network")
     if net.model.symbols:
         raise ValueError("net begins with an Embedding, expected numbers: integers have no gradient")
     name = _loss_of(net, y, loss)
@@ -67,15 +68,17 @@ def _loss_of(net: Network, y: Any, loss: str | None) -> str:
     if y is not None:
         return losses.check_loss(loss, net.layers[-1])
     if loss is not None:
-        raise ValueError(
-            f"loss is {loss!r} without y, expected y too (without it the loss is the outputs' sum)"
+        raise ArgumentValueError(
+            "loss", f"is {loss!r} without y", "y too (without it the loss is the outputs' sum)"
         )
     # The mean over steps of what sums to 1 sums to 1 as well.
     last = next(layer for layer in reversed(net.layers) if not isinstance(layer, MeanPool))
     if isinstance(last, Dense) and last.activation == "softmax":
-        raise ValueError(
-            "y is None, expected the answers: the outputs of a softmax always sum to 1, so the gradient of "
-            "their sum is 0 at every distance"
+        raise ArgumentValueError(
+            "y",
+            "is None",
+            "the answers: the outputs of a softmax always sum to 1, so the gradient of their sum "
+            "is 0 at every distance",
         )
     return ""
 
@@ -115,8 +118,8 @@ def _targets(y: Any, batch: Batch, net: Network, loss: str) -> Norms:
         missing = np.flatnonzero(np.isnan(targets).all(axis=1))
     if len(missing):
         i = int(missing[0])
-        raise ValueError(
-            f"y[{i}] has no answer at its last step, expected one; cut X[{i}] and y[{i}] after the last one"
+        raise ArgumentValueError(
+            f"y[{i}]", "has no answer at its last step", f"one; cut X[{i}] and y[{i}] after the last one"
         )
     return targets
 

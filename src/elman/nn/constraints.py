@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from elman._validation import describe
 from elman.data.sequences import Array
+from elman.errors import ArgumentValueError
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,20 +42,24 @@ def constraint(name: str, shape: tuple[int, ...], mask: Any, sign: Any) -> Const
     if mask is not None:
         given = np.asarray(mask)
         if given.dtype.kind not in "biuf" or not np.isin(given, (0, 1)).all():
-            raise ValueError(f"mask is {describe(mask)}, expected True or False for each entry of {name}")
+            raise ArgumentValueError(
+                "mask", f"is {describe(mask)}", f"True or False for each entry of {name}"
+            )
         if given.shape != shape:
-            raise ValueError(f"mask has shape {given.shape}, expected {shape} (as {name})")
+            raise ArgumentValueError("mask", f"has shape {given.shape}", f"{shape} (as {name})")
         allowed = given.astype(bool)
     signs = np.zeros(shape, np.int8)
     if sign is not None:
         given = np.asarray(sign)
         if given.dtype.kind not in "iuf" or not np.isin(given, (-1, 0, 1)).all():
-            raise ValueError(f"sign is {describe(sign)}, expected -1, 0 (free) or 1 for each row of {name}")
+            raise ArgumentValueError(
+                "sign", f"is {describe(sign)}", f"-1, 0 (free) or 1 for each row of {name}"
+            )
         if given.shape == shape[:1] and len(shape) == 2:
             given = given[:, None]
         elif given.shape != shape:
             expected = f"{shape[:1]} (one a row of {name}) or {shape}"
-            raise ValueError(f"sign has shape {given.shape}, expected {expected}")
+            raise ArgumentValueError("sign", f"has shape {given.shape}", expected)
         signs = np.broadcast_to(given, shape).astype(np.int8)
     return Constraint(allowed, signs)
 

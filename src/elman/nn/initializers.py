@@ -11,6 +11,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from elman._validation import choice
+from elman.errors import ArgumentValueError
 
 Matrix = NDArray[np.float64]
 
@@ -96,18 +97,18 @@ def check(name: str, value: Any) -> str:
     """
     if not isinstance(value, str) or ":" not in value:
         if value == "constant":
-            raise ValueError(f"{name} is 'constant', expected its value too, as in 'constant:0.5'")
+            raise ArgumentValueError(name, "is 'constant'", "its value too, as in 'constant:0.5'")
         return choice(name, value, NAMES)
     kind, _, size = value.partition(":")
     if kind not in _SIZED:
         sized = ", ".join(map(repr, _SIZED))
-        raise ValueError(f"{name} is {value!r}, expected a number after a colon only for {sized}")
+        raise ArgumentValueError(name, f"is {value!r}", f"a number after a colon only for {sized}")
     try:
         number = float(size)
     except ValueError:
         number = math.nan
     if not math.isfinite(number) or (number < 0.0 and kind in ("uniform", "normal", "orthogonal")):
-        raise ValueError(f"{name} is {value!r}, expected {_SIZED[kind][0]} after the colon, a finite number")
+        raise ArgumentValueError(name, f"is {value!r}", f"{_SIZED[kind][0]} after the colon, a finite number")
     return value
 
 

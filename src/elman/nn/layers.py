@@ -11,6 +11,7 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from elman._validation import choice, describe, flag, integer, normalize, number
+from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.nn import initializers
 
 RECURRENT_ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity")
@@ -133,7 +134,7 @@ class SimpleRNN:
     def __post_init__(self) -> None:
         leak = number("leak", self.leak, positive=True)
         if leak > 1.0:
-            raise ValueError(f"leak is {self.leak!r}, expected a number above 0 and at most 1")
+            raise ArgumentValueError("leak", f"is {self.leak!r}", "a number above 0 and at most 1")
         normalize(
             self,
             activation=choice("activation", self.activation, RECURRENT_ACTIVATIONS),
@@ -363,7 +364,7 @@ def _normalize_recurrent(layer: Any) -> None:
 def _share(name: str, value: Any) -> float:
     share = number(name, value)
     if share >= 1.0:
-        raise ValueError(f"{name} is {value!r}, expected a number of at least 0 and below 1")
+        raise ArgumentValueError(name, f"is {value!r}", "a number of at least 0 and below 1")
     return share
 
 
@@ -414,19 +415,23 @@ def check_stack(layers: Any) -> tuple[Layer, ...]:
 return_sequences=True there
     """
     if isinstance(layers, str) or not isinstance(layers, Sequence):
-        raise TypeError(f"layers is {describe(layers)}, expected a list of layers")
+        raise ArgumentTypeError("layers", f"is {describe(layers)}", "a list of layers")
     if not layers:
-        raise ValueError("layers is empty, expected at least one layer")
+        raise ArgumentValueError("layers", "is empty", "at least one layer")
     ended: int | None = None  # the layer that ended the time axis
     for i, layer in enumerate(layers):
         if not isinstance(layer, Layer):
             hint = ", not the class itself" if isinstance(layer, type) else ""
-            raise TypeError(f"layers[{i}] is {describe(layer)}, expected one of {', '.join(KINDS)}{hint}")
+            raise ArgumentTypeError(
+                f"layers[{i}]", f"is {describe(layer)}", f"one of {', '.join(KINDS)}{hint}"
+            )
         name = type(layer).__name__
         if isinstance(layer, Embedding):
             _check_embedding(layer, i, layers)
         if isinstance(layer, POOLS) and i == 0:
-            raise ValueError(f"layers[0] is a {name}, expected a layer with return_sequences=True below it")
+            raise ArgumentValueError(
+                "layers[0]", f"is a {name}", "a layer with return_sequences=True below it"
+            )
         if ended is not None and isinstance(layer, RECURRENT + POOLS):
             below = type(layers[ended]).__name__
             reason = (
@@ -444,12 +449,13 @@ return_sequences=True there
 
 def _check_embedding(layer: Embedding, i: int, layers: Sequence[Any]) -> None:
     if i:
-        raise ValueError(f"layers[{i}] is an Embedding, expected it first: it reads the integers of X")
+        raise ArgumentValueError(f"layers[{i}]", "is an Embedding", "it first: it reads the integers of X")
     if layer.units is None and (len(layers) == 1 or isinstance(layers[1], POOLS)):
         what = f"a {type(layers[1]).__name__} above it" if len(layers) > 1 else "nothing above it"
-        raise ValueError(
-            f"layers[0] is a one-hot Embedding with {what}, expected a layer with a kernel there, or "
-            f"Embedding(n, units)"
+        raise ArgumentValueError(
+            "layers[0]",
+            f"is a one-hot Embedding with {what}",
+            "a layer with a kernel there, or Embedding(n, units)",
         )
 
 
@@ -471,5 +477,5 @@ def from_dict(values: dict[str, Any]) -> Layer:
     rest = dict(values)
     kind = KINDS.get(rest.pop("layer", ""))
     if kind is None:
-        raise ValueError(f"layer is {values.get('layer')!r}, expected one of {', '.join(KINDS)}")
+        raise ArgumentValueError("layer", f"is {values.get('layer')!r}", f"one of {', '.join(KINDS)}")
     return kind(**rest)

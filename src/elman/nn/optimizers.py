@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from elman._validation import choice, describe, flag, integer, normalize, number
+from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.nn.schedules import CosineDecay, OneCycle
 
 __all__ = [
@@ -50,7 +51,7 @@ class SGD:
             nesterov=flag("nesterov", self.nesterov),
         )
         if self.nesterov and self.momentum == 0.0:
-            raise ValueError("nesterov is True with momentum 0.0, expected a momentum above 0")
+            raise ArgumentValueError("nesterov", "is True with momentum 0.0", "a momentum above 0")
 
 
 @dataclass(frozen=True)
@@ -157,8 +158,8 @@ class LevenbergMarquardt:
             damping_limit=number("damping_limit", self.damping_limit, positive=True),
         )
         if self.damping > self.damping_limit:
-            raise ValueError(
-                f"damping is {self.damping:g}, expected at most damping_limit, {self.damping_limit:g}"
+            raise ArgumentValueError(
+                "damping", f"is {self.damping:g}", f"at most damping_limit, {self.damping_limit:g}"
             )
 
 
@@ -210,7 +211,7 @@ def _rate(value: Any) -> LearningRate:
 def _above_one(name: str, value: Any) -> float:
     checked = number(name, value)
     if checked <= 1.0:
-        raise ValueError(f"{name} is {checked}, expected a number above 1")
+        raise ArgumentValueError(name, f"is {checked}", "a number above 1")
     return checked
 
 
@@ -223,9 +224,10 @@ def check_optimizer(optimizer: Any) -> Optimizer:
     if isinstance(optimizer, str):
         return KINDS[choice("optimizer", optimizer, tuple(KINDS))]()
     if not isinstance(optimizer, Optimizer):
-        raise TypeError(
-            f"optimizer is {describe(optimizer)}, expected a name ({', '.join(KINDS)}) "
-            f"or one of SGD, RMSprop, Adam, AdamW, LevenbergMarquardt, LBFGS"
+        raise ArgumentTypeError(
+            "optimizer",
+            f"is {describe(optimizer)}",
+            f"a name ({', '.join(KINDS)}) or one of SGD, RMSprop, Adam, AdamW, LevenbergMarquardt, LBFGS",
         )
     return optimizer
 

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from elman._validation import describe
 from elman.data.sequences import Sequences
+from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.plotting.style import PathLike, add_colorbar, axes, bare, finish, new_figure, plain, room, short
 
 if TYPE_CHECKING:
@@ -82,7 +83,7 @@ def _answers(name: str, given: Any) -> list[Hashable]:
     _flatten(given, flat)
     for value in flat:
         if not isinstance(value, Hashable) or value != value:  # noqa: PLR0124 (NaN is unlike itself)
-            raise ValueError(f"{name} has {describe(value)}, expected labels: strings, numbers or bools")
+            raise ArgumentValueError(name, f"has {describe(value)}", "labels: strings, numbers or bools")
     return flat
 
 
@@ -104,11 +105,11 @@ def _flatten(given: Any, flat: list[Any]) -> None:
 def _classes(labels: Any) -> list[Hashable]:
     """Return labels as plain Python values, so that they equal answers that are."""
     if not isinstance(labels, Iterable):
-        raise TypeError(f"labels is {describe(labels)}, expected a list with one label a class")
+        raise ArgumentTypeError("labels", f"is {describe(labels)}", "a list with one label a class")
     classes = _answers("labels", list(labels))
     if len(set(classes)) < len(classes):
         twice = next(label for i, label in enumerate(classes) if label in classes[:i])
-        raise ValueError(f"labels has {twice!r} twice, expected each class once")
+        raise ArgumentValueError("labels", f"has {twice!r} twice", "each class once")
     return classes
 
 
@@ -132,11 +133,11 @@ def _places(name: str, values: list[Hashable], classes: list[Hashable], named: b
     except KeyError as error:
         value = error.args[0]
     if named and isinstance(value, int) and not isinstance(value, bool):
-        raise ValueError(
-            f"{name} has class index {value}, expected indices from 0 to {len(classes) - 1}: one a label"
+        raise ArgumentValueError(
+            name, f"has class index {value}", f"indices from 0 to {len(classes) - 1}: one a label"
         )
     known = ", ".join(map(repr, classes[:12])) + (", ..." if len(classes) > 12 else "")
-    raise ValueError(f"{name} has {value!r}, expected one of the labels: {known}")
+    raise ArgumentValueError(name, f"has {value!r}", f"one of the labels: {known}")
 
 
 def _cells(ax: Axes | None, names: list[str]) -> tuple[Axes, Figure, float]:

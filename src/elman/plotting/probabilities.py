@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from elman._validation import number
+from elman.errors import ArgumentValueError
 from elman.plotting.style import (
     COLORS,
     GRAY,
@@ -64,26 +65,32 @@ def probabilities(
     """
     shares = np.asarray(values, dtype=float)
     if shares.ndim != 2 or shares.size == 0:
-        raise ValueError(
-            f"values has shape {shares.shape}, expected (T, C): the probabilities of one sequence"
+        raise ArgumentValueError(
+            "values", f"has shape {shares.shape}", "(T, C): the probabilities of one sequence"
         )
     if fs is not None:
         number("fs", fs, positive=True)
         if steps is not None:
-            raise ValueError("steps is given with fs, expected one of the two: both say where the steps are")
+            raise ArgumentValueError(
+                "steps", "is given with fs", "one of the two: both say where the steps are"
+            )
     names = [short(label) for label in (range(shares.shape[1]) if labels is None else labels)]
     if len(names) != shares.shape[1]:
-        raise ValueError(f"labels has {len(names)} names, expected {shares.shape[1]}: one a class")
+        raise ArgumentValueError("labels", f"has {len(names)} names", f"{shares.shape[1]}: one a class")
     if highlight is None:
         highlight = int(shares[-1].argmax())
     elif not 0 <= highlight < shares.shape[1]:
-        raise ValueError(f"highlight is {highlight}, expected a class index from 0 to {shares.shape[1] - 1}")
+        raise ArgumentValueError(
+            "highlight", f"is {highlight}", f"a class index from 0 to {shares.shape[1] - 1}"
+        )
     if signal is None:
         ax, figure = axes(ax, 5.4, 3.4)
         plain(ax, title=title)
     else:
         if ax is not None:
-            raise ValueError("ax is given with a signal, expected None: the two panels need their own figure")
+            raise ArgumentValueError(
+                "ax", "is given with a signal", "None: the two panels need their own figure"
+            )
         figure = new_figure(5.4, 4.6)
         above, ax = figure.subplots(2, 1, sharex=True, height_ratios=(1.0, 1.6))
         _draw_signal(above, signal, len(shares))
@@ -126,9 +133,9 @@ def _draw_shares(ax: Axes, shares: NDArray[np.float64], names: list[str], highli
 def _draw_signal(ax: Axes, signal: ArrayLike, count: int) -> None:
     given = np.asarray(signal, dtype=float)
     if given.ndim != 2 or given.shape[1] == 0:
-        raise ValueError(f"signal has shape {given.shape}, expected (T, F): the signal of one sequence")
+        raise ArgumentValueError("signal", f"has shape {given.shape}", "(T, F): the signal of one sequence")
     if len(given) != count:
-        raise ValueError(f"signal has {len(given)} steps, expected {count} (as values)")
+        raise ArgumentValueError("signal", f"has {len(given)} steps", f"{count} (as values)")
     features = given.shape[1]
     if features > _LINES:
         # Features of different units share one scale: their distance from their mean, in standard deviations.

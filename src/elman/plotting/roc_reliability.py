@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from elman.errors import ArgumentValueError
 from elman.plotting.style import COLORS, GRAY, PathLike, axes, color_and_dash, finish, plain, short
 
 if TYPE_CHECKING:
@@ -48,11 +49,11 @@ def roc(
 
     truth, values = np.asarray(y), np.asarray(scores, dtype=np.float64)
     if truth.ndim != 1 or not len(truth):
-        raise ValueError(f"y has shape {truth.shape}, expected (n,), n at least 1")
+        raise ArgumentValueError("y", f"has shape {truth.shape}", "(n,), n at least 1")
     columns = values[:, None] if values.ndim == 1 else values
     if columns.ndim != 2 or len(columns) != len(truth) or not np.isfinite(values).all():
         n = len(truth)
-        raise ValueError(f"scores has shape {values.shape}, expected finite ({n},) or ({n}, C)")
+        raise ArgumentValueError("scores", f"has shape {values.shape}", f"finite ({n},) or ({n}, C)")
     names = _names(truth, labels, max(2, columns.shape[1]))
     if columns.shape[1] <= 2:  # the other class' line would be the same one turned round
         names, columns = names[1:], columns[:, -1:]
@@ -62,7 +63,7 @@ def roc(
         hit = truth == name
         if hit.all() or not hit.any():
             some = "only" if hit.any() else "no"
-            raise ValueError(f"y has {some} rows of {name!r}, expected some of it and others")
+            raise ArgumentValueError("y", f"has {some} rows of {name!r}", "some of it and others")
         false, right, _ = roc_curve(hit, columns[:, i])
         area = roc_auc_score(hit, columns[:, i])
         look = color_and_dash(i)
@@ -133,5 +134,5 @@ def _names(truth: Any, labels: Sequence[object] | None, count: int) -> list[Any]
         raise ValueError(f"{what} {len(names)} labels, expected {count}: one a column of scores")
     unknown = [value for value in found.tolist() if value not in names.tolist()]
     if unknown:
-        raise ValueError(f"y has the label {unknown[0]!r}, expected one of {names.tolist()}")
+        raise ArgumentValueError("y", f"has the label {unknown[0]!r}", f"one of {names.tolist()}")
     return list(names.tolist())

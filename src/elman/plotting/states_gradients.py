@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from elman._validation import describe
+from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.plotting.style import (
     GRAY,
     PathLike,
@@ -53,7 +54,7 @@ def hidden_states(
     """
     values = np.asarray(states, dtype=float)
     if values.ndim != 2 or values.size == 0:
-        raise ValueError(f"states has shape {values.shape}, expected (T, H): the states of one sequence")
+        raise ArgumentValueError("states", f"has shape {values.shape}", "(T, H): the states of one sequence")
     if sort:
         values = values[:, np.argsort(values.argmax(axis=0), kind="stable")]
     ax, figure = axes(ax, 5.4, 3.8)
@@ -122,12 +123,12 @@ def gradient_by_distance(
 def _rows(norms: Any) -> list[NDArray[np.float64]]:
     """Return gradient norms as rows (T_i,) of numbers."""
     if not isinstance(norms, (list, tuple, np.ndarray)):
-        raise TypeError(
-            f"norms is {describe(norms)}, expected what elman.sensitivity.gradient_norms(net, X, y) returns"
+        raise ArgumentTypeError(
+            "norms", f"is {describe(norms)}", "what elman.sensitivity.gradient_norms(net, X, y) returns"
         )
     rows = [np.asarray(row, dtype=float) for row in norms]
     if not rows or any(row.ndim != 1 or row.size == 0 for row in rows):
-        raise ValueError("norms is empty or not one row of numbers per sequence, expected rows (T_i,)")
+        raise ArgumentValueError("norms", "is empty or not one row of numbers per sequence", "rows (T_i,)")
     return rows
 
 

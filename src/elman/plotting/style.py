@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from elman._validation import describe
+from elman.errors import ArgumentTypeError, ArgumentValueError
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -93,7 +94,7 @@ def figure_of(ax: Axes) -> Figure:
     from matplotlib.axes import Axes as AnyAxes
 
     if not isinstance(ax, AnyAxes):
-        raise TypeError(f"ax is {describe(ax)}, expected matplotlib axes or None")
+        raise ArgumentTypeError("ax", f"is {describe(ax)}", "matplotlib axes or None")
     parent: Any = ax.figure
     if parent is None:
         raise ValueError("ax belongs to no figure, expected axes of a figure")
@@ -205,7 +206,7 @@ def name_steps(ax: Axes, count: int, names: Sequence[object] | None) -> None:
         ax.set_xticks(at, [str(step + 1) for step in at])
         return
     if len(names) != count:
-        raise ValueError(f"steps has {len(names)} names, expected {count}: one a step")
+        raise ArgumentValueError("steps", f"has {len(names)} names", f"{count}: one a step")
     texts = [short(name) for name in names]
     each = width_of(ax) / count
     turned = room(texts) > each

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from elman.errors import ArgumentValueError
 from elman.plotting.style import (
     COLORS,
     GRAY,
@@ -68,7 +69,7 @@ def curves(
     values = history if isinstance(history, Mapping) else history.history
     names = list(dict.fromkeys(name.removeprefix("val_") for name in values))
     if not any(len(series) for series in values.values()):
-        raise ValueError("history is empty, expected at least one finished epoch")
+        raise ArgumentValueError("history", "is empty", "at least one finished epoch")
     if ax is not None:
         panels = [(plain(ax), "loss" if "loss" in names else names[0])]
         figure = figure_of(ax)
@@ -122,7 +123,7 @@ def spectral_radius(
     else:
         values, epochs = recorded.values, recorded.epochs
     if not len(epochs) or not values:
-        raise ValueError("recorded is empty, expected the values of at least one epoch")
+        raise ArgumentValueError("recorded", "is empty", "the values of at least one epoch")
     ax, figure = axes(ax, 5.6, 3.4)
     for i, (name, series) in enumerate(values.items()):
         line(ax, epochs[: len(series)], series, linewidth=1.8, label=name, **color_and_dash(i))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from elman._validation import choice, describe, flag
+from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.reading.parsing import listed, shown
 
 _LABELS = ("label", "class", "target")
@@ -32,9 +33,9 @@ class Options:
                 _check_column(name, value)
         if self.features is not None:
             if not isinstance(self.features, (list, tuple)):
-                raise TypeError(f"features is {describe(self.features)}, expected a list of columns")
+                raise ArgumentTypeError("features", f"is {describe(self.features)}", "a list of columns")
             if not self.features:
-                raise ValueError("features is empty, expected at least one column")
+                raise ArgumentValueError("features", "is empty", "at least one column")
             for i, value in enumerate(self.features):
                 _check_column(f"features[{i}]", value)
         choice("layout", self.layout, ("auto", "wide", "long"))
@@ -51,7 +52,7 @@ class Options:
 
 def _check_column(name: str, value: Any) -> None:
     if isinstance(value, bool) or not isinstance(value, (str, int)):
-        raise TypeError(f"{name} is {describe(value)}, expected the name or the number of a column")
+        raise ArgumentTypeError(name, f"is {describe(value)}", "the name or the number of a column")
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from elman._validation import describe
+from elman.errors import ArgumentTypeError
 
 
 def as_text(path: Any, name: str = "path") -> str:
@@ -21,7 +22,7 @@ def as_text(path: Any, name: str = "path") -> str:
     """
     text = os.fspath(path) if isinstance(path, os.PathLike) else path
     if not isinstance(text, str):
-        raise TypeError(f"{name} is {describe(path)}, expected a path (str or os.PathLike)")
+        raise ArgumentTypeError(name, f"is {describe(path)}", "a path (str or os.PathLike)")
     return text
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from elman.data.sequences import Array
+from elman.errors import ArgumentValueError
 from elman.model.model import Weights
 
 _KERNEL = "recurrent_kernel"
@@ -80,7 +81,7 @@ def spectral_radii(weights: Weights) -> dict[str, float]:
             for g, gate in enumerate(gates):
                 radii[name if len(gates) == 1 else f"{name} gate {g}"] = _radius(gate)
     if not radii:
-        raise ValueError(f"net has no recurrent kernel, expected one among {', '.join(weights)}")
+        raise ArgumentValueError("net", "has no recurrent kernel", f"one among {', '.join(weights)}")
     return radii
 
 

@@ -12,7 +12,7 @@ import numpy as np
 from elman import _engine
 from elman._validation import number
 from elman.data.sequences import Array, Offsets
-from elman.errors import DivergenceError
+from elman.errors import ArgumentTypeError, ArgumentValueError, DivergenceError
 from elman.model.history import History, means
 from elman.model.initial_states import initial_states
 from elman.model.memory import check_memory
@@ -83,16 +83,18 @@ def update(model: Model, gradient: Any, optimizer: Any, clip_norm: Any) -> None:
     optimizer = check_optimizer(optimizer)
     given = np.asarray(gradient)
     if given.dtype.kind not in "fiu":
-        raise TypeError(f"gradient has dtype {given.dtype}, expected real numbers")
+        raise ArgumentTypeError("gradient", f"has dtype {given.dtype}", "real numbers")
     if given.shape != model.parameters.shape:
-        raise ValueError(
-            f"gradient has shape {given.shape}, expected {model.parameters.shape} (as net.parameters)"
+        raise ArgumentValueError(
+            "gradient", f"has shape {given.shape}", f"{model.parameters.shape} (as net.parameters)"
         )
     with np.errstate(over="ignore"):
         flat = np.ascontiguousarray(given, dtype=model.dtype)
     if not np.isfinite(flat).all():
         i = int(np.argmin(np.isfinite(flat)))
-        raise ValueError(f"gradient[{i}] is {given[i]}, expected numbers that are finite in {model.dtype}")
+        raise ArgumentValueError(
+            f"gradient[{i}]", f"is {given[i]}", f"numbers that are finite in {model.dtype}"
+        )
     clip = 0.0 if clip_norm is None else number("clip_norm", clip_norm, positive=True)
     code = _engine.optimizer_code(optimizer)
     rate = rate_at(optimizer, model.updates if optimizer == model.optimizer else 0)

@@ -14,6 +14,7 @@ import numpy as np
 from elman import _engine
 from elman._validation import choice, describe, integer, number
 from elman.data.sequences import Array
+from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.model import file
 from elman.nn import losses, optimizers
 from elman.nn.layers import LSTM, POOLS, RECURRENT
@@ -59,14 +60,15 @@ class Learner:
         if self.rule == "bptt":
             self.truncation = 10 if truncation is None else integer("truncation", truncation, 1, _MOST_STEPS)
         elif truncation is not None:
-            raise ValueError(
-                f"truncation is {describe(truncation)}, expected None with rule 'rtrl', which never goes back"
+            raise ArgumentValueError(
+                "truncation", f"is {describe(truncation)}", "None with rule 'rtrl', which never goes back"
             )
         for i, layer in enumerate(model.layers):
             if isinstance(layer, POOLS):
-                raise ValueError(
-                    f"layers[{i}] is a {type(layer).__name__}, expected a network without pools: their "
-                    f"gradient reaches back to the first step"
+                raise ArgumentValueError(
+                    f"layers[{i}]",
+                    f"is a {type(layer).__name__}",
+                    "a network without pools: their gradient reaches back to the first step",
                 )
         check_rows_may_be_cut(model, "rule", self.rule)
         if model.drops or model.constraints:
@@ -158,15 +160,15 @@ class Learner:
     def state(self, value: Any) -> None:
         sizes = self.network.model.native.state_sizes
         if not isinstance(value, (list, tuple)) or len(value) != len(sizes):
-            raise ValueError(
-                f"state is {describe(value)}, expected a list of {len(sizes)} entries, one a recurrent layer"
+            raise ArgumentValueError(
+                "state", f"is {describe(value)}", f"a list of {len(sizes)} entries, one a recurrent layer"
             )
         flat = []
         for i, (given, size) in enumerate(zip(value, sizes, strict=True)):
             pair = isinstance(given, tuple)
             array = np.concatenate([np.asarray(g) for g in given]) if pair else np.asarray(given)
             if array.shape != (size,) or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
-                raise ValueError(f"state[{i}] is {describe(given)}, expected {size} finite numbers")
+                raise ArgumentValueError(f"state[{i}]", f"is {describe(given)}", f"{size} finite numbers")
             flat.append(np.ascontiguousarray(array, self.network.dtype))
         self._native.set_states(flat)
 
@@ -226,9 +228,11 @@ class Learner:
     def _input(self, x: Any) -> Array:
         given = np.asarray(x)
         if given.dtype.kind not in "fiub":
-            raise TypeError(f"x has dtype {given.dtype}, expected real numbers")
+            raise ArgumentTypeError("x", f"has dtype {given.dtype}", "real numbers")
         if given.shape != self._inputs:
-            raise ValueError(f"x has shape {given.shape}, expected {self._inputs} (the network's input_size)")
+            raise ArgumentValueError(
+                "x", f"has shape {given.shape}", f"{self._inputs} (the network's input_size)"
+            )
         return self._cast(given)
 
     def _cast(self, given: Array) -> Array:
@@ -241,14 +245,14 @@ class Learner:
     def _symbol(self, x: Any) -> int:
         given = np.asarray(x)
         if given.dtype.kind not in "iu":
-            raise TypeError(
-                f"x has dtype {given.dtype}, expected an integer (the network begins with an Embedding)"
+            raise ArgumentTypeError(
+                "x", f"has dtype {given.dtype}", "an integer (the network begins with an Embedding)"
             )
         if given.size != 1 or given.ndim > 1:
-            raise ValueError(f"x has shape {given.shape}, expected an integer")
+            raise ArgumentValueError("x", f"has shape {given.shape}", "an integer")
         symbol = int(given.item())
         if not 0 <= symbol < self._symbols:
-            raise ValueError(f"x is {symbol}, expected 0..{self._symbols - 1} (the Embedding's n)")
+            raise ArgumentValueError("x", f"is {symbol}", f"0..{self._symbols - 1} (the Embedding's n)")
         return symbol
 
     def _advance(self, flat: Array | int, given: Any, out: Array) -> None:
@@ -258,27 +262,31 @@ class Learner:
         bad = self._native.step(flat, out)
         if bad >= 0:
             came = np.asarray(given)[bad]
-            raise ValueError(f"x[{bad}] is {came}, expected a number that is finite in {flat.dtype}")
+            raise ArgumentValueError(f"x[{bad}]", f"is {came}", f"a number that is finite in {flat.dtype}")
 
     def _answer(self, y: Any) -> tuple[int, Array | None]:
         """Return a class, or -1 and values; -1 and None is no answer."""
         C = self._outputs[0]
         given = np.asarray(y)
         if given.dtype.kind not in "fiu":
-            raise TypeError(f"y is {describe(y)}, expected numbers")
+            raise ArgumentTypeError("y", f"is {describe(y)}", "numbers")
         if self.loss == "cross_entropy" and given.ndim == 0:
             if given.dtype.kind == "f":
                 if np.isnan(given):
                     return -1, None
-                raise TypeError(f"y is {describe(y)}, expected a class index, or {C} probabilities")
+                raise ArgumentTypeError("y", f"is {describe(y)}", f"a class index, or {C} probabilities")
             index = int(given)
             if not -1 <= index < C:
-                raise ValueError(f"y is {index}, expected a class from 0 to {C - 1}, or -1 for no answer")
+                raise ArgumentValueError(
+                    "y", f"is {index}", f"a class from 0 to {C - 1}, or -1 for no answer"
+                )
             return index, None
         if given.ndim == 0 and C == 1:
             given = given[None]
         if given.shape != self._outputs:
-            raise ValueError(f"y has shape {given.shape}, expected {self._outputs} (the network's outputs)")
+            raise ArgumentValueError(
+                "y", f"has shape {given.shape}", f"{self._outputs} (the network's outputs)"
+            )
         values = self._cast(given)
         if self.loss == "squared_error" and math.isfinite(values.sum()):
             return -1, values
@@ -293,14 +301,14 @@ class Learner:
         elif self.loss == "cross_entropy" and (len(known) < C or not abs(float(known.sum()) - 1.0) <= 1e-4):
             wrong = "probabilities that sum to 1, or NaN alone for no answer"
         if wrong:
-            raise ValueError(f"y is {describe(y)}, expected {wrong}")
+            raise ArgumentValueError("y", f"is {describe(y)}", wrong)
         return -1, values
 
 
 def _first_order(optimizer: Any) -> Optimizer:
     checked = check_optimizer(optimizer)
     if isinstance(checked, SecondOrder):
-        raise ValueError(f"optimizer is {checked}, expected one of SGD, RMSprop, Adam, AdamW")
+        raise ArgumentValueError("optimizer", f"is {checked}", "one of SGD, RMSprop, Adam, AdamW")
     return checked
 
 
@@ -316,11 +324,11 @@ def unpack(network: Any, spec: dict[str, Any], arrays: dict[str, Array], name: s
         steps = integer("steps", spec["steps"], 0, _MOST_STEPS)
         memory = arrays["memory"]
         if (learner.truncation or 1) <= steps:
-            raise ValueError(f"steps is {steps}, expected less than the truncation")
+            raise ArgumentValueError("steps", f"is {steps}", "less than the truncation")
         size = learner._native.memory_size(steps)
         if memory.shape != (size,) or memory.dtype != model.dtype:
             came = f"{memory.dtype} of shape {memory.shape}"
-            raise ValueError(f"memory is {came}, expected {model.dtype} of shape {(size,)}")
+            raise ArgumentValueError("memory", f"is {came}", f"{model.dtype} of shape {(size,)}")
         learner._native.load(steps, memory)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{name} holds no learner that can be read: {file.reason(error)}") from None

@@ -14,6 +14,7 @@ from elman import _engine
 from elman._validation import choice, describe, flag, integer, number
 from elman.data.sequences import Array, Batch
 from elman.data.targets import as_answers, as_weights
+from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.model.initial_states import initial_states
 from elman.model.memory import check_memory
 from elman.model.model import Callback, Float64, Model
@@ -138,11 +139,11 @@ def make_plan(
     if checked.stateful:
         check_rows_may_be_cut(model, "stateful", True)
         if checked.initial is not None:
-            raise ValueError("initial_state is given, expected None where stateful=True carries on")
+            raise ArgumentValueError("initial_state", "is given", "None where stateful=True carries on")
     if isinstance(optimizer, SecondOrder):
         _refuse_minibatches(checked, batch_size)
         if isinstance(optimizer, LevenbergMarquardt) and not isinstance(memory, str):
-            raise ValueError(f"memory is {memory}, expected 'auto' with LevenbergMarquardt")
+            raise ArgumentValueError("memory", f"is {memory}", "'auto' with LevenbergMarquardt")
         if model.drops or model.constraints:
             what = "dropout" if model.drops else "constraints"
             raise ValueError(f"the network has {what}, expected none with {type(optimizer).__name__}")
@@ -172,9 +173,11 @@ def _refuse_minibatches(plan: Plan, batch_size: Any) -> None:
     ]
     for name, value, expected, right in given:
         if not right:
-            raise ValueError(
-                f"{name} is {value}, expected {expected} with {type(plan.optimizer).__name__}, which takes "
-                f"one step an epoch over all the data"
+            raise ArgumentValueError(
+                name,
+                f"is {value}",
+                f"{expected} with {type(plan.optimizer).__name__}, which takes one step an epoch over "
+                "all the data",
             )
 
 
@@ -182,10 +185,10 @@ def _checkpoint(model: Model, plan: Plan, path: Any, resume: Any, owner: Owner) 
     resume = flag("resume", resume)
     if path is None:
         if resume:
-            raise ValueError("resume is True without a checkpoint, expected the path of one")
+            raise ArgumentValueError("resume", "is True without a checkpoint", "the path of one")
         return None
     if not isinstance(path, (str, os.PathLike)) or not isinstance(os.fspath(path), str):
-        raise TypeError(f"checkpoint is {describe(path)}, expected a path")
+        raise ArgumentTypeError("checkpoint", f"is {describe(path)}", "a path")
     settings = {
         "X": _size(plan.train),
         "validation_data": None if plan.validation is None else _size(plan.validation),
@@ -221,7 +224,7 @@ def _validation(model: Model, given: Any, loss: str, class_weight: Float64 | Non
     if given is None:
         return None
     if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
-        raise TypeError(f"validation_data is {describe(given)}, expected (X, y) or (X, y, sample_weight)")
+        raise ArgumentTypeError("validation_data", f"is {describe(given)}", "(X, y) or (X, y, sample_weight)")
     names = ("validation_data[0]", "validation_data[1]", "validation_data[2]")
     weights = given[2] if len(given) == 3 else None
     return labeled(model, given[0], given[1], loss, weights, names, class_weight)
@@ -233,9 +236,10 @@ def _truncation(model: Model, given: Any) -> int:
     steps = integer("truncation", given, 1)
     for i, layer in enumerate(model.layers):
         if isinstance(layer, POOLS):
-            raise ValueError(
-                f"truncation is {steps}, expected None: layers[{i}] ({type(layer).__name__}) "
-                f"needs whole sequences"
+            raise ArgumentValueError(
+                "truncation",
+                f"is {steps}",
+                f"None: layers[{i}] ({type(layer).__name__}) needs whole sequences",
             )
     check_rows_may_be_cut(model, "truncation", steps)
     return steps
@@ -245,7 +249,7 @@ def _verbose(given: Any) -> bool:
     if isinstance(given, (bool, np.bool_)):
         return bool(given)
     if not isinstance(given, (int, np.integer)):
-        raise TypeError(f"verbose is {describe(given)}, expected True, False or an integer of at least 0")
+        raise ArgumentTypeError("verbose", f"is {describe(given)}", "True, False or an integer of at least 0")
     return integer("verbose", given) > 0
 
 
@@ -261,8 +265,10 @@ def check_rows_may_be_cut(model: Model, name: str, value: object) -> None:
 
 def _callbacks(given: Any) -> tuple[Callback, ...]:
     if callable(given) or not isinstance(given, Sequence) or isinstance(given, str):
-        raise TypeError(f"callbacks is {describe(given)}, expected a list of callables")
+        raise ArgumentTypeError("callbacks", f"is {describe(given)}", "a list of callables")
     for i, callback in enumerate(given):
         if not callable(callback):
-            raise TypeError(f"callbacks[{i}] is {describe(callback)}, expected a callable (net, epoch, logs)")
+            raise ArgumentTypeError(
+                f"callbacks[{i}]", f"is {describe(callback)}", "a callable (net, epoch, logs)"
+            )
     return tuple(given)

@@ -17,7 +17,7 @@ import numpy as np
 
 from elman import _engine
 from elman.data.sequences import Array
-from elman.errors import DivergenceError
+from elman.errors import ArgumentValueError, DivergenceError
 from elman.model.history import History
 from elman.model.model import Float64, HasModel, Model
 from elman.nn.optimizers import LBFGS, LevenbergMarquardt, Optimizer
@@ -58,7 +58,7 @@ def jacobian(net: HasModel, X: Any, *, way: str = "auto", n_threads: int | None 
     """
     model = net.model
     if way not in WAYS:
-        raise ValueError(f"way is {way!r}, expected one of {', '.join(map(repr, WAYS))}")
+        raise ArgumentValueError("way", f"is {way!r}", f"one of {', '.join(map(repr, WAYS))}")
     batch, data = model.batch(X)
     rows = batch.rows if model.per_step else batch.n
     out = np.empty((rows * model.outputs, len(model.parameters)), model.dtype)

@@ -8,6 +8,7 @@ from typing import Any
 
 from elman.cli.commands import data as files
 from elman.data.sequences import Array
+from elman.errors import ArgumentValueError
 
 _OPTION = {  # the estimators' names of what the command line calls otherwise
     "hidden_layer_sizes": "--hidden",
@@ -81,7 +82,9 @@ class Recipe:
         if task != "tag":
             given["pooling"] = self.pooling
         elif self.pooling != "last":
-            raise ValueError(f"--pooling is {self.pooling!r}, expected 'last' where every step has a label")
+            raise ArgumentValueError(
+                "--pooling", f"is {self.pooling!r}", "'last' where every step has a label"
+            )
         if self.balanced:
             if task == "regress":
                 raise ValueError("--balanced is given, but numbers have no classes to be balanced")

@@ -15,6 +15,7 @@ from elman.cli.commands import Say, loaded_model, output_paths, predict
 from elman.cli.commands.data import plural
 from elman.cli.monitor_csv import Record, moment
 from elman.cli.monitor_state import Seen
+from elman.errors import ArgumentValueError
 from elman.monitoring import Alarm, Answer, Answering, LastSeconds, Monitor
 from elman.monitoring.description import Description, listed
 
@@ -212,9 +213,11 @@ class _Run:
         assert rate is not None  # `check` has seen to it
         window = round(self.how.window * rate)
         if window * 3 // 4 < first:
-            raise ValueError(
-                f"--window is {self.how.window:g} s, expected at least {first / rate * 4 / 3:.3g} s: the "
-                f"features of {self.model.path!r} need {first} samples for their first step"
+            raise ArgumentValueError(
+                "--window",
+                f"is {self.how.window:g} s",
+                f"at least {first / rate * 4 / 3:.3g} s: the features of {self.model.path!r} need {first} "
+                "samples for their first step",
             )
         return LastSeconds(self.model.stream, max(window, 4), first, every)
 
@@ -295,7 +298,7 @@ def _alarm(how: Watching, outputs: Sequence[str], shares: bool) -> Alarm | None:
             raise ValueError(f"--{given} is given without --alarm: expected both or none")
         return None
     if how.alarm not in outputs:
-        raise ValueError(f"--alarm is {how.alarm!r}, expected one of {', '.join(map(repr, outputs))}")
+        raise ArgumentValueError("--alarm", f"is {how.alarm!r}", f"one of {', '.join(map(repr, outputs))}")
     index = outputs.index(how.alarm)
     if not shares:
         if how.on is None:
@@ -306,7 +309,7 @@ def _alarm(how: Watching, outputs: Sequence[str], shares: bool) -> Alarm | None:
     on = 0.8 if how.on is None else how.on
     off = min(0.5, on) if how.off is None else how.off
     if not 0.0 <= off <= on <= 1.0:
-        raise ValueError(f"--on is {on:g} and --off {off:g}, expected probabilities, --off at most --on")
+        raise ArgumentValueError("--on", f"is {on:g} and --off {off:g}", "probabilities, --off at most --on")
     return Alarm(how.alarm, index, on, off)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from elman.cli.commands import Say
+from elman.errors import ArgumentValueError
 from elman.model import atomic_write
 from elman.plotting import style
 
@@ -26,7 +27,7 @@ def beside(model: str, what: str) -> Path:
 def check(option: str, path: str) -> None:
     """Raise before the work, where it is known that a picture cannot be written to ``path``."""
     if Path(path).suffix.lower() not in _ENDINGS:
-        raise ValueError(f"{option} is {path!r}, expected a name that ends with {', '.join(_ENDINGS)}")
+        raise ArgumentValueError(option, f"is {path!r}", f"a name that ends with {', '.join(_ENDINGS)}")
     atomic_write.probe(path)
 
 
