@@ -46,7 +46,7 @@ emulate: install $(call group,test)  ## the choice of kernels, and results, on o
 	    echo "make emulate did not find:$$missing. On Debian:"; \
 	    echo "apt-get update && apt-get install qemu-user g++-aarch64-linux-gnu libc6-dev-arm64-cross"; exit 1; \
 	fi
-	$(PYTEST) -n 0 -s -v -m prove tests/test_emulation.py $(ARGS)
+	$(PYTEST) -n 0 -s -v -m prove tests/engine/test_emulation.py $(ARGS)
 
 lint: $(call group,lint)  ## ruff: style and format
 	$(BIN)/ruff check .

@@ -8,7 +8,7 @@ import zlib
 
 import pytest
 
-import support
+from helpers import support
 
 LARGE = {"test_laws", "test_bits", "test_truncation", "test_layer_options", "test_embedding"}
 LARGE |= {"test_memory", "test_reference"}
