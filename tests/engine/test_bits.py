@@ -28,6 +28,8 @@ from helpers.support import (
     stack,
 )
 
+pytestmark = pytest.mark.large
+
 WIDTHS_H = [1, 2, 3, 5, 8, 15, 16, 17, 31, 32, 33, 48, 64, 65, 100, 130]
 WIDTHS_C = [1, 2, 5, 17, 40]
 WIDTHS_F = [1, 2, 7, 16, 33]

@@ -28,6 +28,8 @@ from helpers.support import (
     weights_of,
 )
 
+pytestmark = pytest.mark.large
+
 N, C = 7, 3
 LENGTHS = [4, 9, 1, 6, 2, 9, 3]
 SHAPES = ["last", "steps", "three_steps", "mean", "dense_between", "no_bias", "both_last", "both_two"]

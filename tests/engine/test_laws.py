@@ -27,6 +27,8 @@ from helpers.support import (
     weights_of,
 )
 
+pytestmark = pytest.mark.large
+
 F = 3
 LENGTHS = [4, 9, 1, 6, 2, 9, 3]
 SAMPLE_WEIGHT = np.array([1.0, 2.0, 0.5, 3.0, 0.0, 1.0, 0.25])

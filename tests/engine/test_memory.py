@@ -36,6 +36,8 @@ from helpers.support import (
     run_script,
 )
 
+pytestmark = pytest.mark.large
+
 F = 3
 RAGGED = [700, 90, 1, 333, 700, 128, 2, 699, 40, 257, 511]
 EVEN = [400] * 8

@@ -11,6 +11,8 @@ import reference as ref
 from helpers import support
 from reference import GRU, LSTM, SGD, Adam, Dense, MaxPool, MeanPool, SimpleRNN
 
+pytestmark = pytest.mark.large
+
 DIFFERENCE_TOLERANCE = 1e-8  # of the four-point central difference, relative
 GOLDEN_TOLERANCE = 1e-12  # two float64 computations of one thing, norm-wise
 EXACT = 1e-13

@@ -21,6 +21,8 @@ from helpers.support import (
     weights_of,
 )
 
+pytestmark = pytest.mark.large
+
 F = 3
 LENGTHS = [4, 9, 1, 6, 2, 9, 3]
 
