@@ -13,7 +13,7 @@ import pytest
 import elman
 import reference as ref
 from elman import Dense, MaxPool, MeanPool
-from helpers.networks import rnn
+from helpers.networks import OPTIMIZERS, rnn
 from helpers.support import (
     DTYPES,
     OTHER_CELLS,
@@ -34,15 +34,6 @@ WIDTHS_H = [1, 2, 3, 5, 8, 15, 16, 17, 31, 32, 33, 48, 64, 65, 100, 130]
 WIDTHS_C = [1, 2, 5, 17, 40]
 WIDTHS_F = [1, 2, 7, 16, 33]
 LENGTHS = [1, 500, 2, 3, 64, 5, 31, 8, 257, 17, 33, 100, 1]
-OPTIMIZERS = [
-    elman.SGD(0.05),
-    elman.SGD(0.05, momentum=0.9),
-    elman.SGD(0.05, momentum=0.9, nesterov=True),
-    elman.RMSprop(0.005),
-    elman.Adam(0.01),
-    elman.AdamW(0.01, weight_decay=0.1),
-]
-
 # Every layer that carries something through time; each function takes (H, C, cell).
 STREAMED = {
     "last": lambda H, C, a: [rnn(H, a), Dense(C, activation="softmax")],

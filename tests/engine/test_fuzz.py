@@ -15,7 +15,7 @@ import reference as ref
 from elman import Dense, Embedding, MaxPool, MeanPool
 from helpers import networks
 from helpers.networks import rnn
-from helpers.support import assert_near, flat, network, proofs, weights_of
+from helpers.support import OUTPUT_OF, assert_near, flat, network, proofs, weights_of
 
 QUICK = settings(max_examples=120, deadline=None, suppress_health_check=list(HealthCheck), derandomize=True)
 LONG = settings(
@@ -23,7 +23,6 @@ LONG = settings(
 )
 
 CELLS = st.sampled_from(list(networks.CELLS))
-HEADS = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid", "squared_error": "identity"}
 BAD_NUMBERS = [np.nan, np.inf, -np.inf, 1e39, -1e300]
 
 
@@ -38,13 +37,13 @@ def stacks(draw, loss):
         units, bias = draw(st.integers(1, 20)), draw(st.booleans())
         layers.append(rnn(units, draw(CELLS), steps=steps, use_bias=bias, bidirectional=draw(st.booleans())))
     layers += [] if pool is None else [pool]
-    return [*layers, Dense(draw(st.integers(1, 6)), activation=HEADS[loss], use_bias=draw(st.booleans()))]
+    return [*layers, Dense(draw(st.integers(1, 6)), activation=OUTPUT_OF[loss], use_bias=draw(st.booleans()))]
 
 
 @st.composite
 def right_problems(draw):
     """A network, rows in one of the forms, answers and options that are all right."""
-    loss = draw(st.sampled_from(list(HEADS)))
+    loss = draw(st.sampled_from(list(OUTPUT_OF)))
     layers = draw(stacks(loss))
     F, C, dtype = draw(st.integers(1, 9)), layers[-1].units, draw(st.sampled_from(["float32", "float64"]))
     form = draw(st.sampled_from(["array", "list", "Sequences"]))

@@ -12,7 +12,7 @@ import pytest
 import elman
 import reference as ref
 from elman.model import gradient_check
-from helpers.networks import C, build, cases, lively_weights, rnn
+from helpers.networks import OPTIMIZERS, C, build, cases, lively_weights, rnn
 from helpers.support import (
     GRADIENT_TOLERANCE,
     OTHER_CELLS,
@@ -32,15 +32,6 @@ pytestmark = pytest.mark.large
 F = 3
 LENGTHS = [4, 9, 1, 6, 2, 9, 3]
 SAMPLE_WEIGHT = np.array([1.0, 2.0, 0.5, 3.0, 0.0, 1.0, 0.25])
-# Ten updates of Adam divide small gradients by their own size: float32's rounding grows with them.
-OPTIMIZERS = [
-    elman.SGD(0.05),
-    elman.SGD(0.05, momentum=0.9),
-    elman.SGD(0.05, momentum=0.9, nesterov=True),
-    elman.RMSprop(0.005),
-    elman.Adam(0.01),
-    elman.AdamW(0.01, weight_decay=0.1),
-]
 
 
 @pytest.fixture(params=cases(), ids=lambda case: "-".join(case))

@@ -13,7 +13,7 @@ import pytest
 import elman
 import reference as ref
 from elman import LSTM, Dense, MaxPool, MeanPool
-from helpers.networks import build, lively_weights, rnn
+from helpers.networks import BOTH, build, lively_weights, rnn
 from helpers.support import (
     GRADIENT_TOLERANCE,
     as_y,
@@ -31,7 +31,6 @@ pytestmark = pytest.mark.large
 
 F = 3
 LENGTHS = [4, 9, 1, 6, 2, 9, 3]
-BOTH = ["both_last", "both_steps", "both_two", "both_mean"]
 
 
 def made(layers, dtype, seed=0, C=3):

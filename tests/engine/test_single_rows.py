@@ -11,14 +11,12 @@ import elman
 import reference as ref
 from elman import Dense
 from helpers.networks import rnn
-from helpers.support import assert_near, assert_same_bits, network
-
-HEADS = {"binary_cross_entropy": "sigmoid", "cross_entropy": "softmax", "squared_error": "identity"}
+from helpers.support import OUTPUT_OF, assert_near, assert_same_bits, network
 
 
 def problem(H, C, loss, per_step, dtype, n=40, longest=7):
     generator = np.random.default_rng(H + C)
-    layers = [rnn(H, "tanh", steps=per_step), Dense(C, activation=HEADS[loss])]
+    layers = [rnn(H, "tanh", steps=per_step), Dense(C, activation=OUTPUT_OF[loss])]
     net = network(layers, 3, dtype, ref.random_weights(layers, 3, generator))
     X = [generator.normal(size=(1 + i % longest, 3)).astype(dtype) for i in range(n)]
     rows = [len(x) for x in X] if per_step else [1] * n
@@ -32,7 +30,7 @@ def problem(H, C, loss, per_step, dtype, n=40, longest=7):
 
 
 @pytest.mark.parametrize("per_step", [False, True])
-@pytest.mark.parametrize("loss", HEADS)
+@pytest.mark.parametrize("loss", OUTPUT_OF)
 @pytest.mark.parametrize(("H", "C"), [(3, 1), (16, 16), (20, 17), (40, 1), (130, 33)])
 def test_gradients_of_rows_alone_add_up(H, C, loss, per_step, dtype):
     if loss == "cross_entropy" and C == 1:

@@ -6,7 +6,8 @@ import pickle
 import numpy as np
 import pytest
 
-from elman import RNNClassifier, RNNRegressor, RNNTagger, Sequences
+from elman import RNNClassifier, Sequences
+from helpers.estimators import make
 from helpers.support import assert_same_bits, stack
 
 F = 3
@@ -25,14 +26,14 @@ def labels(X, classes=("a", "b", "c")):
 def fitted(kind, dtype, pooling="last", **options):
     X = rows(dtype, [4, 9, 2, 7, 1, 12])
     options = {"hidden_layer_sizes": (9,), "max_iter": 2, "random_state": 1} | options
-    if kind == "classifier":
-        return RNNClassifier(pooling=pooling, **options).fit(X, labels(X))
-    if kind == "regressor":
-        y = [x[:2].sum() * np.array([1e3, 1.0]) for x in X]
-        return RNNRegressor(pooling=pooling, **options).fit(X, y)
-    if kind == "step_regressor":
-        return RNNRegressor(return_sequences=True, **options).fit(X, [x[:, 0] * 1e3 + 7.0 for x in X])
-    return RNNTagger(**options).fit(X, [np.where(x[:, 0] > 0, "up", "down") for x in X])
+    answers = {
+        "classifier": labels(X),
+        "regressor": [x[:2].sum() * np.array([1e3, 1.0]) for x in X],
+        "step_regressor": [x[:, 0] * 1e3 + 7.0 for x in X],
+        "tagger": [np.where(x[:, 0] > 0, "up", "down") for x in X],
+    }
+    pools = {"pooling": pooling} if kind in ("classifier", "regressor") else {}
+    return make(kind, **pools, **options).fit(X, answers[kind])
 
 
 KINDS = [

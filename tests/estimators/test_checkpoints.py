@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 import elman
-from elman import DivergenceError, RNNClassifier, RNNRegressor, RNNTagger
+from elman import DivergenceError, RNNTagger
 from elman.estimators.stopping import Patience
 from elman.training import checkpoint
+from helpers.estimators import KINDS, Problem
 from helpers.support import assert_same_bits, stack
 
 RNG = np.random.default_rng(41)
@@ -18,19 +19,15 @@ CLASSES = np.array(["a", "b"])[(np.arange(20) % 4 == 0).astype(int)]
 NUMBERS = np.array([x[-1].sum() for x in X])
 LABELS = [np.where(x[:, 0] > 1.0, "up", "down") for x in X]
 STEP_NUMBERS = [x[:, 0] * 7.0 for x in X]
-KINDS = ["classifier", "regressor", "step_regressor", "tagger"]
 WEIGHTS = RNG.integers(0, 4, size=20)
 
 
-def model(kind, **options):
-    options = {"hidden_layer_sizes": 4, "max_iter": 6, "batch_size": 6, "random_state": 0} | options
-    if kind == "classifier":
-        return RNNClassifier(**options), CLASSES
-    if kind == "tagger":
-        return RNNTagger(**options), LABELS
-    if kind == "step_regressor":
-        return RNNRegressor(return_sequences=True, **options), STEP_NUMBERS
-    return RNNRegressor(**options), NUMBERS
+PROBLEM = Problem(
+    X,
+    {"classifier": CLASSES, "regressor": NUMBERS, "step_regressor": STEP_NUMBERS, "tagger": LABELS},
+    {"hidden_layer_sizes": 4, "max_iter": 6, "batch_size": 6, "random_state": 0},
+)
+model = PROBLEM.model
 
 
 class CutError(Exception):

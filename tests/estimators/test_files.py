@@ -11,8 +11,9 @@ import pytest
 from safetensors import safe_open
 
 import elman
-from elman import RNNClassifier, RNNRegressor, RNNTagger
+from elman import RNNClassifier
 from elman.model import file
+from helpers.estimators import KINDS, Problem
 from helpers.support import assert_same_bits, stack
 
 RNG = np.random.default_rng(31)
@@ -22,23 +23,14 @@ CLASSES = ["a", "b", "c"] * 4
 NUMBERS = np.array([[x.sum(), x[0, 0]] for x in X])
 LABELS = [np.where(x[:, 0] > 3.0, "up", "down") for x in X]
 STEP_NUMBERS = [x[:, 0] * 7.0 for x in X]
-KINDS = ["classifier", "regressor", "step_regressor", "tagger"]
 
 
-def model(kind, **options):
-    options = {"hidden_layer_sizes": 4, "max_iter": 3, "batch_size": 5, "random_state": 0} | options
-    if kind == "classifier":
-        return RNNClassifier(**options), CLASSES
-    if kind == "tagger":
-        return RNNTagger(**options), LABELS
-    if kind == "step_regressor":
-        return RNNRegressor(return_sequences=True, **options), STEP_NUMBERS
-    return RNNRegressor(**options), NUMBERS
-
-
-def fitted(kind="classifier", **options):
-    each, y = model(kind, **options)
-    return each.fit(X, y)
+PROBLEM = Problem(
+    X,
+    {"classifier": CLASSES, "regressor": NUMBERS, "step_regressor": STEP_NUMBERS, "tagger": LABELS},
+    {"hidden_layer_sizes": 4, "max_iter": 3, "batch_size": 5, "random_state": 0},
+)
+model, fitted = PROBLEM.model, PROBLEM.fitted
 
 
 @pytest.fixture

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from elman import RNNClassifier, RNNRegressor, RNNTagger, Sequences
+from elman import Sequences
+from helpers.estimators import KINDS, make
 from helpers.support import assert_same_bits, stack
 
 RNG = np.random.default_rng(0)
@@ -17,7 +18,6 @@ NUMBERS = RNG.normal(size=N)
 STEP_NUMBERS = RNG.normal(size=(N, T))
 STEP_LABELS = np.where(CUBE[:, :, 0] > 0.0, 7, 3)
 
-KINDS = ["classifier", "regressor", "step_regressor", "tagger"]
 PER_STEP = ["step_regressor", "tagger"]
 
 
@@ -27,12 +27,7 @@ def pandas():
 
 
 def small(kind, **options):
-    options = {"hidden_layer_sizes": 4, "max_iter": 3, "random_state": 0} | options
-    if kind == "classifier":
-        return RNNClassifier(**options)
-    if kind == "tagger":
-        return RNNTagger(**options)
-    return RNNRegressor(return_sequences=kind == "step_regressor", **options)
+    return make(kind, **{"hidden_layer_sizes": 4, "max_iter": 3, "random_state": 0} | options)
 
 
 def answers(kind, lengths=None):

@@ -6,27 +6,27 @@ import numpy as np
 import pytest
 
 import elman
-from elman import RNNClassifier, RNNRegressor, RNNTagger
+from helpers.estimators import Problem
 from helpers.support import assert_same_bits, ragged
 
 RNG = np.random.default_rng(2)
 X = ragged(RNG, [5 + i % 4 for i in range(40)], 2)
 MEANS = np.array([x.mean() for x in X])
-KINDS = {
-    "classifier": (RNNClassifier, np.where(MEANS > 0, "up", "down")),
-    "regressor": (RNNRegressor, MEANS),
-    "tagger": (RNNTagger, [np.where(x[:, 0] > 0, 1, 0) for x in X]),
-}
+PROBLEM = Problem(
+    X,
+    {
+        "classifier": np.where(MEANS > 0, "up", "down"),
+        "regressor": MEANS,
+        "tagger": [np.where(x[:, 0] > 0, 1, 0) for x in X],
+    },
+    {"hidden_layer_sizes": (4,), "random_state": 0, "max_iter": 40},
+)
+model = PROBLEM.model
 SOLVERS = ["lm", "lbfgs"]
 
 
-def model(kind, **options):
-    cls, y = KINDS[kind]
-    return cls(**({"hidden_layer_sizes": (4,), "random_state": 0, "max_iter": 40} | options)), y
-
-
 @pytest.mark.parametrize("solver", SOLVERS)
-@pytest.mark.parametrize("kind", list(KINDS))
+@pytest.mark.parametrize("kind", PROBLEM.answers)
 def test_they_learn(kind, solver):
     each, y = model(kind, solver=solver)
     each.fit(X, y)

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from elman import RNNClassifier, RNNRegressor, RNNTagger
+from elman import RNNClassifier
+from helpers.estimators import KINDS, Problem
 from helpers.support import assert_same_bits, stack
 
 RNG = np.random.default_rng(3)
@@ -17,22 +18,21 @@ LABELS = [RNG.choice(["u", "v", "v", ""], size=n) for n in LENGTHS]
 LABELS[0][:2] = ["u", "v"]  # both classes in a row that is kept
 
 
+PROBLEM = Problem(
+    X,
+    {"classifier": CLASSES, "regressor": NUMBERS, "step_regressor": STEP_NUMBERS, "tagger": LABELS},
+    {"hidden_layer_sizes": 5, "batch_size": 1000, "max_iter": 8, "random_state": 0},
+)
+
+
 def model(kind, **options):
-    options = {"hidden_layer_sizes": 5, "batch_size": 1000, "max_iter": 8, "random_state": 0} | options
-    if kind == "classifier":
-        return RNNClassifier(**options), CLASSES
-    if kind == "tagger":
-        return RNNTagger(missing_label="", **options), LABELS
-    if kind == "step_regressor":
-        return RNNRegressor(return_sequences=True, **options), STEP_NUMBERS
-    return RNNRegressor(**options), NUMBERS
+    return PROBLEM.model(kind, **({"missing_label": ""} if kind == "tagger" else {}), **options)
 
 
 def repeated(rows, times=REPEATS):
     return [row for row, count in zip(rows, times, strict=True) for _ in range(count)]
 
 
-KINDS = ["classifier", "regressor", "step_regressor", "tagger"]
 OPTIONS = [
     {},
     {"standardize": False},

@@ -9,10 +9,20 @@ from typing import Any
 import numpy as np
 
 import reference
-from elman import GRU, LSTM, Dense, MaxPool, MeanPool, SimpleRNN
+from elman import GRU, LSTM, SGD, Adam, AdamW, Dense, MaxPool, MeanPool, RMSprop, SimpleRNN
 from helpers.support import ACTIVATIONS, OUTPUT_OF
 
 C = 3
+
+# Ten updates of Adam divide small gradients by their own size: float32's rounding grows with them.
+OPTIMIZERS = [
+    SGD(0.05),
+    SGD(0.05, momentum=0.9),
+    SGD(0.05, momentum=0.9, nesterov=True),
+    RMSprop(0.005),
+    Adam(0.01),
+    AdamW(0.01, weight_decay=0.1),
+]
 
 
 # Every kind of recurrent layer; those of SimpleRNN are called by their activation.

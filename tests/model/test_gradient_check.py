@@ -1,18 +1,20 @@
 """The gradient check passes right gradients, finds wrong ones, and knows a kink when it sees one."""
 
+from functools import partial
+
 import numpy as np
 import pytest
 
 import elman
 from elman import Dense, MaxPool, Network, SimpleRNN
 from elman.model import gradient_check
+from helpers import runs
 
 RNG = np.random.default_rng(5)
 X = RNG.normal(size=(4, 7, 2))
 
 
-def network(activation="tanh", dtype="float32"):
-    return Network([SimpleRNN(4, activation), Dense(3, "softmax")], input_size=2, dtype=dtype, seed=1)
+network = partial(runs.network, seed=1)
 
 
 def test_right_gradients_pass_in_both_dtypes():

@@ -10,6 +10,7 @@ import elman
 from helpers.networks import lively_weights, rnn
 from helpers.support import (
     DTYPES,
+    OUTPUT_OF,
     TOLERANCE,
     as_y,
     assert_near,
@@ -23,7 +24,6 @@ from helpers.support import (
 
 pytestmark = pytest.mark.oracle
 
-HEADS = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid", "squared_error": "identity"}
 NAMES = {
     "kernel": "weight_ih",
     "recurrent_kernel": "weight_hh",
@@ -119,7 +119,7 @@ def test_networks_are_pytorchs(seed, cell, bidirectional, dtype):
     torch = pytest.importorskip("torch")
     torch.set_num_threads(1)  # beside the other workers; these nets are small
     generator = np.random.default_rng(seed)
-    activation, loss = str(generator.choice(["tanh", "relu"])), list(HEADS)[seed % 3]
+    activation, loss = str(generator.choice(["tanh", "relu"])), list(OUTPUT_OF)[seed % 3]
     depth, per_step = int(generator.integers(1, 4)), bool(generator.integers(2))
     sizes = generator.integers(1, 70, size=depth).tolist()
     F, C, n = (int(size) for size in generator.integers(1, 20, size=3))
@@ -128,7 +128,7 @@ def test_networks_are_pytorchs(seed, cell, bidirectional, dtype):
         rnn(H, name, steps=per_step or level < depth - 1, bidirectional=bidirectional)
         for level, H in enumerate(sizes)
     ]
-    layers.append(elman.Dense(C, activation=HEADS[loss]))
+    layers.append(elman.Dense(C, activation=OUTPUT_OF[loss]))
     lengths = generator.integers(1, 40, size=n).tolist()
     net = network(layers, F, dtype, lively_weights(layers, F, generator))
     X = ragged(generator, lengths, F, dtype)
@@ -142,7 +142,7 @@ def test_networks_are_pytorchs(seed, cell, bidirectional, dtype):
 
     z, hidden = twin.forward(rows)
     outputs = {"softmax": lambda z: torch.softmax(z, 1), "sigmoid": torch.sigmoid, "identity": lambda z: z}[
-        HEADS[loss]
+        OUTPUT_OF[loss]
     ](z)
     assert_near(
         stack(net.predict(X)) if per_step else net.predict(X), outputs.detach().numpy(), dtype, "outputs"

@@ -11,15 +11,7 @@ from elman import SGD, Adam, CosineDecay, Dense, DivergenceError, Network, Simpl
 from elman.data.targets import Answers
 from elman.model.memory import AUTO
 from elman.training import loop
-
-RNG = np.random.default_rng(0)
-X = RNG.normal(size=(10, 6, 2))
-Y = np.arange(10) % 3
-RAGGED = [x[: 1 + i % 6] for i, x in enumerate(X)]
-
-
-def network(dtype="float32", seed=0):
-    return Network([SimpleRNN(4), Dense(3, "softmax")], input_size=2, dtype=dtype, seed=seed)
+from helpers.runs import RAGGED, X, Y, network
 
 
 def fit(net, epochs=1, **options):
