@@ -18,7 +18,7 @@ SOURCES := pyproject.toml CMakeLists.txt README.md $(shell find engine src -type
 group = $(STAMPS)/$(1)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test oracles prove emulate lint types format sanitize bench clean
+.PHONY: help install demo quick test oracles prove emulate lint types format sanitize bench clean
 .DELETE_ON_ERROR:
 
 help:  ## list the tasks
@@ -28,6 +28,9 @@ install: $(STAMPS)/elman  ## make .venv and install elman into it (again only wh
 
 demo: install  ## run every demo; pictures go to elman-demo/
 	@$(BIN)/elman demo all $(ARGS)
+
+quick: install $(call group,test)  ## some tests of every area, in under 20 seconds (tests/quick.txt lists them)
+	$(PYTEST) @tests/quick.txt $(ARGS)
 
 test: install $(call group,test)  ## run the tests and the examples in the docstrings
 	$(PYTEST) -n $(JOBS) --doctest-modules --pyargs ./tests elman $(ARGS)
