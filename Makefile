@@ -18,7 +18,7 @@ SOURCES := pyproject.toml CMakeLists.txt README.md $(shell find engine src -type
 group = $(STAMPS)/$(1)
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test oracles prove emulate lint types format sanitize bench clean
+.PHONY: help install demo quick test oracles prove emulate lint types format sanitize bench clean
 .DELETE_ON_ERROR:
 
 help:  ## list the tasks
@@ -28,6 +28,9 @@ install: $(STAMPS)/elman  ## make .venv and install elman into it (again only wh
 
 demo: install  ## run every demo; pictures go to elman-demo/
 	@$(BIN)/elman demo all $(ARGS)
+
+quick: install $(call group,test)  ## some tests of every area, in under 20 seconds (tests/quick.txt lists them)
+	$(PYTEST) @tests/quick.txt $(ARGS)
 
 test: install $(call group,test)  ## run the tests and the examples in the docstrings
 	$(PYTEST) -n $(JOBS) --doctest-modules --pyargs ./tests elman $(ARGS)
@@ -46,7 +49,7 @@ emulate: install $(call group,test)  ## the choice of kernels, and results, on o
 	    echo "make emulate did not find:$$missing. On Debian:"; \
 	    echo "apt-get update && apt-get install qemu-user g++-aarch64-linux-gnu libc6-dev-arm64-cross"; exit 1; \
 	fi
-	$(PYTEST) -n 0 -s -v -m prove tests/test_emulation.py $(ARGS)
+	$(PYTEST) -n 0 -s -v -m prove tests/engine/test_emulation.py $(ARGS)
 
 lint: $(call group,lint)  ## ruff: style and format
 	$(BIN)/ruff check .
