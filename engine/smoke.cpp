@@ -7,11 +7,11 @@
 #include <thread>
 #include <type_traits>
 
-#include "curvature.h"
-#include "online.h"
-#include "run.h"
-#include "shuffle.h"
-#include "stream.h"
+#include "second/curvature.h"
+#include "run/online.h"
+#include "run/run.h"
+#include "core/shuffle.h"
+#include "run/stream.h"
 
 using namespace elman;
 

@@ -19,7 +19,7 @@
 #include <thread>
 #include <vector>
 
-#include "../run.h"
+#include "run/run.h"
 
 namespace nb = nanobind;
 

@@ -1,11 +1,11 @@
 // elman._core: the table of contents of the native module.
-#include "bindings.h"
+#include "bindings/bindings.h"
 
 #include <algorithm>
 #include <chrono>
 
-#include "../shuffle.h"
-#include "../threads.h"
+#include "core/shuffle.h"
+#include "runtime/threads.h"
 
 namespace elman::bindings {
 namespace {

@@ -1,8 +1,8 @@
-#include "bindings.h"
+#include "bindings/bindings.h"
 
 #include <algorithm>
 
-#include "../stream.h"
+#include "run/stream.h"
 
 namespace elman::bindings {
 namespace {

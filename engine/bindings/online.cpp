@@ -1,10 +1,10 @@
 // Learning one step at a time.
-#include "bindings.h"
+#include "bindings/bindings.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "../online.h"
+#include "run/online.h"
 
 namespace elman::bindings {
 namespace {

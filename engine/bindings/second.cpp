@@ -1,7 +1,7 @@
 // Second order: the Gauss-Newton matrix, and derivatives of answers.
-#include "bindings.h"
+#include "bindings/bindings.h"
 
-#include "../curvature.h"
+#include "second/curvature.h"
 
 namespace elman::bindings {
 namespace {

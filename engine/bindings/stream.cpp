@@ -1,7 +1,7 @@
 // One step at a time costs less than the usual conversions of arguments: arrays are read through the buffer protocol, results made by numpy.empty.
-#include "bindings.h"
+#include "bindings/bindings.h"
 
-#include "../stream.h"
+#include "run/stream.h"
 
 namespace elman::bindings {
 namespace {

@@ -3,8 +3,8 @@
 
 #include <memory>
 
-#include "tangents.h"
-#include "train.h"
+#include "second/tangents.h"
+#include "train/train.h"
 
 namespace elman {
 

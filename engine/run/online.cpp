@@ -1,9 +1,9 @@
-#include "online.h"
+#include "run/online.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "lookup.h"
+#include "pass/lookup.h"
 
 namespace elman {
 namespace {

@@ -1,10 +1,10 @@
-#include "train.h"
+#include "train/train.h"
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 
-#include "threads.h"
+#include "runtime/threads.h"
 
 namespace elman {
 namespace {

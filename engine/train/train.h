@@ -5,7 +5,7 @@
 #include <utility>
 #include <vector>
 
-#include "slice.h"
+#include "pass/slice.h"
 
 namespace elman {
 

@@ -1,7 +1,7 @@
 // One step at a time, for one stream or several.
 #pragma once
 
-#include "network.h"
+#include "pass/network.h"
 
 namespace elman {
 

@@ -7,7 +7,7 @@
 // layer are a prefix of the columns, and the rest of its tangents is zero and not kept. Derivation: docs/second_order.md.
 #pragma once
 
-#include "network.h"
+#include "pass/network.h"
 
 namespace elman {
 

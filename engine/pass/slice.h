@@ -5,8 +5,8 @@
 #include <utility>
 #include <vector>
 
-#include "network.h"
-#include "threads.h"
+#include "pass/network.h"
+#include "runtime/threads.h"
 
 namespace elman {
 

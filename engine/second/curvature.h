@@ -1,8 +1,8 @@
 // Exact derivatives of every answer by every parameter, and the Gauss-Newton matrix that they make with a loss.
 #pragma once
 
-#include "tangents.h"
-#include "train.h"
+#include "second/tangents.h"
+#include "pass/slice.h"
 
 namespace elman {
 

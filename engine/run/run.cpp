@@ -1,8 +1,8 @@
-#include "run.h"
+#include "run/run.h"
 
 #include <algorithm>
 
-#include "threads.h"
+#include "runtime/threads.h"
 
 namespace elman {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <mutex>
 
-#include "train.h"
+#include "train/train.h"
 
 namespace elman {
 

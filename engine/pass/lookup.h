@@ -4,8 +4,8 @@
 
 #include <vector>
 
-#include "dispatch.h"
-#include "spec.h"
+#include "runtime/dispatch.h"
+#include "core/spec.h"
 
 namespace elman {
 

@@ -1,11 +1,11 @@
-#include "network.h"
+#include "pass/network.h"
 
 #include <algorithm>
 #include <chrono>
 #include <limits>
 
-#include "lookup.h"
-#include "threads.h"
+#include "pass/lookup.h"
+#include "runtime/threads.h"
 
 namespace elman {
 namespace {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
-#include "slice.h"
+#include "pass/slice.h"
 
 namespace elman {
 namespace {

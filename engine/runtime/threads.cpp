@@ -1,4 +1,4 @@
-#include "threads.h"
+#include "runtime/threads.h"
 
 #include <algorithm>
 #include <atomic>
@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "memory.h"
+#include "core/memory.h"
 
 #if defined(__linux__)
 #include <pthread.h>

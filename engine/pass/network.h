@@ -6,10 +6,10 @@
 #include <thread>
 #include <vector>
 
-#include "batch.h"
-#include "dispatch.h"
-#include "dropout.h"
-#include "spec.h"
+#include "core/batch.h"
+#include "runtime/dispatch.h"
+#include "core/dropout.h"
+#include "core/spec.h"
 
 namespace elman {
 

@@ -1,4 +1,4 @@
-#include "slice.h"
+#include "pass/slice.h"
 
 #include <algorithm>
 

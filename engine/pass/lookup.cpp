@@ -1,4 +1,4 @@
-#include "lookup.h"
+#include "pass/lookup.h"
 
 #include <algorithm>
 

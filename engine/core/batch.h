@@ -3,8 +3,8 @@
 
 #include <vector>
 
-#include "data.h"
-#include "memory.h"
+#include "core/data.h"
+#include "core/memory.h"
 
 namespace elman {
 

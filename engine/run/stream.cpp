@@ -1,8 +1,8 @@
-#include "stream.h"
+#include "run/stream.h"
 
 #include <algorithm>
 
-#include "lookup.h"
+#include "pass/lookup.h"
 
 namespace elman {
 

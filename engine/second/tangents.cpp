@@ -1,4 +1,4 @@
-#include "tangents.h"
+#include "second/tangents.h"
 
 #include <algorithm>
 

@@ -1,8 +1,8 @@
-#include "curvature.h"
+#include "second/curvature.h"
 
 #include <algorithm>
 
-#include "threads.h"
+#include "runtime/threads.h"
 
 namespace elman {
 namespace {
