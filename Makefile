@@ -58,9 +58,9 @@ format: $(call group,lint)  ## let ruff sort the imports and mend what it can
 	$(BIN)/ruff check --fix .
 
 # Each preset builds the engine and one small program over it, without Python, both at once. Address space layout
-# randomisation is off for the run: the thread sanitizer of older compilers stumbles over it. ISAS names the instruction
+# randomization is off for the run: the thread sanitizer of older compilers stumbles over it. ISAS names the instruction
 # sets, all by default.
-sanitize: $(call group,build)  ## the engine's smoke program under the address, undefined-behaviour and thread sanitizers
+sanitize: $(call group,build)  ## the engine's smoke program under the address, undefined-behavior and thread sanitizers
 	@export PATH="$(CURDIR)/$(BIN):$$PATH"; mkdir -p build; \
 	fixed=; if setarch "$$(uname -m)" -R true 2>/dev/null; then fixed="setarch $$(uname -m) -R"; fi; \
 	one() { set -e; \

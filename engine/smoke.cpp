@@ -20,10 +20,10 @@ namespace {
 int checks = 0;
 std::uint64_t bits = 14695981039346656037ull;   // of every result so far (FNV-1a, number by number)
 
-template <class T> void add_bits(const T* values, Index n) {
+template <class Value> void add_bits(const Value* values, Index n) {
   for (Index i = 0; i < n; ++i) {
     std::uint64_t word = 0;
-    std::memcpy(&word, values + i, sizeof(T));
+    std::memcpy(&word, values + i, sizeof(Value));
     bits = (bits ^ word) * 1099511628211ull;
   }
 }
@@ -165,7 +165,7 @@ template <class Real> void one(std::vector<Layer> layers, Loss loss, Index trunc
   std::vector<double> sums(5 * epochs, 0.0);
   const double rate = 0.01;
   std::vector<Real> m(static_cast<std::size_t>(P), Real(0)), v = m, snapshot = m;
-  const Optimiser<Real> adam{{OptimiserKind::adam, 0.9, 0.999, 1e-8, 0, false}, m.data(), v.data(), {{0, P}}, 1.0};
+  const Optimizer<Real> adam{{OptimizerKind::adam, 0.9, 0.999, 1e-8, 0, false}, m.data(), v.data(), {{0, P}}, 1.0};
   const Schedule<Real> schedule{order.data(), epochs, 5, &rate, 1, truncation, carried, {}, dropout, progress, sums.data(), snapshot.data(), 1e9};   // no limit of time: an emulated processor is slow
   Trainer<Real> trainer(net, loss, true, rows == 13 ? 1 : all_steps, threads);
   expect(train(trainer, data, given, objective, adam, schedule, interrupt) == Status::finished, "train");
@@ -274,7 +274,7 @@ template <class Real> void slices() {
             std::vector<Real> carry(static_cast<std::size_t>(data.n * net.spec.state_sizes[0]), Real(0)), snapshot(static_cast<std::size_t>(P));
             std::int64_t progress[4] = {0, 0, 0, 0};
             double sums[5] = {0, 0, 0, 0, 0}, rate = 0.01;
-            const Optimiser<Real> sgd{{OptimiserKind::sgd, 0, 0, 0, 0, false}, nullptr, nullptr, {{0, P}}, 1.0};
+            const Optimizer<Real> sgd{{OptimizerKind::sgd, 0, 0, 0, 0, false}, nullptr, nullptr, {{0, P}}, 1.0};
             const Schedule<Real> schedule{order.data(), 1, data.n, &rate, 1, bidirectional ? 0 : 35, bidirectional ? std::vector<Real*>{} : std::vector<Real*>{carry.data()}, {}, dropout, progress, sums, snapshot.data(), 1e9};
             Trainer<Real> trainer(net, Loss::squared_error, true, memory, threads);
             expect(train(trainer, data, given, objective, sgd, schedule, interrupt) == Status::finished && std::isfinite(sums[0]), "training in slices");

@@ -25,8 +25,8 @@ namespace nb = nanobind;
 
 namespace elman::bindings {
 
-template <class T> using Vector = nb::ndarray<T, nb::numpy, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-template <class T> using Rows2 = nb::ndarray<T, nb::numpy, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+template <class Value> using Vector = nb::ndarray<Value, nb::numpy, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+template <class Value> using Rows2 = nb::ndarray<Value, nb::numpy, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using AnyRows = nb::ndarray<nb::ro, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
 inline void require(bool condition, const char* what) {

@@ -11,7 +11,7 @@ namespace {
 using DropoutKey = std::optional<std::pair<std::uint64_t, std::uint64_t>>;
 // Least and largest value of every parameter.
 template <class Real> using Bounds = std::optional<std::pair<Vector<const Real>, Vector<const Real>>>;
-using OptimiserTuple = std::tuple<int, double, double, double, double, bool>;
+using OptimizerTuple = std::tuple<int, double, double, double, double, bool>;
 template <class Real> using List = std::vector<Rows2<Real>>;
 
 template <class Real> std::vector<Real*> pointers(const List<Real>& arrays, const std::vector<Index>& sizes, Index rows, const char* what) {
@@ -53,10 +53,10 @@ void check_loss(const Spec& spec, Loss loss) {
 }
 
 template <class Real>
-Optimiser<Real> optimiser_of(const OptimiserTuple& given, const std::vector<Vector<Real>>& moments, const Rows2<const std::int64_t>& trainable, double clip_norm, const Bounds<Real>& bounds, Index P) {
+Optimizer<Real> optimizer_of(const OptimizerTuple& given, const std::vector<Vector<Real>>& moments, const Rows2<const std::int64_t>& trainable, double clip_norm, const Bounds<Real>& bounds, Index P) {
   const auto [kind, a, b, epsilon, decay, nesterov] = given;
-  require(kind >= 0 && kind <= 3, "optimiser: unknown");
-  Optimiser<Real> o{{static_cast<OptimiserKind>(kind), a, b, epsilon, decay, nesterov}, nullptr, nullptr, {}, clip_norm};
+  require(kind >= 0 && kind <= 3, "optimizer: unknown");
+  Optimizer<Real> o{{static_cast<OptimizerKind>(kind), a, b, epsilon, decay, nesterov}, nullptr, nullptr, {}, clip_norm};
   const std::size_t needed = kind == 0 ? (a == 0 ? 0 : 1) : kind == 1 ? 1 : 2;
   require(moments.size() >= needed, "moments: too few");
   for (const auto& m : moments) require(static_cast<Index>(m.size()) == P, "moments: wrong size");
@@ -146,10 +146,10 @@ double gradient(Network<Real>& net, const DataObject& data, const AnswersObject&
 }
 
 template <class Real>
-void update(Network<Real>& net, Vector<const Real> given, OptimiserTuple optimiser, double rate, std::vector<Vector<Real>> moments, Index count, Rows2<const std::int64_t> trainable, double clip_norm,
+void update(Network<Real>& net, Vector<const Real> given, OptimizerTuple optimizer, double rate, std::vector<Vector<Real>> moments, Index count, Rows2<const std::int64_t> trainable, double clip_norm,
             Bounds<Real> bounds) {
   require(static_cast<Index>(given.size()) == net.spec.parameter_count, "gradient: wrong size");
-  const Optimiser<Real> o = optimiser_of<Real>(optimiser, moments, trainable, clip_norm, bounds, net.spec.parameter_count);
+  const Optimizer<Real> o = optimizer_of<Real>(optimizer, moments, trainable, clip_norm, bounds, net.spec.parameter_count);
   bool finite = false;
   call([&](Interrupt&) {
     const FlushDenormals mode;
@@ -160,7 +160,7 @@ void update(Network<Real>& net, Vector<const Real> given, OptimiserTuple optimis
   require(finite, "gradient: its norm is not finite");
 }
 
-template <class Real> using Settings = std::tuple<bool, double, double, Index, OptimiserTuple, Rows2<const std::int64_t>, Bounds<Real>>;
+template <class Real> using Settings = std::tuple<bool, double, double, Index, OptimizerTuple, Rows2<const std::int64_t>, Bounds<Real>>;
 
 template <class Real>
 int train_schedule(Trainer<Real>& trainer, const DataObject& data, const AnswersObject& targets, std::optional<Vector<const double>> weights, std::optional<List<Real>> carry,
@@ -183,7 +183,7 @@ int train_schedule(Trainer<Real>& trainer, const DataObject& data, const Answers
     for (const Operation& op : spec.operations) require(op.type != Operation::Type::pool || op.pool == Pool::last, "truncation: not with pools");
   const Answers<Real> answers = targets.view<Real>(spec, d, trainer.loss);
   const Objective objective{trainer.loss, mean, l2, weights_of(weights, d.n)};
-  const Optimiser<Real> optimiser = optimiser_of<Real>(rule, moments, trainable, clip_norm, bounds, spec.parameter_count);
+  const Optimizer<Real> optimizer = optimizer_of<Real>(rule, moments, trainable, clip_norm, bounds, spec.parameter_count);
   require(key.has_value() == trainer.dropping, "dropout: a key where there is dropout");
   progress.data()[0] = first_batch;
   require(progress.data()[1] >= 0 && progress.data()[3] >= 0, "progress: counts");
@@ -192,7 +192,7 @@ int train_schedule(Trainer<Real>& trainer, const DataObject& data, const Answers
                                 progress.data(), sums.data(), snapshot.data(), seconds};
   Status status = Status::finished;
   call([&](Interrupt& interrupt) {
-    status = train(trainer, d, answers, objective, optimiser, schedule, interrupt);
+    status = train(trainer, d, answers, objective, optimizer, schedule, interrupt);
     return status != Status::stopped;
   });
   return static_cast<int>(status);

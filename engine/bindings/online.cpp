@@ -44,7 +44,7 @@ template <class Real> class OnlineObject {
     if (!online_.gradient(answer, loss_, gradient_.data(), value)) return 1;
     if (!std::isfinite(value) || !kernels<Real>().all_finite(gradient_.data(), network_.spec.parameter_count)) return 2;
     const FlushDenormals mode;
-    return optimiser_.apply(network_.parameters.data(), gradient_.data(), rate, count + 1, 1) ? 0 : 2;
+    return optimizer_.apply(network_.parameters.data(), gradient_.data(), rate, count + 1, 1) ? 0 : 2;
   }
 
   void gradient(Vector<Real> out) const {
@@ -55,11 +55,11 @@ template <class Real> class OnlineObject {
   void use(std::tuple<int, double, double, double, double, bool> rule, std::vector<Vector<Real>> moments, Rows2<const std::int64_t> trainable, double clip_norm) {
     const auto [kind, a, b, epsilon, decay, nesterov] = rule;
     const Index P = network_.spec.parameter_count;
-    require(kind >= 0 && kind <= 3, "optimiser: unknown");
+    require(kind >= 0 && kind <= 3, "optimizer: unknown");
     const std::size_t needed = kind == 0 ? (a == 0 ? 0 : 1) : kind == 1 ? 1 : 2;
     require(moments.size() >= needed && trainable.shape(1) == 2, "moments, trainable: too few");
     for (const auto& m : moments) require(static_cast<Index>(m.size()) == P, "moments: wrong size");
-    Optimiser<Real> made{{static_cast<OptimiserKind>(kind), a, b, epsilon, decay, nesterov}, needed > 0 ? moments[0].data() : nullptr, needed > 1 ? moments[1].data() : nullptr, {}, clip_norm};
+    Optimizer<Real> made{{static_cast<OptimizerKind>(kind), a, b, epsilon, decay, nesterov}, needed > 0 ? moments[0].data() : nullptr, needed > 1 ? moments[1].data() : nullptr, {}, clip_norm};
     Index before = 0;
     for (std::size_t i = 0; i < trainable.size(); i += 2) {
       const Index begin = static_cast<Index>(trainable.data()[i]), end = static_cast<Index>(trainable.data()[i + 1]);
@@ -67,7 +67,7 @@ template <class Real> class OnlineObject {
       made.trainable.emplace_back(begin, end);
       before = end;
     }
-    optimiser_ = std::move(made);
+    optimizer_ = std::move(made);
     moments_ = std::move(moments);
   }
 
@@ -123,7 +123,7 @@ template <class Real> class OnlineObject {
   Network<Real>& network_;
   Online<Real> online_;
   Loss loss_;
-  Optimiser<Real> optimiser_{};
+  Optimizer<Real> optimizer_{};
   std::vector<Vector<Real>> moments_;
   Buffer<Real> gradient_;
   bool stepped_ = false, learned_ = false;
@@ -136,7 +136,7 @@ template <class Real> void bind(nb::module_& m, const char* name, const char* ne
       .def("step_symbol", &O::step_symbol, nb::arg("x"), nb::arg("out").noconvert(), "The same for a network over integers.")
       .def("learn", &O::learn, nb::arg("index"), nb::arg("values").noconvert(), nb::arg("rate"), nb::arg("count"), "From the last step's answer, a class or (index -1) values: 0 updated, 1 none given, 2 not finite.")
       .def("gradient", &O::gradient, nb::arg("out").noconvert())
-      .def("use", &O::use, nb::arg("optimiser"), nb::arg("moments"), nb::arg("trainable").noconvert(), nb::arg("clip_norm"), "The optimiser, with its memory.")
+      .def("use", &O::use, nb::arg("optimiser"), nb::arg("moments"), nb::arg("trainable").noconvert(), nb::arg("clip_norm"), "The optimizer, with its memory.")
       .def("reset", &O::reset)
       .def("get_states", &O::get_states, nb::arg("outs"))
       .def("set_states", &O::set_states, nb::arg("states"))

@@ -26,7 +26,7 @@ inline float value_of(Half h) {
   std::memcpy(&x, &bits, sizeof x);
   return x;
 }
-template <class T> inline T value_of(T x) { return x; }
+template <class Value> inline Value value_of(Value x) { return x; }
 
 // Calls f with a pointer of the values' type.
 template <class F> auto typed(Dtype dtype, const void* p, F f) {
@@ -60,8 +60,8 @@ template void Data::copy(Index, Index, double*, Index) const;
 namespace {
 
 // Integers of any type below n, as what int holds; the others, halves and floats among them, as -1.
-template <class T> inline int symbol_of(T x, Index n) {
-  if constexpr (std::is_integral_v<T>) return std::cmp_greater_equal(x, 0) && std::cmp_less(x, n) ? static_cast<int>(x) : -1;
+template <class Value> inline int symbol_of(Value x, Index n) {
+  if constexpr (std::is_integral_v<Value>) return std::cmp_greater_equal(x, 0) && std::cmp_less(x, n) ? static_cast<int>(x) : -1;
   else return -1;
 }
 
@@ -87,7 +87,7 @@ Index Data::first_outside(Index n, const std::function<bool()>& stop) const {
 
 namespace {
 
-template <class T> inline bool is_bad(T x, double largest) { return !(x <= static_cast<T>(largest) && x >= static_cast<T>(-largest)); }
+template <class Value> inline bool is_bad(Value x, double largest) { return !(x <= static_cast<Value>(largest) && x >= static_cast<Value>(-largest)); }
 inline bool is_bad(Half x, double) { return (x.bits & 0x7c00u) == 0x7c00u; }
 
 }  // namespace

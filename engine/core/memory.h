@@ -28,8 +28,8 @@ inline void advise_huge_pages(void* data, std::size_t bytes) {
 #endif
 }
 
-// An uninitialised array that starts on a 64-byte boundary and can be read 64 bytes past its end: kernels load whole vectors.
-template <class T> class Buffer {
+// An uninitialized array that starts on a 64-byte boundary and can be read 64 bytes past its end: kernels load whole vectors.
+template <class Value> class Buffer {
  public:
   Buffer() = default;
   explicit Buffer(Index n) { reserve(n); }
@@ -38,24 +38,24 @@ template <class T> class Buffer {
   ~Buffer() { release(); }
 
   // At least n elements; what was there is lost when it grows.
-  T* reserve(Index n) {
+  Value* reserve(Index n) {
     if (n > capacity_) {
       release();
-      const std::size_t bytes = static_cast<std::size_t>(n) * sizeof(T) + 64;
-      data_ = static_cast<T*>(::operator new(bytes, alignment(n)));
+      const std::size_t bytes = static_cast<std::size_t>(n) * sizeof(Value) + 64;
+      data_ = static_cast<Value*>(::operator new(bytes, alignment(n)));
       if (alignment(n) == huge_page) advise_huge_pages(data_, bytes);
       std::memset(reinterpret_cast<char*>(data_) + bytes - 64, 0, 64);
       capacity_ = n;
     }
     return data_;
   }
-  T* zeros(Index n) {
+  Value* zeros(Index n) {
     reserve(n);
-    if (n > 0) std::memset(static_cast<void*>(data_), 0, static_cast<std::size_t>(n) * sizeof(T));
+    if (n > 0) std::memset(static_cast<void*>(data_), 0, static_cast<std::size_t>(n) * sizeof(Value));
     return data_;
   }
-  T* data() const { return data_; }
-  T& operator[](Index i) const { return data_[i]; }
+  Value* data() const { return data_; }
+  Value& operator[](Index i) const { return data_[i]; }
   Index capacity() const { return capacity_; }
 
  private:
@@ -65,8 +65,8 @@ template <class T> class Buffer {
     data_ = nullptr;
     capacity_ = 0;
   }
-  static std::align_val_t alignment(Index n) { return static_cast<std::size_t>(n) * sizeof(T) < 2 * static_cast<std::size_t>(huge_page) ? std::align_val_t{64} : huge_page; }
-  T* data_ = nullptr;
+  static std::align_val_t alignment(Index n) { return static_cast<std::size_t>(n) * sizeof(Value) < 2 * static_cast<std::size_t>(huge_page) ? std::align_val_t{64} : huge_page; }
+  Value* data_ = nullptr;
   Index capacity_ = 0;
 };
 

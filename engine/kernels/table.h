@@ -17,7 +17,7 @@ enum class Pool : int { last = 0, mean = 1, max = 2 };
 // How a recurrent layer computes; kernels.cpp lists them in this order. gru applies the reset gate after the recurrent product, gru_before before it.
 enum class Cell : int { elman = 0, leaky = 1, gru = 2, gru_before = 3, lstm = 4 };
 constexpr int cell_count = 5;
-enum class OptimiserKind : int { sgd = 0, rmsprop = 1, adam = 2, adamw = 3 };
+enum class OptimizerKind : int { sgd = 0, rmsprop = 1, adam = 2, adamw = 3 };
 
 // Steps of the sorted rows of a minibatch.
 struct Steps {
@@ -129,7 +129,7 @@ template <class Real> struct LossRows {
 };
 
 struct UpdateRule {
-  OptimiserKind kind;
+  OptimizerKind kind;
   double a, b, epsilon, weight_decay;
   bool nesterov;
 };
@@ -165,7 +165,7 @@ template <class Real> struct KernelTable {
   // w [n] into lower .. upper; g [n] = 0 where these are equal
   void (*into_bounds)(Real* w, const Real* lower, const Real* upper, Index n);
   void (*drop_fixed)(Real* g, const Real* lower, const Real* upper, Index n);
-  // one optimiser step over n parameters; g is multiplied by `clip` first
+  // one optimizer step over n parameters; g is multiplied by `clip` first
   void (*update)(const UpdateRule&, double rate, Index step, Real clip, Real* w, const Real* g, Real* m, Real* v, Index n);
   // tangents from step to step (tangents.h)
   void (*propagate)(const Propagate<Real>&, Index n);

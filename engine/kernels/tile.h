@@ -148,7 +148,7 @@ template <class Real, int R, int C, int S> struct Tile {
   }
 };
 
-// Where a tile's columns, from vector `v` on, begin in a panelled matrix [K, .].
+// Where a tile's columns, from vector `v` on, begin in a paneled matrix [K, .].
 template <class Real> ELMAN_INLINE const Real* columns_at(const Matrix<Real>& m, Index K, Index v) {
   const Index j = v * Vec<Real>::width;
   return m.data + (j / m.panel) * K * m.ld + j % m.panel;

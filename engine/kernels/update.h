@@ -1,4 +1,4 @@
-// Passes over flat vectors: pools, optimisers, norms, checks.
+// Passes over flat vectors: pools, optimizers, norms, checks.
 #pragma once
 #include "math.h"
 
@@ -69,7 +69,7 @@ template <class Real> void drop_fixed(Real* g, const Real* lower, const Real* up
   }
 }
 
-// One step of an optimiser over n parameters, PyTorch's formulas. The vector form of each rule works on one vector; `over` brings them through memory.
+// One step of an optimizer over n parameters, PyTorch's formulas. The vector form of each rule works on one vector; `over` brings them through memory.
 template <class Real, int moments, class F> ELMAN_INLINE void over(Real clip, Real* w, const Real* g, Real* m, Real* v, Index n, F rule) {
   for (Index i = 0; i < n; i += lanes<Real>) {
     const Index rest = n - i;
@@ -95,7 +95,7 @@ template <class Real> void update(const UpdateRule& rule, double rate, Index ste
   const V a = broadcast(Real(rule.a)), b = broadcast(Real(rule.b));
   const V rest_a = broadcast(Real(1 - rule.a)), rest_b = broadcast(Real(1 - rule.b));
   switch (rule.kind) {
-    case OptimiserKind::sgd:
+    case OptimizerKind::sgd:
       if (rule.a == 0) {
         over<Real, 0>(clip, w, g, m, v, n, [&](V& p, V d, V&, V&) { p = multiply_add(minus_rate, d, p); });
       } else {
@@ -106,7 +106,7 @@ template <class Real> void update(const UpdateRule& rule, double rate, Index ste
         });
       }
       break;
-    case OptimiserKind::rmsprop:
+    case OptimizerKind::rmsprop:
       over<Real, 1>(clip, w, g, m, v, n, [&](V& p, V d, V& square, V&) {
         square = multiply_add(a, square, rest_a * (d * d));
         p = multiply_add(minus_rate, d / (square_root(square) + epsilon), p);
@@ -117,7 +117,7 @@ template <class Real> void update(const UpdateRule& rule, double rate, Index ste
       double root[Vec<double>::width];
       store(root, square_root(broadcast(second)));
       const V minus_step = broadcast(Real(-rate / first)), unbias = broadcast(Real(1 / root[0]));
-      const V keep = broadcast(Real(rule.kind == OptimiserKind::adamw ? 1 - rate * rule.weight_decay : 1.0));
+      const V keep = broadcast(Real(rule.kind == OptimizerKind::adamw ? 1 - rate * rule.weight_decay : 1.0));
       over<Real, 2>(clip, w, g, m, v, n, [&](V& p, V d, V& mean, V& square) {
         mean = multiply_add(a, mean, rest_a * d);
         square = multiply_add(b, square, rest_b * (d * d));

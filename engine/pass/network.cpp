@@ -193,7 +193,7 @@ template <class Real> void Pass<Real>::reserve_steps() {
   }
 }
 
-// Whole steps make blocks of at least so many rows; neighbouring steps with all rows alive join into one segment.
+// Whole steps make blocks of at least so many rows; neighboring steps with all rows alive join into one segment.
 template <class Real> void Pass<Real>::cut_blocks() {
   const Chunk& chunk = *chunk_;
   segments_.clear();

@@ -16,12 +16,12 @@ template <class Real> Index whole_lines(Index columns) {
 }
 
 // The first rows of a buffer that grows or moves.
-template <class T> void keep(Buffer<T>& buffer, Index ld, Index first, Index rows, Index room) {
+template <class Value> void keep(Buffer<Value>& buffer, Index ld, Index first, Index rows, Index room) {
   if (room * ld <= buffer.capacity()) {
     if (first) std::copy(buffer.data() + first * ld, buffer.data() + (first + rows) * ld, buffer.data());
     return;
   }
-  Buffer<T> larger;
+  Buffer<Value> larger;
   larger.zeros(room * ld);
   if (buffer.data()) std::copy_n(buffer.data() + first * ld, rows * ld, larger.data());
   buffer = std::move(larger);

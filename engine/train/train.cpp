@@ -162,7 +162,7 @@ template <class Real> template <class F> bool Trainer<Real>::in_slices(const Tas
   return true;
 }
 
-template <class Real> bool Optimiser<Real>::apply(Real* parameters, Real* gradient, double rate, Index step, int n_threads) const {
+template <class Real> bool Optimizer<Real>::apply(Real* parameters, Real* gradient, double rate, Index step, int n_threads) const {
   const KernelTable<Real>& k = kernels<Real>();
   Real clip = 1;
   Index size = 0;
@@ -188,7 +188,7 @@ template <class Real> bool Optimiser<Real>::apply(Real* parameters, Real* gradie
 }
 
 template <class Real>
-Status train(Trainer<Real>& trainer, const Data& data, const Answers<Real>& answers, const Objective& objective, const Optimiser<Real>& optimiser, const Schedule<Real>& s,
+Status train(Trainer<Real>& trainer, const Data& data, const Answers<Real>& answers, const Objective& objective, const Optimizer<Real>& optimizer, const Schedule<Real>& s,
              Interrupt& interrupt) {
   const FlushDenormals mode;
   const Spec& spec = trainer.network().spec;
@@ -216,7 +216,7 @@ Status train(Trainer<Real>& trainer, const Data& data, const Answers<Real>& answ
       if (outcome == Outcome::stopped) return Status::stopped;
       if (outcome == Outcome::updated) {
         const double rate = s.rates[s.n_rates == 1 ? 0 : std::min<Index>(s.progress[1], s.n_rates - 1)];
-        if (!optimiser.apply(w, gradient, rate, s.progress[3] + s.progress[1] + 1, trainer.n_threads())) {
+        if (!optimizer.apply(w, gradient, rate, s.progress[3] + s.progress[1] + 1, trainer.n_threads())) {
           s.progress[2] = epoch;
           return Status::diverged;
         }
@@ -240,8 +240,8 @@ Status train(Trainer<Real>& trainer, const Data& data, const Answers<Real>& answ
 
 #define ELMAN_INSTANTIATE(Real)                                                                                                                             \
   template class Trainer<Real>;                                                                                                                            \
-  template struct Optimiser<Real>;                                                                                                                         \
-  template Status train(Trainer<Real>&, const Data&, const Answers<Real>&, const Objective&, const Optimiser<Real>&, const Schedule<Real>&, Interrupt&);
+  template struct Optimizer<Real>;                                                                                                                         \
+  template Status train(Trainer<Real>&, const Data&, const Answers<Real>&, const Objective&, const Optimizer<Real>&, const Schedule<Real>&, Interrupt&);
 ELMAN_INSTANTIATE(float)
 ELMAN_INSTANTIATE(double)
 

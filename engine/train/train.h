@@ -58,7 +58,7 @@ template <class Real> class Trainer {
   int n_threads_, at_work_ = 1;                        // threads; those that may have a slice each
 };
 
-template <class Real> struct Optimiser {
+template <class Real> struct Optimizer {
   UpdateRule rule;
   Real* m;                  // [P] or null
   Real* v;
@@ -89,7 +89,7 @@ template <class Real> struct Schedule {
 enum class Status { finished = 0, time_is_up = 1, diverged = 2, stopped = 3 };
 
 template <class Real>
-Status train(Trainer<Real>& trainer, const Data& data, const Answers<Real>& answers, const Objective& objective, const Optimiser<Real>& optimiser, const Schedule<Real>& schedule,
+Status train(Trainer<Real>& trainer, const Data& data, const Answers<Real>& answers, const Objective& objective, const Optimizer<Real>& optimizer, const Schedule<Real>& schedule,
              Interrupt& interrupt);
 
 }  // namespace elman
