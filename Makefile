@@ -12,6 +12,7 @@ BIN    := $(VENV)/bin
 STAMPS := $(VENV)/stamps
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
+ENGINE := $(shell find engine -name '*.h' -o -name '*.cpp' 2>/dev/null)
 SOURCES := pyproject.toml CMakeLists.txt README.md $(shell find engine src -type f ! -name '*.py[co]' 2>/dev/null)
 
 # A group of pyproject.toml's [dependency-groups], installed once.
@@ -48,14 +49,16 @@ emulate: install $(call group,test)  ## the choice of kernels, and results, on o
 	fi
 	$(PYTEST) -n 0 -s -v -m prove tests/test_emulation.py $(ARGS)
 
-lint: $(call group,lint)  ## ruff
+lint: $(call group,lint)  ## ruff, and clang-format for the engine
 	$(BIN)/ruff check .
+	$(BIN)/clang-format --dry-run --Werror $(ENGINE)
 
 types: install $(call group,lint)  ## mypy, strict
 	$(BIN)/mypy
 
-format: $(call group,lint)  ## let ruff sort the imports and mend what it can
+format: $(call group,lint)  ## let ruff sort the imports and mend what it can, and clang-format the engine
 	$(BIN)/ruff check --fix .
+	$(BIN)/clang-format -i $(ENGINE)
 
 # Each preset builds the engine and one small program over it, without Python, both at once. Address space layout
 # randomization is off for the run: the thread sanitizer of older compilers stumbles over it. ISAS names the instruction

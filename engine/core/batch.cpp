@@ -18,10 +18,13 @@ void Batch::assign_range(const Data& data, Index first, Index n) {
 }
 
 void Batch::assign_slice(const Batch& from, Index first, Index n) {
-  const auto copy = [&](std::vector<Index>& to, const std::vector<Index>& of) { to.assign(of.begin() + first, of.begin() + first + n); };
+  const auto copy = [&](std::vector<Index>& to, const std::vector<Index>& of) {
+    to.assign(of.begin() + first, of.begin() + first + n);
+  };
   copy(row, from.row);
   copy(start, from.start);
-  if (!std::equal(length.begin(), length.end(), from.length.begin() + first, from.length.begin() + first + n)) ++shape;
+  if (!std::equal(length.begin(), length.end(), from.length.begin() + first, from.length.begin() + first + n))
+    ++shape;
   copy(length, from.length);
   longest = n ? length[0] : 0;
   steps = std::accumulate(length.begin(), length.end(), Index(0));

@@ -9,17 +9,20 @@
 namespace elman {
 namespace {
 
-struct Half { std::uint16_t bits; };
+struct Half {
+  std::uint16_t bits;
+};
 
 inline float value_of(Half h) {
-  const std::uint32_t sign = std::uint32_t(h.bits & 0x8000u) << 16, exponent = (h.bits >> 10) & 31u, mantissa = h.bits & 0x3ffu;
+  const std::uint32_t sign = std::uint32_t(h.bits & 0x8000u) << 16, exponent = (h.bits >> 10) & 31u,
+                      mantissa = h.bits & 0x3ffu;
   std::uint32_t bits = sign;
   if (exponent == 31) {
     bits |= 0x7f800000u | (mantissa << 13);
   } else if (exponent) {
     bits |= ((exponent + 112) << 23) | (mantissa << 13);
   } else {
-    const float small = static_cast<float>(mantissa) * 5.9604644775390625e-08f;   // 2^-24
+    const float small = static_cast<float>(mantissa) * 5.9604644775390625e-08f;  // 2^-24
     return sign ? -small : small;
   }
   float x;
@@ -31,17 +34,28 @@ template <class Value> inline Value value_of(Value x) { return x; }
 // Calls f with a pointer of the values' type.
 template <class F> auto typed(Dtype dtype, const void* p, F f) {
   switch (dtype) {
-    case Dtype::f16: return f(static_cast<const Half*>(p));
-    case Dtype::f32: return f(static_cast<const float*>(p));
-    case Dtype::f64: return f(static_cast<const double*>(p));
-    case Dtype::i8: return f(static_cast<const std::int8_t*>(p));
-    case Dtype::i16: return f(static_cast<const std::int16_t*>(p));
-    case Dtype::i32: return f(static_cast<const std::int32_t*>(p));
-    case Dtype::i64: return f(static_cast<const std::int64_t*>(p));
-    case Dtype::u16: return f(static_cast<const std::uint16_t*>(p));
-    case Dtype::u32: return f(static_cast<const std::uint32_t*>(p));
-    case Dtype::u64: return f(static_cast<const std::uint64_t*>(p));
-    default: return f(static_cast<const std::uint8_t*>(p));
+    case Dtype::f16:
+      return f(static_cast<const Half*>(p));
+    case Dtype::f32:
+      return f(static_cast<const float*>(p));
+    case Dtype::f64:
+      return f(static_cast<const double*>(p));
+    case Dtype::i8:
+      return f(static_cast<const std::int8_t*>(p));
+    case Dtype::i16:
+      return f(static_cast<const std::int16_t*>(p));
+    case Dtype::i32:
+      return f(static_cast<const std::int32_t*>(p));
+    case Dtype::i64:
+      return f(static_cast<const std::int64_t*>(p));
+    case Dtype::u16:
+      return f(static_cast<const std::uint16_t*>(p));
+    case Dtype::u32:
+      return f(static_cast<const std::uint32_t*>(p));
+    case Dtype::u64:
+      return f(static_cast<const std::uint64_t*>(p));
+    default:
+      return f(static_cast<const std::uint8_t*>(p));
   }
 }
 
@@ -61,7 +75,8 @@ namespace {
 
 // Integers of any type below n, as what int holds; the others, halves and floats among them, as -1.
 template <class Value> inline int symbol_of(Value x, Index n) {
-  if constexpr (std::is_integral_v<Value>) return std::cmp_greater_equal(x, 0) && std::cmp_less(x, n) ? static_cast<int>(x) : -1;
+  if constexpr (std::is_integral_v<Value>)
+    return std::cmp_greater_equal(x, 0) && std::cmp_less(x, n) ? static_cast<int>(x) : -1;
   else return -1;
 }
 
@@ -87,14 +102,17 @@ Index Data::first_outside(Index n, const std::function<bool()>& stop) const {
 
 namespace {
 
-template <class Value> inline bool is_bad(Value x, double largest) { return !(x <= static_cast<Value>(largest) && x >= static_cast<Value>(-largest)); }
+template <class Value> inline bool is_bad(Value x, double largest) {
+  return !(x <= static_cast<Value>(largest) && x >= static_cast<Value>(-largest));
+}
 inline bool is_bad(Half x, double) { return (x.bits & 0x7c00u) == 0x7c00u; }
 
 }  // namespace
 
 Index Data::first_bad(bool float32, const std::function<bool()>& stop) const {
-  if (dtype > Dtype::f64) return -1;   // whole numbers are finite in float32 too
-  const double largest = float32 || dtype == Dtype::f32 ? double(std::numeric_limits<float>::max()) : std::numeric_limits<double>::max();
+  if (dtype > Dtype::f64) return -1;  // whole numbers are finite in float32 too
+  const double largest = float32 || dtype == Dtype::f32 ? double(std::numeric_limits<float>::max())
+                                                        : std::numeric_limits<double>::max();
   return typed(dtype, values, [&](auto p) -> Index {
     constexpr Index block = 1024, between_looks = 1 << 22;
     const Index total = N * F;

@@ -15,19 +15,21 @@ struct Data {
   const void* values;
   Dtype dtype;
   Index N, F;
-  const std::int64_t* offsets;   // [n + 1]
+  const std::int64_t* offsets;  // [n + 1]
   Index n;
 
   Index length(Index i) const { return static_cast<Index>(offsets[i + 1] - offsets[i]); }
 
   // Steps first .. first + count of the flat buffer to out, rows `stride` apart.
   template <class Real> void copy(Index first, Index count, Real* out, Index stride) const;
-  // The same of integers, F being 1; what is not below n, because the caller's memory has changed since it was checked, counts as 0.
+  // The same of integers, F being 1; what is not below n, because the caller's memory has changed since it
+  // was checked, counts as 0.
   void copy_symbols(Index first, Index count, Index n, int* out, Index stride) const;
   // First step that holds an integer outside 0 .. n - 1; -1 none. `stop` as below.
   Index first_outside(Index n, const std::function<bool()>& stop) const;
   bool integers() const { return dtype >= Dtype::i8 && dtype <= Dtype::u64; }
-  // First step that holds NaN, infinity or (float32) what overflows; -1 none. `stop` is asked now and then; true: gives up.
+  // First step that holds NaN, infinity or (float32) what overflows; -1 none. `stop` is asked now and then;
+  // true: gives up.
   Index first_bad(bool float32, const std::function<bool()>& stop) const;
 };
 
@@ -36,8 +38,8 @@ template <class Real> struct Answers {
   const long long* classes;
   const Real* values;
   Index rows, C;
-  bool missing;                  // is any answer missing?
-  const double* class_weight;    // [C] what an answer of each class counts, or null: 1
+  bool missing;                // is any answer missing?
+  const double* class_weight;  // [C] what an answer of each class counts, or null: 1
 
   bool given(Index row) const {
     if (classes) return classes[row] >= 0;

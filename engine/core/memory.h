@@ -17,24 +17,30 @@
 
 namespace elman {
 
-// Large arrays stand on large pages where the system has them: fewer faults when they are new, fewer misses of the page tables after.
+// Large arrays stand on large pages where the system has them: fewer faults when they are new, fewer misses
+// of the page tables after.
 constexpr std::align_val_t huge_page{std::size_t{1} << 21};
 
 inline void advise_huge_pages(void* data, std::size_t bytes) {
 #if defined(__linux__) && defined(MADV_HUGEPAGE)
-  (void)madvise(data, bytes / static_cast<std::size_t>(huge_page) * static_cast<std::size_t>(huge_page), MADV_HUGEPAGE);   // a wish, that may fail
+  (void)madvise(data, bytes / static_cast<std::size_t>(huge_page) * static_cast<std::size_t>(huge_page),
+                MADV_HUGEPAGE);  // a wish, that may fail
 #else
   (void)data, (void)bytes;
 #endif
 }
 
-// An uninitialized array that starts on a 64-byte boundary and can be read 64 bytes past its end: kernels load whole vectors.
+// An uninitialized array that starts on a 64-byte boundary and can be read 64 bytes past its end: kernels
+// load whole vectors.
 template <class Value> class Buffer {
  public:
   Buffer() = default;
   explicit Buffer(Index n) { reserve(n); }
   Buffer(Buffer&& other) noexcept { swap(other); }
-  Buffer& operator=(Buffer&& other) noexcept { swap(other); return *this; }
+  Buffer& operator=(Buffer&& other) noexcept {
+    swap(other);
+    return *this;
+  }
   ~Buffer() { release(); }
 
   // At least n elements; what was there is lost when it grows.
@@ -59,18 +65,26 @@ template <class Value> class Buffer {
   Index capacity() const { return capacity_; }
 
  private:
-  void swap(Buffer& other) noexcept { std::swap(data_, other.data_); std::swap(capacity_, other.capacity_); }
+  void swap(Buffer& other) noexcept {
+    std::swap(data_, other.data_);
+    std::swap(capacity_, other.capacity_);
+  }
   void release() {
     if (data_) ::operator delete(static_cast<void*>(data_), alignment(capacity_));
     data_ = nullptr;
     capacity_ = 0;
   }
-  static std::align_val_t alignment(Index n) { return static_cast<std::size_t>(n) * sizeof(Value) < 2 * static_cast<std::size_t>(huge_page) ? std::align_val_t{64} : huge_page; }
+  static std::align_val_t alignment(Index n) {
+    return static_cast<std::size_t>(n) * sizeof(Value) < 2 * static_cast<std::size_t>(huge_page)
+               ? std::align_val_t{64}
+               : huge_page;
+  }
   Value* data_ = nullptr;
   Index capacity_ = 0;
 };
 
-// Denormal numbers count as zero while this lives: vanishing gradients would otherwise cost twenty times. The caller's mode comes back after.
+// Denormal numbers count as zero while this lives: vanishing gradients would otherwise cost twenty times. The
+// caller's mode comes back after.
 class FlushDenormals {
  public:
 #if defined(__SSE2__) || defined(_M_X64)
@@ -96,7 +110,8 @@ class FlushDenormals {
   FlushDenormals& operator=(const FlushDenormals&) = delete;
 };
 
-// Denormal numbers count again while this lives: for what the caller's own code does in the middle of a native call.
+// Denormal numbers count again while this lives: for what the caller's own code does in the middle of a
+// native call.
 class AllowDenormals {
  public:
 #if defined(__SSE2__) || defined(_M_X64)

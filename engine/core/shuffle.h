@@ -1,4 +1,5 @@
-// Random orders from a counter: an epoch's order depends on (key, epoch, n) alone, so the random state of training is a number.
+// Random orders from a counter: an epoch's order depends on (key, epoch, n) alone, so the random state of
+// training is a number.
 #pragma once
 
 #include <cstdint>
@@ -7,7 +8,8 @@
 
 namespace elman {
 
-// order [n]: a permutation of 0 .. n-1. Fisher and Yates' shuffle over SplitMix64 (Steele, Lea and Flood, OOPSLA 2014, p. 459).
+// order [n]: a permutation of 0 .. n-1. Fisher and Yates' shuffle over SplitMix64 (Steele, Lea and Flood,
+// OOPSLA 2014, p. 459).
 inline void shuffle(std::uint64_t key, std::uint64_t epoch, Index n, std::int64_t* order) {
   const auto mix = [](std::uint64_t z) {
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
@@ -19,7 +21,7 @@ inline void shuffle(std::uint64_t key, std::uint64_t epoch, Index n, std::int64_
   for (Index i = n - 1; i > 0; --i) {
     const std::uint64_t range = static_cast<std::uint64_t>(i) + 1;
     std::uint64_t x;
-    do {                                                    // every place equally likely: the uneven end of the range is drawn again
+    do {  // every place equally likely: the uneven end of the range is drawn again
       state += 0x9e3779b97f4a7c15ull;
       x = mix(state);
     } while (x >= ~std::uint64_t{0} - ~std::uint64_t{0} % range);

@@ -28,16 +28,18 @@ Spec::Spec(Index inputs, std::vector<Layer> given) : input_size(inputs), layers(
     const Layer& layer = layers[i];
     Operation op{};
     if (layer.kind == Kind::embedding) {
-      if (i > 0 || inputs != 1 || layer.symbols < 1 || layer.symbols > (Index(1) << 20)) throw std::invalid_argument("an embedding is the first layer, over one integer a step");
+      if (i > 0 || inputs != 1 || layer.symbols < 1 || layer.symbols > (Index(1) << 20))
+        throw std::invalid_argument("an embedding is the first layer, over one integer a step");
       symbols = width = layer.symbols;
-      if (layer.units == 0) continue;     // one-hot: a lookup of what stands above
+      if (layer.units == 0) continue;  // one-hot: a lookup of what stands above
     }
     op.in = width;
     op.input = below;
     op.lookup = symbols > 0 && below < 0;
     op.steps_in = op.steps_out = steps;
     if (layer.kind == Kind::mean_pool || layer.kind == Kind::max_pool) {
-      if (!steps || operations.empty()) throw std::invalid_argument("a pool needs a layer with a time axis below it");
+      if (!steps || operations.empty())
+        throw std::invalid_argument("a pool needs a layer with a time axis below it");
       op.type = Operation::Type::pool;
       op.pool = layer.kind == Kind::mean_pool ? Pool::mean : Pool::max;
       op.out = width;
@@ -59,7 +61,8 @@ Spec::Spec(Index inputs, std::vector<Layer> given) : input_size(inputs), layers(
       continue;
     }
     const auto rate = [](double p) { return p >= 0 && p < 1; };
-    if (layer.kind > Kind::lstm || layer.activation == Activation::softmax || !(layer.leak > 0 && layer.leak <= 1) || !rate(layer.dropout) || !rate(layer.recurrent_dropout))
+    if (layer.kind > Kind::lstm || layer.activation == Activation::softmax ||
+        !(layer.leak > 0 && layer.leak <= 1) || !rate(layer.dropout) || !rate(layer.recurrent_dropout))
       throw std::invalid_argument("unknown layer");
     if (!steps) throw std::invalid_argument("a recurrent layer needs a time axis");
     op.type = Operation::Type::recurrent;
@@ -75,12 +78,13 @@ Spec::Spec(Index inputs, std::vector<Layer> given) : input_size(inputs), layers(
     const Index columns = op.shape().gates * H;
     for (; op.direction < op.directions; ++op.direction) {
       op.reverse = op.direction == 1;
-      op.adds = layer.bidirectional && op.direction == 0;      // going backward, the second direction comes first
+      op.adds = layer.bidirectional && op.direction == 0;  // going backward, the second direction comes first
       const std::string half = op.reverse ? "reverse." : "";
       op.kernel = add(i, half + "kernel", {width, columns}, true);
       op.recurrent = add(i, half + "recurrent_kernel", {H, columns}, true);
       if (layer.use_bias) op.bias = add(i, half + "bias", {columns}, false);
-      if (layer.use_bias && op.cell == Cell::gru) op.recurrent_bias = add(i, half + "recurrent_bias", {columns}, false);
+      if (layer.use_bias && op.cell == Cell::gru)
+        op.recurrent_bias = add(i, half + "recurrent_bias", {columns}, false);
       below = push(op);
     }
     width = H * op.directions;

@@ -1,4 +1,5 @@
-// What a network is: its layers as given, the operations that they make, and where each parameter lies in the one flat buffer.
+// What a network is: its layers as given, the operations that they make, and where each parameter lies in the
+// one flat buffer.
 #pragma once
 
 #include <string>
@@ -8,70 +9,91 @@
 
 namespace elman {
 
-enum class Kind : int { simple_rnn = 0, gru = 1, lstm = 2, dense = 8, mean_pool = 9, max_pool = 10, embedding = 11 };
+enum class Kind : int {
+  simple_rnn = 0,
+  gru = 1,
+  lstm = 2,
+  dense = 8,
+  mean_pool = 9,
+  max_pool = 10,
+  embedding = 11
+};
 
 struct Layer {
   Kind kind;
-  Index units;                 // embedding: 0 for one-hot
+  Index units;  // embedding: 0 for one-hot
   Activation activation;
   bool use_bias;
   bool return_sequences;
-  double leak = 1.0;           // simple_rnn
-  bool reset_after = true;     // gru
+  double leak = 1.0;        // simple_rnn
+  bool reset_after = true;  // gru
   bool bidirectional = false;
   double dropout = 0.0, recurrent_dropout = 0.0;
-  Index symbols = 0;           // embedding: its input is one of so many integers
+  Index symbols = 0;  // embedding: its input is one of so many integers
 };
 
-// A cell's columns, in units: gates of its kernels, states, what a step keeps for the way back, and the cotangents dz.
-struct CellShape { Index gates, states, kept, columns; };
-constexpr CellShape cell_shapes[cell_count] = {{1, 1, 0, 1}, {1, 1, 1, 1}, {3, 1, 4, 4}, {3, 1, 4, 3}, {4, 2, 4, 4}};   // as Cell lists them
+// A cell's columns, in units: gates of its kernels, states, what a step keeps for the way back, and the
+// cotangents dz.
+struct CellShape {
+  Index gates, states, kept, columns;
+};
+constexpr CellShape cell_shapes[cell_count] = {
+    {1, 1, 0, 1}, {1, 1, 1, 1}, {3, 1, 4, 4}, {3, 1, 4, 3}, {4, 2, 4, 4}};  // as Cell lists them
 
-// A piece of a recurrent kernel's gradient: gates `first` .. `first` + `count` come from the columns `from` .. of dz, against h, or against the kept column `operand`.
-struct RecurrentPiece { Index first, count, from, operand; };
+// A piece of a recurrent kernel's gradient: gates `first` .. `first` + `count` come from the columns `from`
+// .. of dz, against h, or against the kept column `operand`.
+struct RecurrentPiece {
+  Index first, count, from, operand;
+};
 struct RecurrentPieces {
   RecurrentPiece piece[2];
   int n;
   const RecurrentPiece* begin() const { return piece; }
   const RecurrentPiece* end() const { return piece + n; }
 };
-constexpr RecurrentPieces recurrent_pieces[cell_count] = {
-    {{{0, 1, 0, -1}}, 1}, {{{0, 1, 0, -1}}, 1}, {{{0, 2, 0, -1}, {2, 1, 3, -1}}, 2}, {{{0, 2, 0, -1}, {2, 1, 2, 3}}, 2}, {{{0, 4, 0, -1}}, 1}};   // as Cell lists them
+constexpr RecurrentPieces recurrent_pieces[cell_count] = {{{{0, 1, 0, -1}}, 1},
+                                                          {{{0, 1, 0, -1}}, 1},
+                                                          {{{0, 2, 0, -1}, {2, 1, 3, -1}}, 2},
+                                                          {{{0, 2, 0, -1}, {2, 1, 2, 3}}, 2},
+                                                          {{{0, 4, 0, -1}}, 1}};  // as Cell lists them
 
 struct Parameter {
-  std::string name;            // "0.kernel"
+  std::string name;  // "0.kernel"
   Index offset;
   std::vector<Index> shape;
-  bool decays;                 // counted by l2: kernels and recurrent kernels
+  bool decays;  // counted by l2: kernels and recurrent kernels
 };
 
-// A layer that takes the last step is two operations: the recurrence, and a pool. A bidirectional layer is three: a recurrence, one over the
-// reversed rows, and what joins them, step by step or the last state of each.
+// A layer that takes the last step is two operations: the recurrence, and a pool. A bidirectional layer is
+// three: a recurrence, one over the reversed rows, and what joins them, step by step or the last state of
+// each.
 struct Operation {
   enum class Type { recurrent, dense, pool, join } type;
-  Index in, out;               // features
-  bool steps_in, steps_out;    // has its input, its output a time axis?
-  Index input = -1;            // the operation below, of a join the second recurrence, the first being the one before; -1 the network's input
+  Index in, out;             // features
+  bool steps_in, steps_out;  // has its input, its output a time axis?
+  Index input = -1;  // the operation below, of a join the second recurrence, the first being the one before;
+                     // -1 the network's input
   Activation activation = Activation::identity;
   Pool pool = Pool::last;
-  Index kernel = -1, recurrent = -1, bias = -1, recurrent_bias = -1;   // offsets, -1 none
+  Index kernel = -1, recurrent = -1, bias = -1, recurrent_bias = -1;  // offsets, -1 none
   Cell cell = Cell::elman;
   double leak = 1.0, dropout = 0.0, recurrent_dropout = 0.0;
-  bool reverse = false;        // over each row from its end to its start
-  bool adds = false;           // the other direction has given the cotangent of the input already
-  bool last_alone = false;     // only each row's last state is used
-  bool lookup = false;         // over the network's input of integers: `in` of them, and the product with the kernel is one of its rows
-  Index layer = 0;             // which recurrent layer, and which half of it
+  bool reverse = false;     // over each row from its end to its start
+  bool adds = false;        // the other direction has given the cotangent of the input already
+  bool last_alone = false;  // only each row's last state is used
+  bool lookup = false;  // over the network's input of integers: `in` of them, and the product with the kernel
+                        // is one of its rows
+  Index layer = 0;      // which recurrent layer, and which half of it
   Index direction = 0, directions = 1;
 
   const CellShape& shape() const { return cell_shapes[static_cast<int>(cell)]; }
-  Index terms() const { return lookup ? 1 : in; }   // of a sum over the input
+  Index terms() const { return lookup ? 1 : in; }  // of a sum over the input
   Index gates() const { return type == Type::recurrent ? shape().gates : 1; }
 };
 
 struct Spec {
   Index input_size = 0, output_size = 0, parameter_count = 0;
-  Index symbols = 0;                // the input is an integer below this at each step; 0: numbers
+  Index symbols = 0;  // the input is an integer below this at each step; 0: numbers
   bool per_step = true;
   std::vector<Layer> layers;
   std::vector<Operation> operations;
@@ -79,7 +101,8 @@ struct Spec {
   std::vector<Index> hidden_sizes;  // of each recurrent layer: H, bidirectional 2 H
   std::vector<Index> state_sizes;   // and of all its states: the same, of lstm twice that
   bool whole_rows = false;          // can rows not be cut in time?
-  Index gradient_block = 128;       // rows at least, in a block of a weight gradient's sum: more where a kernel is large, since each block goes through all of it
+  Index gradient_block = 128;  // rows at least, in a block of a weight gradient's sum: more where a kernel is
+                               // large, since each block goes through all of it
 
   Spec(Index input_size, std::vector<Layer> layers);
 };

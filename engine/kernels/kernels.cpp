@@ -1,4 +1,5 @@
-// One instruction set's kernels. Compiled once per instruction set, ELMAN_ISA being its namespace and ELMAN_ISA_NAME its name.
+// One instruction set's kernels. Compiled once per instruction set, ELMAN_ISA being its namespace and
+// ELMAN_ISA_NAME its name.
 #include "affine.h"
 #include "readout.h"
 #include "recurrent.h"
@@ -11,8 +12,11 @@ namespace {
 
 template <class Real> constexpr KernelTable<Real> make_table() {
   return {ELMAN_ISA_NAME,
-          {recurrent_forward<Real, ElmanCell>, recurrent_forward<Real, LeakyCell>, recurrent_forward<Real, GruCell>, recurrent_forward<Real, GruBeforeCell>, recurrent_forward<Real, LstmCell>},
-          {recurrent_backward<Real, ElmanCell>, recurrent_backward<Real, LeakyCell>, recurrent_backward<Real, GruCell>, recurrent_backward<Real, GruBeforeCell>,
+          {recurrent_forward<Real, ElmanCell>, recurrent_forward<Real, LeakyCell>,
+           recurrent_forward<Real, GruCell>, recurrent_forward<Real, GruBeforeCell>,
+           recurrent_forward<Real, LstmCell>},
+          {recurrent_backward<Real, ElmanCell>, recurrent_backward<Real, LeakyCell>,
+           recurrent_backward<Real, GruCell>, recurrent_backward<Real, GruBeforeCell>,
            recurrent_backward<Real, LstmCell>},
           affine<Real>,
           activate<Real>,

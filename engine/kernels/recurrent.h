@@ -6,31 +6,41 @@ namespace elman {
 namespace ELMAN_ISA {
 namespace {
 
-// Where vector v of the units begins in a kernel [K, G H], at its first gate; and how far it is from there to the next vector.
-template <class Real, int U> ELMAN_INLINE Index next_vector(const Matrix<Real>& m, Index K, Index v, const Real* first) {
+// Where vector v of the units begins in a kernel [K, G H], at its first gate; and how far it is from there to
+// the next vector.
+template <class Real, int U>
+ELMAN_INLINE Index next_vector(const Matrix<Real>& m, Index K, Index v, const Real* first) {
   if constexpr (U == 1) return 0;
   else return columns_at(m, K, v + 1) - first;
 }
 
-// The cell's own part of one tile, whose sums stand in z [rows, vectors, sums]. A function of its own: once for each cell, not in each of its tiles.
+// The cell's own part of one tile, whose sums stand in z [rows, vectors, sums]. A function of its own: once
+// for each cell, not in each of its tiles.
 template <class Real, class Cell, int phase>
-ELMAN_NOINLINE void finish_forward(const RecurrentForward<Real>& p, const Real* z, const Real* before, const Real* operand, Real* after, Real* kept, Index column, int rows, int vectors) {
+ELMAN_NOINLINE void finish_forward(const RecurrentForward<Real>& p, const Real* z, const Real* before,
+                                   const Real* operand, Real* after, Real* kept, Index column, int rows,
+                                   int vectors) {
   constexpr Index w = Vec<Real>::width;
   constexpr int A = Cell::phase(phase).sums();
-  for (int r = 0; r < rows; ++r, before += p.ld, operand += p.ld, after += p.ld, kept = kept ? kept + p.ldk : nullptr)
+  for (int r = 0; r < rows;
+       ++r, before += p.ld, operand += p.ld, after += p.ld, kept = kept ? kept + p.ldk : nullptr)
     for (int u = 0; u < vectors; ++u) {
       const Index j = column + u * w;
       Vec<Real> sums[A];
       ELMAN_UNROLL for (int a = 0; a < A; ++a, z += w) sums[a] = load(z);
-      Cell::template forward<phase, Real>(sums, Forward<Real>{before + j, operand + j, after + j, kept ? kept + j : nullptr, p.stride, p.H, p.H - j, p.leak, p.activation});
+      Cell::template forward<phase, Real>(
+          sums, Forward<Real>{before + j, operand + j, after + j, kept ? kept + j : nullptr, p.stride, p.H,
+                              p.H - j, p.leak, p.activation});
     }
 }
 
 // The sums of one phase of a step, for all rows and units, and what the cell makes of them.
 template <class Real, class Cell, int phase>
-ELMAN_INLINE void forward_phase(const RecurrentForward<Real>& p, const Real* x, const int* index, const Real* before, const Real* h, Real* after, Real* kept, Index b0, Index end) {
+ELMAN_INLINE void forward_phase(const RecurrentForward<Real>& p, const Real* x, const int* index,
+                                const Real* before, const Real* h, Real* after, Real* kept, Index b0,
+                                Index end) {
   constexpr Index w = Vec<Real>::width;
-  const Real* operand = h;                         // what is multiplied by the recurrent kernel
+  const Real* operand = h;  // what is multiplied by the recurrent kernel
   Index ldo = p.ld;
   if constexpr (phase > 0) {
     operand = kept + Cell::operand * p.H;
@@ -38,7 +48,10 @@ ELMAN_INLINE void forward_phase(const RecurrentForward<Real>& p, const Real* x, 
   }
   constexpr Phase here = Cell::phase(phase);
   constexpr int n = here.count;
-  const auto start_of = [&](int sum, Index j) { return Cell::template start<Real>(here.first + sum, p.bias ? p.bias + j : nullptr, p.recurrent_bias ? p.recurrent_bias + j : nullptr, p.H); };
+  const auto start_of = [&](int sum, Index j) {
+    return Cell::template start<Real>(here.first + sum, p.bias ? p.bias + j : nullptr,
+                                      p.recurrent_bias ? p.recurrent_bias + j : nullptr, p.H);
+  };
   const auto tile_of = [&](auto R, auto U, auto S, Index b, Index v) {
     constexpr int A = here.sums();
     Tile<Real, R.value, U.value * n, S.value> tile;
@@ -54,22 +67,33 @@ ELMAN_INLINE void forward_phase(const RecurrentForward<Real>& p, const Real* x, 
       tile.add(operand + b * ldo, ldo, r, p.recurrent.ld, p.H);
     } else {
       const Index next = next_vector<Real, U.value>(p.kernel, p.F, v, k);
-      if (index) tile.template look_up<U.value, n>(x + b, index + b, k + here.first * p.kernel.gate, p.kernel.ld, next, p.kernel.gate);
-      else tile.template add_gates<U.value, n>(x + b * p.ldx, p.ldx, k + here.first * p.kernel.gate, p.kernel.ld, next, p.kernel.gate, p.F);
+      if (index)
+        tile.template look_up<U.value, n>(x + b, index + b, k + here.first * p.kernel.gate, p.kernel.ld, next,
+                                          p.kernel.gate);
+      else
+        tile.template add_gates<U.value, n>(x + b * p.ldx, p.ldx, k + here.first * p.kernel.gate, p.kernel.ld,
+                                            next, p.kernel.gate, p.F);
     }
-    alignas(64) Real z[R.value * U.value * A * w];   // [R, U, A] vectors
-    if constexpr (here.apart) {                      // the registers of the last gate serve again
+    alignas(64) Real z[R.value * U.value * A * w];  // [R, U, A] vectors
+    if constexpr (here.apart) {                     // the registers of the last gate serve again
       ELMAN_UNROLL for (int u = 0; u < U.value; ++u) {
         const Vec<Real> start = start_of(n, (v + u) * w);
-        ELMAN_UNROLL for (int i = 0; i < R.value; ++i) store(z + ((i * U.value + u) * A + n - 1) * w, tile.sum(i, u * n + n - 1));
+        ELMAN_UNROLL for (int i = 0; i < R.value; ++i) {
+          store(z + ((i * U.value + u) * A + n - 1) * w, tile.sum(i, u * n + n - 1));
+        }
         tile.begin_column_anew(u * n + n - 1, start);
       }
     }
     if constexpr (Cell::gates > 1)
-      tile.template add_gates<U.value, n>(operand + b * ldo, ldo, r + here.first * p.recurrent.gate, p.recurrent.ld, next_vector<Real, U.value>(p.recurrent, p.H, v, r), p.recurrent.gate, p.H);
+      tile.template add_gates<U.value, n>(operand + b * ldo, ldo, r + here.first * p.recurrent.gate,
+                                          p.recurrent.ld, next_vector<Real, U.value>(p.recurrent, p.H, v, r),
+                                          p.recurrent.gate, p.H);
     if constexpr (!Cell::keeps) {
       ELMAN_UNROLL for (int c = 0; c < U.value; ++c) {
-        ELMAN_UNROLL for (int i = 0; i < R.value; ++i) store(after + (b + i) * p.ld + (v + c) * w, Cell::template forward<Real>(p.activation, tile.sum(i, c)));
+        ELMAN_UNROLL for (int i = 0; i < R.value; ++i) {
+          store(after + (b + i) * p.ld + (v + c) * w,
+                Cell::template forward<Real>(p.activation, tile.sum(i, c)));
+        }
       }
     } else {
       ELMAN_UNROLL for (int i = 0; i < R.value; ++i) {
@@ -78,21 +102,28 @@ ELMAN_INLINE void forward_phase(const RecurrentForward<Real>& p, const Real* x, 
           store(z + ((i * U.value + c / n) * A + (here.apart && g + 1 == n ? n : g)) * w, tile.sum(i, c));
         }
       }
-      finish_forward<Real, Cell, phase>(p, z, before + b * p.ld, h + b * p.ld, after + b * p.ld, kept ? kept + b * p.ldk : nullptr, v * w, R.value, U.value);
+      finish_forward<Real, Cell, phase>(p, z, before + b * p.ld, h + b * p.ld, after + b * p.ld,
+                                        kept ? kept + b * p.ldk : nullptr, v * w, R.value, U.value);
     }
   };
-  if constexpr (Cell::gates == 1) over_tiles<Real>(b0, end, p.H, smaller(p.kernel.panel, p.recurrent.panel), tile_of);
+  if constexpr (Cell::gates == 1)
+    over_tiles<Real>(b0, end, p.H, smaller(p.kernel.panel, p.recurrent.panel), tile_of);
   else over_unit_tiles<Real, n>(b0, end, p.H, tile_of);
 }
 
 // Rows b0 .. end of h times those of the mask.
-template <class Real> ELMAN_NOINLINE void mask_rows(Real* out, const Real* h, const Real* mask, Index ld, Index H, Index b0, Index end) {
+template <class Real>
+ELMAN_NOINLINE void mask_rows(Real* out, const Real* h, const Real* mask, Index ld, Index H, Index b0,
+                              Index end) {
   for (Index b = b0; b < end; ++b)
-    for (Index j = 0; j < H; j += Vec<Real>::width) store(out + b * ld + j, load(h + b * ld + j) * load(mask + b * ld + j));
+    for (Index j = 0; j < H; j += Vec<Real>::width)
+      store(out + b * ld + j, load(h + b * ld + j) * load(mask + b * ld + j));
 }
 
 // Of a single row each step waits for the one before: here nothing stands between their sums.
-template <class Real, class Cell, int S> ELMAN_NOINLINE void one_row_forward(const RecurrentForward<Real>& p, const Steps& s, Index t0, Index t1, Index b) {
+template <class Real, class Cell, int S>
+ELMAN_NOINLINE void one_row_forward(const RecurrentForward<Real>& p, const Steps& s, Index t0, Index t1,
+                                    Index b) {
   constexpr Index w = Vec<Real>::width;
   const Index vectors = (p.H + w - 1) / w, most = larger(1, smaller(p.kernel.panel, p.recurrent.panel) / w);
   const Real* h = p.states + (t0 ? s.B + s.offset[t0 - 1] + b : b) * p.ld;
@@ -104,19 +135,26 @@ template <class Real, class Cell, int S> ELMAN_NOINLINE void one_row_forward(con
       tile.begin(p.bias ? p.bias + v * w : nullptr);
       tile.add(x, p.ldx, columns_at(p.kernel, p.F, v), p.kernel.ld, p.F);
       tile.add(h, p.ld, columns_at(p.recurrent, p.H, v), p.recurrent.ld, p.H);
-      ELMAN_UNROLL for (int c = 0; c < C.value; ++c) store(after + (v + c) * w, Cell::template forward<Real>(p.activation, tile.sum(0, c)));
+      ELMAN_UNROLL for (int c = 0; c < C.value; ++c) {
+        store(after + (v + c) * w, Cell::template forward<Real>(p.activation, tile.sum(0, c)));
+      }
     });
     h = after;
   }
 }
 
-template <class Real, class Cell> void recurrent_forward(const RecurrentForward<Real>& p, const Steps& s, Index t0, Index t1, Index b0, Index b1) {
+template <class Real, class Cell>
+void recurrent_forward(const RecurrentForward<Real>& p, const Steps& s, Index t0, Index t1, Index b0,
+                       Index b1) {
   if constexpr (!Cell::keeps)
     if (b1 - b0 == 1 && !p.index && !p.mask) switch (chains<Real>(p.H)) {
-      case 4: return one_row_forward<Real, Cell, 4>(p, s, t0, t1, b0);
-      case 2: return one_row_forward<Real, Cell, 2>(p, s, t0, t1, b0);
-      default: return one_row_forward<Real, Cell, 1>(p, s, t0, t1, b0);
-    }
+        case 4:
+          return one_row_forward<Real, Cell, 4>(p, s, t0, t1, b0);
+        case 2:
+          return one_row_forward<Real, Cell, 2>(p, s, t0, t1, b0);
+        default:
+          return one_row_forward<Real, Cell, 1>(p, s, t0, t1, b0);
+      }
   if (p.mask && t0 == 0) mask_rows(p.masked, p.states, p.mask, p.ld, p.H, b0, smaller(b1, s.active[0]));
   for (Index t = t0; t < t1; ++t) {
     const Index end = smaller(b1, s.active[t]);
@@ -129,33 +167,52 @@ template <class Real, class Cell> void recurrent_forward(const RecurrentForward<
     Real* after = p.states + row_after * p.ld;
     Real* kept = p.kept ? p.kept + s.offset[t] * p.ldk : nullptr;
     forward_phase<Real, Cell, 0>(p, x, index, before, h, after, kept, b0, end);
-    if constexpr (Cell::phases == 2) forward_phase<Real, Cell, 1>(p, x, index, before, h, after, kept, b0, end);
+    if constexpr (Cell::phases == 2)
+      forward_phase<Real, Cell, 1>(p, x, index, before, h, after, kept, b0, end);
     if (p.mask) mask_rows(p.masked + row_after * p.ld, after, p.mask, p.ld, p.H, b0, end);
   }
 }
 
-// What becomes of the sums of a tile on the way back: `sums` [rows, vectors], from row b and column j of the units on.
+// What becomes of the sums of a tile on the way back: `sums` [rows, vectors], from row b and column j of the
+// units on.
 template <class Real> struct Finish {
   void (*call)(const Finish&, Index b, Index j, const Real* sums, int rows, int vectors);
   const RecurrentBackward<Real>* p;
-  const Real *before, *operand, *after, *kept, *d;   // of this step, at row 0; d null: nothing comes from above
+  const Real *before, *operand, *after, *kept,
+      *d;  // of this step, at row 0; d null: nothing comes from above
   Real* dz;
-  Index kept_columns;   // [kept H] of a row
+  Index kept_columns;  // [kept H] of a row
 };
 
-template <class Real> ELMAN_INLINE Backward<Real> place_of(const Finish<Real>& f, Index b, Index j, bool first) {
+template <class Real>
+ELMAN_INLINE Backward<Real> place_of(const Finish<Real>& f, Index b, Index j, bool first) {
   const RecurrentBackward<Real>& p = *f.p;
   Real* hand = p.carry ? p.carry + b * p.ldc + j : nullptr;
-  return {f.before + b * p.ld + j, f.operand + b * p.ld + j, f.after + b * p.ld + j, f.kept ? f.kept + b * p.ldk + j : nullptr, p.mask ? p.mask + b * p.ld + j : nullptr, f.dz + b * p.ldz + j, first ? nullptr : hand, hand, p.stride, p.H, p.H - j, p.leak, p.activation};
+  return {f.before + b * p.ld + j,
+          f.operand + b * p.ld + j,
+          f.after + b * p.ld + j,
+          f.kept ? f.kept + b * p.ldk + j : nullptr,
+          p.mask ? p.mask + b * p.ld + j : nullptr,
+          f.dz + b * p.ldz + j,
+          first ? nullptr : hand,
+          hand,
+          p.stride,
+          p.H,
+          p.H - j,
+          p.leak,
+          p.activation};
 }
 
-template <class Real, class Cell> ELMAN_NOINLINE void finish_backward(const Finish<Real>& f, Index b, Index j, const Real* sums, int rows, int vectors) {
+template <class Real, class Cell>
+ELMAN_NOINLINE void finish_backward(const Finish<Real>& f, Index b, Index j, const Real* sums, int rows,
+                                    int vectors) {
   constexpr Index w = Vec<Real>::width;
   for (int r = 0; r < rows; ++r)
     for (int c = 0; c < vectors; ++c, sums += w) {
       const Backward<Real> place = place_of(f, b + r, j + c * w, false);
       Vec<Real> dh = load(sums);
-      if (place.mask) {                            // the sum is of the masked state; without a mask it started from what comes from above
+      if (place.mask) {  // the sum is of the masked state; without a mask it started from what comes from
+                         // above
         dh = dh * load(place.mask);
         if (f.d) dh = dh + load(f.d + (b + r) * f.p->ldd + j + c * w);
       }
@@ -163,14 +220,19 @@ template <class Real, class Cell> ELMAN_NOINLINE void finish_backward(const Fini
     }
 }
 
-template <class Real, class Cell> ELMAN_NOINLINE void finish_operand(const Finish<Real>& f, Index b, Index j, const Real* sums, int rows, int vectors) {
+template <class Real, class Cell>
+ELMAN_NOINLINE void finish_operand(const Finish<Real>& f, Index b, Index j, const Real* sums, int rows,
+                                   int vectors) {
   constexpr Index w = Vec<Real>::width;
   for (int r = 0; r < rows; ++r)
-    for (int c = 0; c < vectors; ++c, sums += w) Cell::template backward_operand<Real>(load(sums), place_of(f, b + r, j + c * w, false));
+    for (int c = 0; c < vectors; ++c, sums += w)
+      Cell::template backward_operand<Real>(load(sums), place_of(f, b + r, j + c * w, false));
 }
 
 // The cotangent of the states before the first step.
-template <class Real, class Cell> ELMAN_NOINLINE void finish_initial(const Finish<Real>& f, Index b, Index j, const Real* sums, int rows, int vectors) {
+template <class Real, class Cell>
+ELMAN_NOINLINE void finish_initial(const Finish<Real>& f, Index b, Index j, const Real* sums, int rows,
+                                   int vectors) {
   constexpr Index w = Vec<Real>::width;
   const RecurrentBackward<Real>& p = *f.p;
   for (int r = 0; r < rows; ++r)
@@ -189,22 +251,25 @@ template <class Real, class Cell> ELMAN_NOINLINE void finish_initial(const Finis
 
 // d + sum over the pieces of dz U', for the rows b0 .. end: once for all cells with gates.
 template <class Real>
-ELMAN_NOINLINE void product_back(const RecurrentBackward<Real>& p, const Real* d, const Real* dz, const Gates* pieces, int n_pieces, Index K, Index b0, Index end, const Finish<Real>& finish) {
+ELMAN_NOINLINE void product_back(const RecurrentBackward<Real>& p, const Real* d, const Real* dz,
+                                 const Gates* pieces, int n_pieces, Index K, Index b0, Index end,
+                                 const Finish<Real>& finish) {
   constexpr Index w = Vec<Real>::width;
   over_tiles<Real>(b0, end, p.H, p.recurrent_transposed.panel, [&](auto R, auto C, auto S, Index b, Index v) {
     // What was kept long ago comes from afar while the product is made.
     constexpr Index line = 64 / (Index)sizeof(Real), columns = C.value * w;
-    ELMAN_UNROLL for (int r = 0; r < R.value; ++r)
-      for (Index j = v * w; j < v * w + columns; j += line) {
-        for (Index i = j; i < finish.kept_columns; i += p.H) prefetch(finish.kept + (b + r) * p.ldk + i);
-        prefetch(finish.before + (b + r) * p.ld + j);
-      }
+    ELMAN_UNROLL for (int r = 0; r < R.value; ++r) for (Index j = v * w; j < v * w + columns; j += line) {
+      for (Index i = j; i < finish.kept_columns; i += p.H) prefetch(finish.kept + (b + r) * p.ldk + i);
+      prefetch(finish.before + (b + r) * p.ld + j);
+    }
     Tile<Real, R.value, C.value, S.value> tile;
     if (d) tile.begin_rows(d + b * p.ldd + v * w, p.ldd);
     else tile.begin(nullptr);
     const Real* m = columns_at(p.recurrent_transposed, K, v);
     for (int i = 0; i < n_pieces; ++i)
-      tile.add(dz + b * p.ldz + pieces[i].column * p.H, p.ldz, m + pieces[i].row * p.H * p.recurrent_transposed.ld, p.recurrent_transposed.ld, pieces[i].count * p.H);
+      tile.add(dz + b * p.ldz + pieces[i].column * p.H, p.ldz,
+               m + pieces[i].row * p.H * p.recurrent_transposed.ld, p.recurrent_transposed.ld,
+               pieces[i].count * p.H);
     alignas(64) Real sums[R.value * C.value * w];
     tile.spill(sums);
     finish.call(finish, b, v * w, sums, R.value, C.value);
@@ -213,7 +278,8 @@ ELMAN_NOINLINE void product_back(const RecurrentBackward<Real>& p, const Real* d
 
 // The cells without gates keep all in registers.
 template <class Real, class Cell>
-ELMAN_INLINE void product_back_elman(const RecurrentBackward<Real>& p, const Real* h, Real* dz, const Real* next, Index b0, Index end) {
+ELMAN_INLINE void product_back_elman(const RecurrentBackward<Real>& p, const Real* h, Real* dz,
+                                     const Real* next, Index b0, Index end) {
   constexpr Index w = Vec<Real>::width;
   over_tiles<Real>(b0, end, p.H, p.recurrent_transposed.panel, [&](auto R, auto C, auto S, Index b, Index v) {
     // The states were written long ago: they come from afar while the product is made.
@@ -223,18 +289,22 @@ ELMAN_INLINE void product_back_elman(const RecurrentBackward<Real>& p, const Rea
     Tile<Real, R.value, C.value, S.value> tile;
     if (p.every_step) tile.begin_rows(dz + b * p.ldz + v * w, p.ldz);
     else tile.begin(nullptr);
-    tile.add(next + b * p.ldz, p.ldz, columns_at(p.recurrent_transposed, p.H, v), p.recurrent_transposed.ld, p.H);
+    tile.add(next + b * p.ldz, p.ldz, columns_at(p.recurrent_transposed, p.H, v), p.recurrent_transposed.ld,
+             p.H);
     ELMAN_UNROLL for (int c = 0; c < C.value; ++c) {
       ELMAN_UNROLL for (int r = 0; r < R.value; ++r) {
         const Index i = (v + c) * w;
-        store(dz + (b + r) * p.ldz + i, Cell::template backward<Real>(p.activation, load(h + (b + r) * p.ld + i), tile.sum(r, c)));
+        store(dz + (b + r) * p.ldz + i,
+              Cell::template backward<Real>(p.activation, load(h + (b + r) * p.ld + i), tile.sum(r, c)));
       }
     }
   });
 }
 
 // And the way back of a single row, at steps that all have a next one.
-template <class Real, class Cell, int S> ELMAN_NOINLINE void one_row_backward(const RecurrentBackward<Real>& p, const Steps& s, Index t0, Index t1, Index b) {
+template <class Real, class Cell, int S>
+ELMAN_NOINLINE void one_row_backward(const RecurrentBackward<Real>& p, const Steps& s, Index t0, Index t1,
+                                     Index b) {
   constexpr Index w = Vec<Real>::width;
   const Index vectors = (p.H + w - 1) / w, most = larger(1, p.recurrent_transposed.panel / w);
   const Real* next = p.dz + (s.offset[t1] + b) * p.ldz;
@@ -245,13 +315,18 @@ template <class Real, class Cell, int S> ELMAN_NOINLINE void one_row_backward(co
       Tile<Real, 1, C.value, S> tile;
       tile.begin(p.every_step ? dz + v * w : nullptr);
       tile.add(next, p.ldz, columns_at(p.recurrent_transposed, p.H, v), p.recurrent_transposed.ld, p.H);
-      ELMAN_UNROLL for (int c = 0; c < C.value; ++c) store(dz + (v + c) * w, Cell::template backward<Real>(p.activation, load(h + (v + c) * w), tile.sum(0, c)));
+      ELMAN_UNROLL for (int c = 0; c < C.value; ++c) {
+        store(dz + (v + c) * w,
+              Cell::template backward<Real>(p.activation, load(h + (v + c) * w), tile.sum(0, c)));
+      }
     });
     next = dz;
   }
 }
 
-template <class Real, class Cell> void recurrent_backward(const RecurrentBackward<Real>& p, const Steps& s, Index t0, Index t1, Index b0, Index b1) {
+template <class Real, class Cell>
+void recurrent_backward(const RecurrentBackward<Real>& p, const Steps& s, Index t0, Index t1, Index b0,
+                        Index b1) {
   constexpr Index w = Vec<Real>::width;
   constexpr Gates pieces[] = {Cell::piece(0), Cell::piece(1)};
   const Index K = Cell::gates * p.H;
@@ -261,29 +336,44 @@ template <class Real, class Cell> void recurrent_backward(const RecurrentBackwar
     if constexpr (!Cell::keeps)
       if (b1 - b0 == 1 && !p.mask && b0 < s.active[t + 1]) {
         switch (chains<Real>(p.H)) {
-          case 4: one_row_backward<Real, Cell, 4>(p, s, t0, t + 1, b0); break;
-          case 2: one_row_backward<Real, Cell, 2>(p, s, t0, t + 1, b0); break;
-          default: one_row_backward<Real, Cell, 1>(p, s, t0, t + 1, b0);
+          case 4:
+            one_row_backward<Real, Cell, 4>(p, s, t0, t + 1, b0);
+            break;
+          case 2:
+            one_row_backward<Real, Cell, 2>(p, s, t0, t + 1, b0);
+            break;
+          default:
+            one_row_backward<Real, Cell, 1>(p, s, t0, t + 1, b0);
         }
         break;
       }
-    const Index go_on = larger(b0, smaller(b1, s.active[t + 1]));   // rows that have a next step
+    const Index go_on = larger(b0, smaller(b1, s.active[t + 1]));  // rows that have a next step
     const Index row_before = (t ? s.B + s.offset[t - 1] : 0) * p.ld;
     const Real* before = p.states + row_before;
     const Real* after = p.states + (s.B + s.offset[t]) * p.ld;
     const Real* d = p.d + (p.d_by_row ? 0 : s.offset[t] * p.ldd);
     Real* dz = p.dz + s.offset[t] * p.ldz;
     const Real* next = p.dz + s.offset[t + 1] * p.ldz;
-    const Finish<Real> finish{finish_backward<Real, Cell>, &p, before, (p.mask ? p.masked : p.states) + row_before, after, p.kept + s.offset[t] * p.ldk, p.every_step ? d : nullptr, dz, Cell::kept * p.H};
+    const Finish<Real> finish{finish_backward<Real, Cell>,
+                              &p,
+                              before,
+                              (p.mask ? p.masked : p.states) + row_before,
+                              after,
+                              p.kept + s.offset[t] * p.ldk,
+                              p.every_step ? d : nullptr,
+                              dz,
+                              Cell::kept * p.H};
     bool done = false;
     if constexpr (!Cell::keeps)
       if (!p.mask) {
         product_back_elman<Real, Cell>(p, after, dz, next, b0, go_on);
         done = true;
       }
-    if (!done) product_back<Real>(p, p.mask ? nullptr : finish.d, next, pieces, Cell::pieces, K, b0, go_on, finish);
+    if (!done)
+      product_back<Real>(p, p.mask ? nullptr : finish.d, next, pieces, Cell::pieces, K, b0, go_on, finish);
     for (Index b = go_on; b < end; ++b)
-      for (Index j = 0; j < p.H; j += w) Cell::template backward<Real>(load(d + b * p.ldd + j), place_of(finish, b, j, true));
+      for (Index j = 0; j < p.H; j += w)
+        Cell::template backward<Real>(load(d + b * p.ldd + j), place_of(finish, b, j, true));
     if constexpr (Cell::phases == 2) {
       constexpr Gates candidate[] = {{2, 2, 1}};
       Finish<Real> operand = finish;
@@ -292,7 +382,8 @@ template <class Real, class Cell> void recurrent_backward(const RecurrentBackwar
     }
   }
   if (t0 == 0 && p.d_initial) {
-    const Finish<Real> finish{finish_initial<Real, Cell>, &p, p.states, p.states, p.states, p.kept, nullptr, p.dz, 0};
+    const Finish<Real> finish{
+        finish_initial<Real, Cell>, &p, p.states, p.states, p.states, p.kept, nullptr, p.dz, 0};
     product_back<Real>(p, nullptr, p.dz, pieces, Cell::pieces, K, b0, smaller(b1, s.active[0]), finish);
   }
 }

@@ -1,5 +1,6 @@
-// Gradients of long chunks from checkpoints: forward once with the states before each stretch of steps kept, then back, stretch by stretch, each
-// gone through again. Stretches are whole blocks of the weight gradients' sums, so every bit is that of a pass that holds all steps.
+// Gradients of long chunks from checkpoints: forward once with the states before each stretch of steps kept,
+// then back, stretch by stretch, each gone through again. Stretches are whole blocks of the weight gradients'
+// sums, so every bit is that of a pass that holds all steps.
 #include <algorithm>
 #include <cmath>
 
@@ -10,7 +11,8 @@ namespace {
 
 using Type = Operation::Type;
 
-constexpr Index of_step = 2 * sizeof(Index) + sizeof(Segment), of_stretch = 2 * sizeof(Index);   // bytes of the tables
+constexpr Index of_step = 2 * sizeof(Index) + sizeof(Segment),
+                of_stretch = 2 * sizeof(Index);  // bytes of the tables
 
 }  // namespace
 
@@ -18,7 +20,9 @@ Index Need::whole(Index B, Index T, Index N) const { return step * N + row * B +
 
 // Stretches of R rows cost step R + start B N / R: least at this R.
 Index Need::rows(Index B, Index N) const {
-  return 1 + static_cast<Index>(std::sqrt(static_cast<double>(N) * static_cast<double>(B) * static_cast<double>(start + of_stretch) / static_cast<double>(step)));
+  return 1 +
+         static_cast<Index>(std::sqrt(static_cast<double>(N) * static_cast<double>(B) *
+                                      static_cast<double>(start + of_stretch) / static_cast<double>(step)));
 }
 
 // Of several slices: the sum of theirs, which is largest where they have equal rows.
@@ -26,9 +30,11 @@ Index Need::least(Index B, Index T, Index N, Index slices) const {
   const Index all = whole(B, slices * T, N);
   if (whole_rows) return all;
   if (slices > 1) B = slices * slice_rows;
-  const Index most = rows(B, N) + slices * (block + 1) + B;   // rows of a stretch, which ends with a block
-  const double starts = std::sqrt(static_cast<double>(N) * static_cast<double>(B) * static_cast<double>(start + of_stretch) * static_cast<double>(step));
-  return std::min(all, step * most + (row + later + start) * B + of_step * std::min(slices * T, most) + static_cast<Index>(starts));
+  const Index most = rows(B, N) + slices * (block + 1) + B;  // rows of a stretch, which ends with a block
+  const double starts = std::sqrt(static_cast<double>(N) * static_cast<double>(B) *
+                                  static_cast<double>(start + of_stretch) * static_cast<double>(step));
+  return std::min(all, step * most + (row + later + start) * B + of_step * std::min(slices * T, most) +
+                           static_cast<Index>(starts));
 }
 
 template <class Real> Need Pass<Real>::need(bool dropping, bool fused) {
@@ -36,16 +42,25 @@ template <class Real> Need Pass<Real>::need(bool dropping, bool fused) {
   const auto bytes = [&](std::size_t i, Index B, Index N) {
     const Sizes n = sizes(i, B, N, Use::gradient, fused, false);
     const Index integers = spec_.operations[i].lookup ? static_cast<Index>(sizeof(int)) * n.own : 0;
-    return integers + static_cast<Index>(sizeof(Real)) * (n.value + n.cotangent + n.kept + n.handed + n.own + n.d_own + n.masked + n.carry + n.mask_in + n.mask_h + n.total);
+    return integers +
+           static_cast<Index>(sizeof(Real)) * (n.value + n.cotangent + n.kept + n.handed + n.own + n.d_own +
+                                               n.masked + n.carry + n.mask_in + n.mask_h + n.total);
   };
-  Need need{spec_.input_size * static_cast<Index>(sizeof(Real)) + (spec_.symbols ? static_cast<Index>(sizeof(int)) : 0), 0, 0, 0, spec_.gradient_block, spec_.whole_rows};
+  Need need{spec_.input_size * static_cast<Index>(sizeof(Real)) +
+                (spec_.symbols ? static_cast<Index>(sizeof(int)) : 0),
+            0,
+            0,
+            0,
+            spec_.gradient_block,
+            spec_.whole_rows};
   for (std::size_t i = 0; i < spec_.operations.size(); ++i) {
     need.step += bytes(i, 0, 1);
     need.row += bytes(i, 1, 0);
     if (keeps_start(i)) need.start += static_cast<Index>(sizeof(Real)) * ld_[i];
-    if (spec_.operations[i].type == Type::recurrent) need.later += static_cast<Index>(sizeof(Real)) * sums_ld(i);
+    if (spec_.operations[i].type == Type::recurrent)
+      need.later += static_cast<Index>(sizeof(Real)) * sums_ld(i);
   }
-  need.later += need.step;   // every buffer of steps has room for those of one more
+  need.later += need.step;  // every buffer of steps has room for those of one more
   return need;
 }
 
@@ -71,8 +86,9 @@ template <class Real> void Pass<Real>::keep_start(std::size_t stretch, Index b0,
   b1 = std::min(b1, chunk_->B);
   for (std::size_t i = 0; i < spec_.operations.size(); ++i) {
     const bool pool = spec_.operations[i].type == Type::pool;
-    if (b1 <= b0 || !keeps_start(i) || (pool && chunk_->t0 == 0)) continue;   // there is no maximum yet
-    std::copy_n((pool ? total_ : carry_)[i].data() + b0 * ld_[i], (b1 - b0) * ld_[i], starts_[i].data() + (start_row_[stretch] + b0) * ld_[i]);
+    if (b1 <= b0 || !keeps_start(i) || (pool && chunk_->t0 == 0)) continue;  // there is no maximum yet
+    std::copy_n((pool ? total_ : carry_)[i].data() + b0 * ld_[i], (b1 - b0) * ld_[i],
+                starts_[i].data() + (start_row_[stretch] + b0) * ld_[i]);
   }
 }
 
@@ -92,7 +108,8 @@ template <class Real> void Pass<Real>::take_later(Index b0, Index b1) {
   b1 = std::min(b1, chunk_->later());
   for (std::size_t i = 0; i < spec_.operations.size(); ++i) {
     const Index ld = sums_ld(i);
-    if (b1 > b0 && spec_.operations[i].type == Type::recurrent) std::copy_n(later_[i].data() + b0 * ld, (b1 - b0) * ld, sums_cotangents(i) + (chunk_->N + b0) * ld);
+    if (b1 > b0 && spec_.operations[i].type == Type::recurrent)
+      std::copy_n(later_[i].data() + b0 * ld, (b1 - b0) * ld, sums_cotangents(i) + (chunk_->N + b0) * ld);
   }
 }
 
@@ -100,18 +117,22 @@ template <class Real> void Pass<Real>::keep_first(Index b0, Index b1) {
   b1 = std::min(b1, chunk_->B);
   for (std::size_t i = 0; i < spec_.operations.size(); ++i) {
     const Index ld = sums_ld(i);
-    if (b1 > b0 && spec_.operations[i].type == Type::recurrent) std::copy_n(sums_cotangents(i) + b0 * ld, (b1 - b0) * ld, later_[i].data() + b0 * ld);
+    if (b1 > b0 && spec_.operations[i].type == Type::recurrent)
+      std::copy_n(sums_cotangents(i) + b0 * ld, (b1 - b0) * ld, later_[i].data() + b0 * ld);
   }
 }
 
 template <class Real> void Slice<Real>::cut(Index t0, Index most, Index memory) {
   const Batch& batch = *batch_;
-  if (begins_.empty() && batch.shape == cut_shape_ && t0 == chunk_.t0 && most == cut_most_ && memory == cut_memory_) return;   // small networks feel each of these lines
+  if (begins_.empty() && batch.shape == cut_shape_ && t0 == chunk_.t0 && most == cut_most_ &&
+      memory == cut_memory_)
+    return;  // small networks feel each of these lines
   cut_shape_ = batch.shape;
   cut_most_ = most;
   cut_memory_ = memory;
   begins_.clear();
-  if (need_.whole_rows || need_.whole(batch.size(), batch.longest, batch.steps) <= memory) return chunk_.cut(batch, t0, most);
+  if (need_.whole_rows || need_.whole(batch.size(), batch.longest, batch.steps) <= memory)
+    return chunk_.cut(batch, t0, most);
   chunk_.outline(batch, t0, most);
   if (need_.whole(chunk_.B, chunk_.T, chunk_.N) <= memory) return chunk_.cut(batch, t0, most);
   // Stretches are of whole blocks, as Pass::prepare counts them.
@@ -154,7 +175,7 @@ template <class Real> bool Slice<Real>::in_stretches(const Task<Real>& task) {
   pass_.repeat_none();
   if (task.learn) {
     pass_.reserve_starts(stretch_rows_);
-    go_to(0, Use::gradient);   // of all stretches it has the most rows of the batch alive
+    go_to(0, Use::gradient);  // of all stretches it has the most rows of the batch alive
   }
   for (std::size_t k = 0; k < stretches; ++k) {
     go_to(k, task.learn ? Use::loss : Use::states);
@@ -163,7 +184,8 @@ template <class Real> bool Slice<Real>::in_stretches(const Task<Real>& task) {
       pass_.gather(task.data, b0, b1);
       if (!pass_.forward(task.weights, b0, b1, task.interrupt, steps)) return false;
       pass_.end_rows(b0, b1);
-      if (task.learn && spec_.per_step) task.rows.run(pass_, spec_, task.answers, task.loss, first_row_, b0, b1, false);
+      if (task.learn && spec_.per_step)
+        task.rows.run(pass_, spec_, task.answers, task.loss, first_row_, b0, b1, false);
       return true;
     });
     if (!whole) return false;
@@ -178,7 +200,8 @@ template <class Real> bool Slice<Real>::in_stretches(const Task<Real>& task) {
     });
     if (!whole) return false;
   }
-  const std::vector<double> counted = task.rows.sums_of(first_row_, chunk_.B);   // answers per step are gone through again
+  const std::vector<double> counted =
+      task.rows.sums_of(first_row_, chunk_.B);  // answers per step are gone through again
   std::fill_n(task.gradient, spec_.parameter_count, Real(0));
   if (!over_gradients(task, above)) return false;
   for (std::size_t k = stretches; k-- > 0;) {
@@ -200,11 +223,11 @@ template <class Real> bool Slice<Real>::in_stretches(const Task<Real>& task) {
   return true;
 }
 
-#define ELMAN_INSTANTIATE(Real)                                                       \
-  template Need Pass<Real>::need(bool, bool);                                         \
-  template bool Pass<Real>::keeps_start(std::size_t) const;                           \
-  template const Real* Pass<Real>::start_of(std::size_t) const;                       \
-  template void Slice<Real>::cut(Index, Index, Index);                                \
+#define ELMAN_INSTANTIATE(Real)                                 \
+  template Need Pass<Real>::need(bool, bool);                   \
+  template bool Pass<Real>::keeps_start(std::size_t) const;     \
+  template const Real* Pass<Real>::start_of(std::size_t) const; \
+  template void Slice<Real>::cut(Index, Index, Index);          \
   template bool Slice<Real>::in_stretches(const Task<Real>&);
 ELMAN_INSTANTIATE(float)
 ELMAN_INSTANTIATE(double)

@@ -14,7 +14,8 @@ using Type = Operation::Type;
 
 constexpr Index round_up(Index n, Index to) { return (n + to - 1) / to * to; }
 
-// Rows start on 64 bytes, and not a multiple of 1024 apart: such rows would fall on few sets of the first cache.
+// Rows start on 64 bytes, and not a multiple of 1024 apart: such rows would fall on few sets of the first
+// cache.
 template <class Real> Index padded(Index columns) {
   constexpr Index lanes = 64 / static_cast<Index>(sizeof(Real));
   Index ld = round_up(columns, lanes);
@@ -28,11 +29,17 @@ template <class Real> void spend(Real* maximum, const Real* before, Index n) {
     if (maximum[j] == before[j]) maximum[j] = std::numeric_limits<Real>::quiet_NaN();
 }
 
-// Where state k of this half of a layer begins in an array [n, state size]: h of both halves, then of lstm c of both.
-Index place_of_state(const Operation& op, Index row, Index k) { return ((row * op.shape().states + k) * op.directions + op.direction) * op.out; }
+// Where state k of this half of a layer begins in an array [n, state size]: h of both halves, then of lstm c
+// of both.
+Index place_of_state(const Operation& op, Index row, Index k) {
+  return ((row * op.shape().states + k) * op.directions + op.direction) * op.out;
+}
 
-// Rows of one step between two looks at the interrupt, a multiple of every tile's: some ten milliseconds of work.
-Index rows_at_once(const Operation& op) { return std::max<Index>(48, 200'000'000 / (op.gates() * op.out * (op.terms() + op.out)) / 48 * 48); }
+// Rows of one step between two looks at the interrupt, a multiple of every tile's: some ten milliseconds of
+// work.
+Index rows_at_once(const Operation& op) {
+  return std::max<Index>(48, 200'000'000 / (op.gates() * op.out * (op.terms() + op.out)) / 48 * 48);
+}
 
 }  // namespace
 
@@ -49,11 +56,14 @@ bool Interrupt::check() {
 Index work_per_step(const Spec& spec) {
   Index work = 0;
   for (const Operation& op : spec.operations)
-    if ((op.type == Type::dense || op.type == Type::recurrent) && op.steps_in) work += op.gates() * op.out * (op.terms() + (op.type == Type::recurrent ? op.out : 0));
+    if ((op.type == Type::dense || op.type == Type::recurrent) && op.steps_in)
+      work += op.gates() * op.out * (op.terms() + (op.type == Type::recurrent ? op.out : 0));
   return work;
 }
 
-template <class Real> void Weights<Real>::prepare(const Spec& spec, const Real* parameters, Index rows, bool backward, bool inputs, int threads) {
+template <class Real>
+void Weights<Real>::prepare(const Spec& spec, const Real* parameters, Index rows, bool backward, bool inputs,
+                            int threads) {
   constexpr Index lanes = 64 / static_cast<Index>(sizeof(Real));
   const KernelTable<Real>& k = kernels<Real>();
   const std::size_t n = spec.operations.size();
@@ -76,16 +86,21 @@ template <class Real> void Weights<Real>::prepare(const Spec& spec, const Real* 
     return Matrix<Real>{out, gates * panel, panel, panel};
   };
   const auto forward = [&](std::size_t slot, Index offset, Index K, Index N, Index gates) {
-    return few || N * gates <= 4 * lanes ? matrix_as_is(parameters + offset, N, gates) : pack(slot, offset, K, N, gates, false);
+    return few || N * gates <= 4 * lanes ? matrix_as_is(parameters + offset, N, gates)
+                                         : pack(slot, offset, K, N, gates, false);
   };
   for (std::size_t i = 0; i < n; ++i) {
     const Operation& op = spec.operations[i];
     if (op.type == Type::pool || op.type == Type::join) continue;
-    kernel[i] = op.lookup ? matrix_as_is(parameters + op.kernel, op.out, op.gates()) : forward(4 * i, op.kernel, op.in, op.out, op.gates());
-    if (op.type == Type::recurrent) recurrent[i] = forward(4 * i + 1, op.recurrent, op.out, op.out, op.gates());
+    kernel[i] = op.lookup ? matrix_as_is(parameters + op.kernel, op.out, op.gates())
+                          : forward(4 * i, op.kernel, op.in, op.out, op.gates());
+    if (op.type == Type::recurrent)
+      recurrent[i] = forward(4 * i + 1, op.recurrent, op.out, op.out, op.gates());
     if (!backward) continue;
-    if (op.input >= 0 || (inputs && !op.lookup)) kernel_transposed[i] = pack(4 * i + 2, op.kernel, op.gates() * op.out, op.in, 1, true);
-    if (op.type == Type::recurrent) recurrent_transposed[i] = pack(4 * i + 3, op.recurrent, op.gates() * op.out, op.out, 1, true);
+    if (op.input >= 0 || (inputs && !op.lookup))
+      kernel_transposed[i] = pack(4 * i + 2, op.kernel, op.gates() * op.out, op.in, 1, true);
+    if (op.type == Type::recurrent)
+      recurrent_transposed[i] = pack(4 * i + 3, op.recurrent, op.gates() * op.out, op.out, 1, true);
   }
   const int parts = packed < 50'000 ? 1 : threads;
   parallel(parts, [&](int part) {
@@ -100,16 +115,33 @@ template <class Real> void Weights<Real>::prepare(const Spec& spec, const Real* 
 
 template <class Real>
 Pass<Real>::Pass(const Spec& spec)
-    : spec_(spec), kernels_(kernels<Real>()), value_(spec.operations.size()), cotangent_(spec.operations.size()), carry_(spec.operations.size()), total_(spec.operations.size()),
-      kept_(spec.operations.size()), dz_(spec.operations.size()), handed_(spec.operations.size()), initial_(spec.operations.size()), own_index_(spec.operations.size()), own_(spec.operations.size()), d_own_(spec.operations.size()),
-      mask_in_(spec.operations.size()), mask_h_(spec.operations.size()), masked_(spec.operations.size()), starts_(spec.operations.size()), later_(spec.operations.size()) {
+    : spec_(spec),
+      kernels_(kernels<Real>()),
+      value_(spec.operations.size()),
+      cotangent_(spec.operations.size()),
+      carry_(spec.operations.size()),
+      total_(spec.operations.size()),
+      kept_(spec.operations.size()),
+      dz_(spec.operations.size()),
+      handed_(spec.operations.size()),
+      initial_(spec.operations.size()),
+      own_index_(spec.operations.size()),
+      own_(spec.operations.size()),
+      d_own_(spec.operations.size()),
+      mask_in_(spec.operations.size()),
+      mask_h_(spec.operations.size()),
+      masked_(spec.operations.size()),
+      starts_(spec.operations.size()),
+      later_(spec.operations.size()) {
   for (const Operation& op : spec.operations) {
     const bool recurrent = op.type == Type::recurrent;
     most_rows_.push_back(rows_at_once(op));
     stride_.push_back(state_stride<Real>(op));
     ld_.push_back(padded<Real>(recurrent ? (op.shape().states - 1) * stride_.back() + op.out : op.out));
-    // Up to the end of the last column's last vector: what is read there belongs to no row that another thread writes.
-    ldk_.push_back(recurrent && op.shape().kept ? padded<Real>((op.shape().kept - 1) * op.out + stride_.back()) : 0);
+    // Up to the end of the last column's last vector: what is read there belongs to no row that another
+    // thread writes.
+    ldk_.push_back(
+        recurrent && op.shape().kept ? padded<Real>((op.shape().kept - 1) * op.out + stride_.back()) : 0);
   }
 }
 
@@ -127,13 +159,16 @@ template <class Real> void Pass<Real>::reserve_rows(const Batch& batch, bool dro
   }
 }
 
-template <class Real> Sizes Pass<Real>::sizes(std::size_t i, Index B, Index N, Use use, bool fused, bool tape) const {
+template <class Real>
+Sizes Pass<Real>::sizes(std::size_t i, Index B, Index N, Use use, bool fused, bool tape) const {
   const Operation& op = spec_.operations[i];
-  const bool backward = use == Use::gradient, recurrent = op.type == Type::recurrent, last = i + 1 == spec_.operations.size();
+  const bool backward = use == Use::gradient, recurrent = op.type == Type::recurrent,
+             last = i + 1 == spec_.operations.size();
   const Index rows = op.steps_out ? N : B, ld_in = padded<Real>(op.in);
   Sizes n{};
   if (!(last && fused)) n.value = (recurrent ? B + rows : rows) * ld_[i];
-  if (backward || (last && (fused || use == Use::loss))) n.cotangent = (cotangents_by_row(i) ? B : rows) * ld_[i];
+  if (backward || (last && (fused || use == Use::loss)))
+    n.cotangent = (cotangents_by_row(i) ? B : rows) * ld_[i];
   if (ldk_[i] && (backward || op.cell == Cell::gru_before)) n.kept = rows * ldk_[i];
   if (ldk_[i] && backward) n.handed = B * ld_[i];
   if (ldk_[i] && backward && tape) n.dz = rows * ldk_[i];
@@ -151,12 +186,14 @@ template <class Real> Sizes Pass<Real>::sizes(std::size_t i, Index B, Index N, U
   return n;
 }
 
-template <class Real> void Pass<Real>::prepare(const Data& data, const Batch& batch, const Chunk& chunk, Use use, bool fused, bool tape) {
+template <class Real>
+void Pass<Real>::prepare(const Data& data, const Batch& batch, const Chunk& chunk, Use use, bool fused,
+                         bool tape) {
   const bool same = chunk.stamp == stamp_ && use == use_ && fused == fused_ && tape == tape_;
   batch_ = &batch;
   chunk_ = &chunk;
   if (!same) {
-    stamp_ = 0;             // until all of it is there
+    stamp_ = 0;  // until all of it is there
     use_ = use;
     fused_ = fused;
     tape_ = tape;
@@ -165,8 +202,10 @@ template <class Real> void Pass<Real>::prepare(const Data& data, const Batch& ba
     stamp_ = chunk.stamp;
   }
   // A single row of the right type is read where it lies; a tape must keep it.
-  const bool in_place = chunk.B == 1 && !tape && !spec_.symbols && data.dtype == (sizeof(Real) == 4 ? Dtype::f32 : Dtype::f64);
-  input_ = in_place ? static_cast<const Real*>(data.values) + (batch.start[0] + chunk.t0) * data.F : x_.reserve(chunk.N * spec_.input_size);
+  const bool in_place =
+      chunk.B == 1 && !tape && !spec_.symbols && data.dtype == (sizeof(Real) == 4 ? Dtype::f32 : Dtype::f64);
+  input_ = in_place ? static_cast<const Real*>(data.values) + (batch.start[0] + chunk.t0) * data.F
+                    : x_.reserve(chunk.N * spec_.input_size);
   if (spec_.symbols) {
     index_.reserve(chunk.N);
     std::fill_n(x_.data(), chunk.N, Real(1));
@@ -193,7 +232,8 @@ template <class Real> void Pass<Real>::reserve_steps() {
   }
 }
 
-// Whole steps make blocks of at least so many rows; neighboring steps with all rows alive join into one segment.
+// Whole steps make blocks of at least so many rows; neighboring steps with all rows alive join into one
+// segment.
 template <class Real> void Pass<Real>::cut_blocks() {
   const Chunk& chunk = *chunk_;
   segments_.clear();
@@ -210,7 +250,8 @@ template <class Real> void Pass<Real>::cut_blocks() {
     // rows of the state before each step: the buffer's first B rows are the states before step 0
     const Segment step{t ? chunk.B + chunk.offset[s - 1] : 0, chunk.offset[s], chunk.active[s]};
     Segment* before = in_block ? &segments_.back() : nullptr;
-    if (before && before->a + before->count == step.a && before->d + before->count == step.d) before->count += step.count;
+    if (before && before->a + before->count == step.a && before->d + before->count == step.d)
+      before->count += step.count;
     else segments_.push_back(step);
     in_block += step.count;
   }
@@ -236,7 +277,7 @@ template <class Real> void Pass<Real>::gather(const Data& data, Index b0, Index 
       if (spec_.symbols) data.copy_symbols(from, count, spec_.symbols, index_.data() + row, apart);
       else data.copy(from, count, x + row * F, apart * F);
     };
-    if (c.active[static_cast<std::size_t>(c.T - 1)] == c.B) {       // all rows alive to the end: steps lie evenly
+    if (c.active[static_cast<std::size_t>(c.T - 1)] == c.B) {  // all rows alive to the end: steps lie evenly
       copy(first, steps, b, c.B);
     } else {
       for (Index t = 0; t < steps; ++t) copy(first + t, 1, c.offset[static_cast<std::size_t>(t)] + b, 1);
@@ -244,7 +285,9 @@ template <class Real> void Pass<Real>::gather(const Data& data, Index b0, Index 
   }
 }
 
-template <class Real> void Pass<Real>::begin_rows(const std::vector<const Real*>& initial, const Dropout* dropout, Index b0, Index b1) {
+template <class Real>
+void Pass<Real>::begin_rows(const std::vector<const Real*>& initial, const Dropout* dropout, Index b0,
+                            Index b1) {
   for (std::size_t i = 0; i < spec_.operations.size(); ++i) {
     const Operation& op = spec_.operations[i];
     if (op.type != Type::recurrent) continue;
@@ -253,11 +296,15 @@ template <class Real> void Pass<Real>::begin_rows(const std::vector<const Real*>
       const Index row = batch_->row[static_cast<std::size_t>(b)];
       Real* to = carry_[i].data() + b * ld_[i];
       if (!from) std::fill_n(to, ld_[i], Real(0));
-      else for (Index k = 0; k < op.shape().states; ++k) std::copy_n(from + place_of_state(op, row, k), op.out, to + k * stride_[i]);
+      else
+        for (Index k = 0; k < op.shape().states; ++k)
+          std::copy_n(from + place_of_state(op, row, k), op.out, to + k * stride_[i]);
       if (!dropout) continue;
       const std::uint64_t stream = static_cast<std::uint64_t>(4 * op.layer + 2 * op.direction);
-      if (op.dropout > 0) dropout->mask(row, stream, op.dropout, op.in, mask_in_[i].data() + b * padded<Real>(op.in));
-      if (op.recurrent_dropout > 0) dropout->mask(row, stream + 1, op.recurrent_dropout, op.out, mask_h_[i].data() + b * ld_[i]);
+      if (op.dropout > 0)
+        dropout->mask(row, stream, op.dropout, op.in, mask_in_[i].data() + b * padded<Real>(op.in));
+      if (op.recurrent_dropout > 0)
+        dropout->mask(row, stream + 1, op.recurrent_dropout, op.out, mask_h_[i].data() + b * ld_[i]);
     }
   }
 }
@@ -269,11 +316,14 @@ template <class Real> typename Pass<Real>::Input Pass<Real>::source_of(const Ope
 }
 
 template <class Real> typename Pass<Real>::Input Pass<Real>::input_of(std::size_t i) {
-  if (own_input(i)) return {own_[i].data(), own_ld(i), spec_.operations[i].lookup ? own_index_[i].data() : nullptr};
+  if (own_input(i))
+    return {own_[i].data(), own_ld(i), spec_.operations[i].lookup ? own_index_[i].data() : nullptr};
   return source_of(spec_.operations[i]);
 }
 
-template <class Real> Index Pass<Real>::own_ld(std::size_t i) const { return spec_.operations[i].lookup ? 1 : padded<Real>(spec_.operations[i].in); }
+template <class Real> Index Pass<Real>::own_ld(std::size_t i) const {
+  return spec_.operations[i].lookup ? 1 : padded<Real>(spec_.operations[i].in);
+}
 
 template <class Real> void Pass<Real>::copy_input(std::size_t i, Index b0, Index b1) {
   const Operation& op = spec_.operations[i];
@@ -290,13 +340,16 @@ template <class Real> void Pass<Real>::copy_input(std::size_t i, Index b0, Index
         continue;
       }
       if (!mask) std::copy_n(x, op.in, to);
-      else for (Index j = 0; j < op.in; ++j) to[j] = x[j] * mask[j];
+      else
+        for (Index j = 0; j < op.in; ++j) to[j] = x[j] * mask[j];
     }
   }
 }
 
 // The cotangent of an own input, to where that of what it was made of is.
-template <class Real> void Pass<Real>::give_back_input(std::size_t i, Real* below, Index ld_below, Index b0, Index b1, Index t0, Index t1) {
+template <class Real>
+void Pass<Real>::give_back_input(std::size_t i, Real* below, Index ld_below, Index b0, Index b1, Index t0,
+                                 Index t1) {
   const Operation& op = spec_.operations[i];
   const Index ld = padded<Real>(op.in);
   for (Index b = b0; b < b1; ++b) {
@@ -312,7 +365,8 @@ template <class Real> void Pass<Real>::give_back_input(std::size_t i, Real* belo
   }
 }
 
-// Both halves side by side: step by step, the second reversed back, or the last state of each. The first half stands before the second.
+// Both halves side by side: step by step, the second reversed back, or the last state of each. The first half
+// stands before the second.
 template <class Real> void Pass<Real>::join_forward(std::size_t i, Index b0, Index b1) {
   const Operation& op = spec_.operations[i];
   const std::size_t second = static_cast<std::size_t>(op.input), first = second - 1;
@@ -334,26 +388,65 @@ template <class Real> void Pass<Real>::join_backward(std::size_t i, Index b0, In
     for (Index t = op.steps_out ? 0 : length - 1; t < length; ++t) {
       const Real* from = cotangent_[i].data() + (op.steps_out ? row_of(b, t, false) : b) * ld_[i];
       std::copy_n(from, op.in, cotangent_[first].data() + cotangent_row(first, b, t, false) * ld_[first]);
-      std::copy_n(from + op.in, op.in, cotangent_[second].data() + cotangent_row(second, b, t, op.steps_out) * ld_[second]);
+      std::copy_n(from + op.in, op.in,
+                  cotangent_[second].data() + cotangent_row(second, b, t, op.steps_out) * ld_[second]);
     }
   }
 }
 
-template <class Real> RecurrentForward<Real> Pass<Real>::forward_arguments(const Weights<Real>& weights, std::size_t i) {
+template <class Real>
+RecurrentForward<Real> Pass<Real>::forward_arguments(const Weights<Real>& weights, std::size_t i) {
   const Operation& op = spec_.operations[i];
   const Input in = input_of(i);
   Real* kept = ldk_[i] && (use_ == Use::gradient || op.cell == Cell::gru_before) ? kept_[i].data() : nullptr;
-  return {in.data, in.ld, op.in, weights.kernel[i], weights.recurrent[i], weights.bias(op), weights.recurrent_bias(op), value_[i].data(), ld_[i], stride_[i], op.out, kept, ldk_[i],
-          masked_states(i) ? mask_h_[i].data() : nullptr, masked_[i].data(), op.activation, static_cast<Real>(op.leak), in.index};
+  return {in.data,
+          in.ld,
+          op.in,
+          weights.kernel[i],
+          weights.recurrent[i],
+          weights.bias(op),
+          weights.recurrent_bias(op),
+          value_[i].data(),
+          ld_[i],
+          stride_[i],
+          op.out,
+          kept,
+          ldk_[i],
+          masked_states(i) ? mask_h_[i].data() : nullptr,
+          masked_[i].data(),
+          op.activation,
+          static_cast<Real>(op.leak),
+          in.index};
 }
 
-template <class Real> RecurrentBackward<Real> Pass<Real>::backward_arguments(const Weights<Real>& weights, std::size_t i) {
+template <class Real>
+RecurrentBackward<Real> Pass<Real>::backward_arguments(const Weights<Real>& weights, std::size_t i) {
   const Operation& op = spec_.operations[i];
-  return {weights.recurrent_transposed[i], value_[i].data(), ld_[i], stride_[i], op.out, kept_[i].data(), ldk_[i], cotangent_[i].data(), ld_[i], sums_cotangents(i), sums_ld(i),
-          handed_[i].data(), ld_[i], masked_states(i) ? mask_h_[i].data() : nullptr, masked_[i].data(), tape_ ? initial_[i].data() : nullptr, !op.last_alone, cotangents_by_row(i), op.activation, static_cast<Real>(op.leak)};
+  return {weights.recurrent_transposed[i],
+          value_[i].data(),
+          ld_[i],
+          stride_[i],
+          op.out,
+          kept_[i].data(),
+          ldk_[i],
+          cotangent_[i].data(),
+          ld_[i],
+          sums_cotangents(i),
+          sums_ld(i),
+          handed_[i].data(),
+          ld_[i],
+          masked_states(i) ? mask_h_[i].data() : nullptr,
+          masked_[i].data(),
+          tape_ ? initial_[i].data() : nullptr,
+          !op.last_alone,
+          cotangents_by_row(i),
+          op.activation,
+          static_cast<Real>(op.leak)};
 }
 
-template <class Real> template <class F> void Pass<Real>::over_pieces(bool steps, Index most, Index b0, Index b1, Index t0, Index t1, F f) const {
+template <class Real>
+template <class F>
+void Pass<Real>::over_pieces(bool steps, Index most, Index b0, Index b1, Index t0, Index t1, F f) const {
   const auto pieces = [&](Index row, Index n) {
     for (Index r = 0; r < n; r += most) f(row + r, std::min(most, n - r));
   };
@@ -363,8 +456,9 @@ template <class Real> template <class F> void Pass<Real>::over_pieces(bool steps
   else over_rows_of_steps(b0, b1, t0, t1, [&](Index first, Index, Index n, Index) { pieces(first, n); });
 }
 
-
-template <class Real> bool Pass<Real>::forward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt, Span operations) {
+template <class Real>
+bool Pass<Real>::forward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt,
+                         Span operations) {
   const Chunk& c = *chunk_;
   const Steps steps = c.steps();
   b1 = std::min(b1, c.B);
@@ -388,7 +482,8 @@ template <class Real> bool Pass<Real>::forward(const Weights<Real>& weights, Ind
       for (Index r = b0; r < b1; r += most)
         for (Index t = 0; t < c.T; t += block) {
           if (interrupt && (t || r > b0) && interrupt->check()) return false;
-          kernels_.recurrent_forward[static_cast<int>(op.cell)](args, steps, t, std::min(c.T, t + block), r, std::min(b1, r + most));
+          kernels_.recurrent_forward[static_cast<int>(op.cell)](args, steps, t, std::min(c.T, t + block), r,
+                                                                std::min(b1, r + most));
         }
       continue;
     }
@@ -402,8 +497,14 @@ template <class Real> bool Pass<Real>::forward(const Weights<Real>& weights, Ind
       }
       const bool softmax = op.activation == Activation::softmax;
       const Input in = input_of(i);
-      if (op.lookup) look_up(op, weights.parameters(), in.index + row, n, y + row * ld_[i], ld_[i], to_loss ? Activation::identity : op.activation);
-      else kernels_.affine({in.data + row * in.ld, in.ld, op.in, weights.kernel[i], weights.bias(op), y + row * ld_[i], ld_[i], op.out, to_loss || softmax ? Activation::identity : op.activation}, n);
+      if (op.lookup)
+        look_up(op, weights.parameters(), in.index + row, n, y + row * ld_[i], ld_[i],
+                to_loss ? Activation::identity : op.activation);
+      else
+        kernels_.affine(
+            {in.data + row * in.ld, in.ld, op.in, weights.kernel[i], weights.bias(op), y + row * ld_[i],
+             ld_[i], op.out, to_loss || softmax ? Activation::identity : op.activation},
+            n);
       if (softmax && !to_loss) kernels_.activate(op.activation, y + row * ld_[i], ld_[i], n, op.out);
     });
     if (!go_on) return false;
@@ -420,7 +521,8 @@ template <class Real> void Pass<Real>::pool_forward(std::size_t i, Index b0, Ind
     Real* total = total_[i].data();
     over_rows(true, b0, b1, [&](Index row, Index b, Index n, Index t) {
       if (c.t0 + t == 0) {
-        for (Index r = 0; r < n; ++r) std::copy_n(in.data + (row + r) * in.ld, op.out, total + (b + r) * ld_[i]);
+        for (Index r = 0; r < n; ++r)
+          std::copy_n(in.data + (row + r) * in.ld, op.out, total + (b + r) * ld_[i]);
       } else {
         kernels_.pool_add(op.pool, total + b * ld_[i], ld_[i], in.data + row * in.ld, in.ld, n, op.out);
       }
@@ -429,18 +531,21 @@ template <class Real> void Pass<Real>::pool_forward(std::size_t i, Index b0, Ind
   for (Index b = b0; b < b1; ++b) {
     const Index length = c.length(*batch_, b);
     Real* to = out + b * ld_[i];
-    if (op.pool == Pool::last) std::copy_n(in.data + (c.offset[static_cast<std::size_t>(length - 1)] + b) * in.ld, op.out, to);
-    else if (op.pool == Pool::mean) kernels_.divide(to, total_[i].data() + b * ld_[i], static_cast<Real>(c.t0 + length), op.out);
+    if (op.pool == Pool::last)
+      std::copy_n(in.data + (c.offset[static_cast<std::size_t>(length - 1)] + b) * in.ld, op.out, to);
+    else if (op.pool == Pool::mean)
+      kernels_.divide(to, total_[i].data() + b * ld_[i], static_cast<Real>(c.t0 + length), op.out);
     else std::copy_n(total_[i].data() + b * ld_[i], op.out, to);
   }
 }
 
-// The cotangent of what was pooled, into the operation below: at every step, or for `last` at each row's last alone.
+// The cotangent of what was pooled, into the operation below: at every step, or for `last` at each row's last
+// alone.
 template <class Real> void Pass<Real>::pool_backward(std::size_t i, Index b0, Index b1) {
   const Chunk& c = *chunk_;
   const Operation& op = spec_.operations[i];
   const Real* d = cotangent_[i].data();
-  const std::size_t under = static_cast<std::size_t>(op.input);   // a pool stands on another operation
+  const std::size_t under = static_cast<std::size_t>(op.input);  // a pool stands on another operation
   Real* below = cotangent_[under].data();
   const Index ldb = ld_[under];
   Buffer<Real> scaled(op.pool == Pool::mean ? ld_[i] : 0), spent(op.pool == Pool::max ? ld_[i] : 0);
@@ -449,15 +554,19 @@ template <class Real> void Pass<Real>::pool_backward(std::size_t i, Index b0, In
     const Real* from = d + b * ld_[i];
     const auto row = [&](Index t) { return c.offset[static_cast<std::size_t>(t)] + b; };
     if (op.pool == Pool::last) {
-      if (b >= c.later()) std::copy_n(from, op.out, below + cotangent_row(under, b, length - 1, false) * ldb);   // where its last step is here
+      if (b >= c.later())
+        std::copy_n(from, op.out,
+                    below + cotangent_row(under, b, length - 1, false) * ldb);  // where its last step is here
     } else if (op.pool == Pool::mean) {
-      kernels_.divide(scaled.data(), from, static_cast<Real>(batch_->length[static_cast<std::size_t>(b)]), op.out);
+      kernels_.divide(scaled.data(), from, static_cast<Real>(batch_->length[static_cast<std::size_t>(b)]),
+                      op.out);
       for (Index t = 0; t < length; ++t) std::copy_n(scaled.data(), op.out, below + row(t) * ldb);
     } else {
       const Input in = input_of(i);
       std::copy_n(value_[i].data() + b * ld_[i], op.out, spent.data());
       if (repeated_ && c.t0 > 0) spend(spent.data(), start_of(i) + b * ld_[i], op.out);
-      for (Index t = 0; t < length; ++t) kernels_.max_backward(below + row(t) * ldb, in.data + row(t) * in.ld, spent.data(), from, op.out);
+      for (Index t = 0; t < length; ++t)
+        kernels_.max_backward(below + row(t) * ldb, in.data + row(t) * in.ld, spent.data(), from, op.out);
     }
   }
 }
@@ -468,22 +577,28 @@ template <class Real> void Pass<Real>::end_rows(Index b0, Index b1) {
     if (spec_.operations[i].type != Type::recurrent) continue;
     for (Index b = b0; b < std::min(b1, c.B); ++b) {
       const Index t = c.length(*batch_, b) - 1;
-      std::copy_n(value_[i].data() + (c.B + c.offset[static_cast<std::size_t>(t)] + b) * ld_[i], ld_[i], carry_[i].data() + b * ld_[i]);
+      std::copy_n(value_[i].data() + (c.B + c.offset[static_cast<std::size_t>(t)] + b) * ld_[i], ld_[i],
+                  carry_[i].data() + b * ld_[i]);
     }
   }
 }
 
-template <class Real> void Pass<Real>::store_rows(const std::vector<Buffer<Real>>& from, const std::vector<Real*>& out) const {
+template <class Real>
+void Pass<Real>::store_rows(const std::vector<Buffer<Real>>& from, const std::vector<Real*>& out) const {
   for (std::size_t i = 0; i < spec_.operations.size() && !out.empty(); ++i) {
     const Operation& op = spec_.operations[i];
     if (op.type != Type::recurrent) continue;
     for (Index b = 0; b < batch_->size(); ++b)
       for (Index k = 0; k < op.shape().states; ++k)
-        std::copy_n(from[i].data() + b * ld_[i] + k * stride_[i], op.out, out[static_cast<std::size_t>(op.layer)] + place_of_state(op, batch_->row[static_cast<std::size_t>(b)], k));
+        std::copy_n(from[i].data() + b * ld_[i] + k * stride_[i], op.out,
+                    out[static_cast<std::size_t>(op.layer)] +
+                        place_of_state(op, batch_->row[static_cast<std::size_t>(b)], k));
   }
 }
 
-template <class Real> bool Pass<Real>::backward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt, Span operations, Span blocks) {
+template <class Real>
+bool Pass<Real>::backward(const Weights<Real>& weights, Index b0, Index b1, Interrupt* interrupt,
+                          Span operations, Span blocks) {
   const Chunk& c = *chunk_;
   const Index t0 = block_step_[blocks.first], t1 = block_step_[blocks.end];
   const Steps steps = c.steps();
@@ -506,17 +621,20 @@ template <class Real> bool Pass<Real>::backward(const Weights<Real>& weights, In
       for (Index r = b0; r < b1; r += most)
         for (Index t = t1; t > t0; t -= block) {
           if (interrupt && interrupt->check()) return false;
-          kernels_.recurrent_backward[static_cast<int>(op.cell)](args, steps, std::max(t0, t - block), t, r, std::min(b1, r + most));
+          kernels_.recurrent_backward[static_cast<int>(op.cell)](args, steps, std::max(t0, t - block), t, r,
+                                                                 std::min(b1, r + most));
         }
     } else if (op.activation != Activation::identity && !(fused_ && i + 1 == spec_.operations.size())) {
       over_pieces(op.steps_in, most_rows_[i], b0, b1, t0, t1, [&](Index row, Index n) {
-        kernels_.activate_backward(op.activation, value_[i].data() + row * ld_[i], ld_[i], d + row * ld_[i], ld_[i], n, op.out);
+        kernels_.activate_backward(op.activation, value_[i].data() + row * ld_[i], ld_[i], d + row * ld_[i],
+                                   ld_[i], n, op.out);
       });
     }
     if (op.input < 0 && (op.lookup || !tape_)) continue;
     d = sums_cotangents(i);
     const Index ldd = sums_ld(i);
-    Real* under = op.input >= 0 ? cotangent_[static_cast<std::size_t>(op.input)].data() : input_cotangent_.data();
+    Real* under =
+        op.input >= 0 ? cotangent_[static_cast<std::size_t>(op.input)].data() : input_cotangent_.data();
     const Index ld_under = op.input >= 0 ? ld_[static_cast<std::size_t>(op.input)] : input_ld_;
     Real* below = own_input(i) ? d_own_[i].data() : under;
     const Index ldb = own_input(i) ? padded<Real>(op.in) : ld_under;
@@ -526,7 +644,9 @@ template <class Real> bool Pass<Real>::backward(const Weights<Real>& weights, In
         go_on = false;
         return;
       }
-      kernels_.affine({d + row * ldd, ldd, op.gates() * op.out, weights.kernel_transposed[i], nullptr, below + row * ldb, ldb, op.in, Activation::identity, op.adds && !own_input(i)}, n);
+      kernels_.affine({d + row * ldd, ldd, op.gates() * op.out, weights.kernel_transposed[i], nullptr,
+                       below + row * ldb, ldb, op.in, Activation::identity, op.adds && !own_input(i)},
+                      n);
     });
     if (!go_on) return false;
     if (own_input(i)) give_back_input(i, under, ld_under, b0, b1, t0, t1);
@@ -534,7 +654,9 @@ template <class Real> bool Pass<Real>::backward(const Weights<Real>& weights, In
   return !(interrupt && interrupt->check());
 }
 
-template <class Real> bool Pass<Real>::weight_gradients(Real* gradient, int part, int parts, Interrupt* interrupt, Span operations, Span blocks) {
+template <class Real>
+bool Pass<Real>::weight_gradients(Real* gradient, int part, int parts, Interrupt* interrupt, Span operations,
+                                  Span blocks) {
   // Kernels are cut by their rows, in groups of eight; the parts are as even as that allows.
   constexpr Index group = 8;
   const Chunk& c = *chunk_;
@@ -544,11 +666,14 @@ template <class Real> bool Pass<Real>::weight_gradients(Real* gradient, int part
     const Input in = input_of(i);
     const Real* d = sums_cotangents(i);
     const Index ldd = sums_ld(i), N = op.gates() * op.out;
-    const Index kernel_rows = op.lookup ? 0 : op.in, all = kernel_rows + (op.type == Type::recurrent ? op.out : 0);
-    const Index cut0 = part == 0 ? 0 : round_up(all * part / parts, group), cut1 = part + 1 == parts ? all : round_up(all * (part + 1) / parts, group);
+    const Index kernel_rows = op.lookup ? 0 : op.in,
+                all = kernel_rows + (op.type == Type::recurrent ? op.out : 0);
+    const Index cut0 = part == 0 ? 0 : round_up(all * part / parts, group),
+                cut1 = part + 1 == parts ? all : round_up(all * (part + 1) / parts, group);
     // Rows of the stacked matrix [recurrent kernel; kernel] that fall into this part.
     const Index r = op.type == Type::recurrent ? op.out : 0;
-    const Index r0 = std::min(cut0, r), r1 = std::min(cut1, r), k0 = std::min(std::max(cut0, r), all) - r, k1 = std::min(std::max(cut1, r), all) - r;
+    const Index r0 = std::min(cut0, r), r1 = std::min(cut1, r), k0 = std::min(std::max(cut0, r), all) - r,
+                k1 = std::min(std::max(cut1, r), all) - r;
     const Span summands = op.steps_in ? blocks : Span{0, 1};
     for (std::size_t q = summands.end; q-- > summands.first;) {
       if (interrupt && interrupt->check()) return false;
@@ -561,7 +686,8 @@ template <class Real> bool Pass<Real>::weight_gradients(Real* gradient, int part
         n = block_start_[q + 1] - first;
         segments = segments_.data() + first;
         const Segment& last = segments[n - 1];
-        whole = {segments[0].d, segments[0].d, last.d + last.count - segments[0].d};   // a block's own rows follow one another
+        whole = {segments[0].d, segments[0].d,
+                 last.d + last.count - segments[0].d};  // a block's own rows follow one another
       }
       const Segment* own = op.steps_in ? &whole : segments;
       const Index most = std::max(group, 200'000'000 / (std::max<Index>(own->count, 1) * N) / group * group);
@@ -569,20 +695,27 @@ template <class Real> bool Pass<Real>::weight_gradients(Real* gradient, int part
         if (k > r0 && interrupt && interrupt->check()) return false;
         for (const RecurrentPiece& piece : recurrent_pieces[static_cast<int>(op.cell)]) {
           const bool of_h = piece.operand < 0;
-          const Real* a = of_h ? (masked_states(i) ? masked_ : value_)[i].data() : kept_[i].data() + piece.operand * op.out;
-          kernels_.weight_gradient({a, of_h ? ld_[i] : ldk_[i], op.out, d + piece.from * op.out, ldd, piece.count * op.out, of_h ? segments : own, of_h ? n : 1,
-                                    gradient + op.recurrent + piece.first * op.out, N}, k, std::min(r1, k + most));
+          const Real* a = of_h ? (masked_states(i) ? masked_ : value_)[i].data()
+                               : kept_[i].data() + piece.operand * op.out;
+          kernels_.weight_gradient(
+              {a, of_h ? ld_[i] : ldk_[i], op.out, d + piece.from * op.out, ldd, piece.count * op.out,
+               of_h ? segments : own, of_h ? n : 1, gradient + op.recurrent + piece.first * op.out, N},
+              k, std::min(r1, k + most));
         }
       }
       for (Index k = k0; k < k1; k += most) {
         if (k > k0 && interrupt && interrupt->check()) return false;
-        kernels_.weight_gradient({in.data, in.ld, op.in, d, ldd, N, own, 1, gradient + op.kernel, N}, k, std::min(k1, k + most));
+        kernels_.weight_gradient({in.data, in.ld, op.in, d, ldd, N, own, 1, gradient + op.kernel, N}, k,
+                                 std::min(k1, k + most));
       }
-      if (op.lookup && part + 1 == parts) scatter(in.index, in.data, d, ldd, N, own->d, own->count, gradient + op.kernel, sorted_);
-      if (part == 0 && op.bias >= 0) kernels_.bias_gradient({nullptr, 0, 0, d, ldd, N, own, 1, gradient + op.bias, N});
+      if (op.lookup && part + 1 == parts)
+        scatter(in.index, in.data, d, ldd, N, own->d, own->count, gradient + op.kernel, sorted_);
+      if (part == 0 && op.bias >= 0)
+        kernels_.bias_gradient({nullptr, 0, 0, d, ldd, N, own, 1, gradient + op.bias, N});
       if (part == 0 && op.recurrent_bias >= 0)
         for (const RecurrentPiece& piece : recurrent_pieces[static_cast<int>(op.cell)])
-          kernels_.bias_gradient({nullptr, 0, 0, d + piece.from * op.out, ldd, piece.count * op.out, own, 1, gradient + op.recurrent_bias + piece.first * op.out, N});
+          kernels_.bias_gradient({nullptr, 0, 0, d + piece.from * op.out, ldd, piece.count * op.out, own, 1,
+                                  gradient + op.recurrent_bias + piece.first * op.out, N});
     }
   }
   return true;

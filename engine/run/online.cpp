@@ -31,7 +31,10 @@ template <class Value> void keep(Buffer<Value>& buffer, Index ld, Index first, I
 
 template <class Real>
 Online<Real>::Online(const Network<Real>& network, OnlineRule rule, Index truncation)
-    : network_(network), kernels_(kernels<Real>()), rule_(rule), k_(rule == OnlineRule::rtrl ? 1 : truncation) {
+    : network_(network),
+      kernels_(kernels<Real>()),
+      rule_(rule),
+      k_(rule == OnlineRule::rtrl ? 1 : truncation) {
   const Spec& spec = network.spec;
   for (std::size_t i = 0; i < spec.operations.size(); ++i) {
     const Operation& op = spec.operations[i];
@@ -102,14 +105,32 @@ template <class Real> void Online<Real>::advance(Real* y) {
     const Real* bias = op.bias < 0 ? nullptr : w + op.bias;
     if (op.type == Type::recurrent) {
       const Real* recurrent_bias = op.recurrent_bias < 0 ? nullptr : w + op.recurrent_bias;
-      const RecurrentForward<Real> args{in, ldi, op.in, matrix_as_is(w + op.kernel, op.out, op.gates()), matrix_as_is(w + op.recurrent, op.out, op.gates()), bias, recurrent_bias,
-                                        part.value.data() + t * part.ld, part.ld, part.stride, op.out, part.ldk ? part.kept.data() + t * part.ldk : nullptr, part.ldk, nullptr, nullptr, op.activation,
-                                        static_cast<Real>(op.leak), index(i, t)};
+      const RecurrentForward<Real> args{in,
+                                        ldi,
+                                        op.in,
+                                        matrix_as_is(w + op.kernel, op.out, op.gates()),
+                                        matrix_as_is(w + op.recurrent, op.out, op.gates()),
+                                        bias,
+                                        recurrent_bias,
+                                        part.value.data() + t * part.ld,
+                                        part.ld,
+                                        part.stride,
+                                        op.out,
+                                        part.ldk ? part.kept.data() + t * part.ldk : nullptr,
+                                        part.ldk,
+                                        nullptr,
+                                        nullptr,
+                                        op.activation,
+                                        static_cast<Real>(op.leak),
+                                        index(i, t)};
       kernels_.recurrent_forward[static_cast<int>(op.cell)](args, {1, 1, active, offset}, 0, 1, 0, 1);
     } else if (op.type == Type::dense) {
       const bool softmax = op.activation == Activation::softmax;
       if (op.lookup) look_up(op, w, index(i, t), 1, output(i, t), part.ld, op.activation);
-      else kernels_.affine({in, ldi, op.in, matrix_as_is(w + op.kernel, op.out, 1), bias, output(i, t), part.ld, op.out, softmax ? Activation::identity : op.activation}, 1);
+      else
+        kernels_.affine({in, ldi, op.in, matrix_as_is(w + op.kernel, op.out, 1), bias, output(i, t), part.ld,
+                         op.out, softmax ? Activation::identity : op.activation},
+                        1);
       if (softmax) kernels_.activate(op.activation, output(i, t), part.ld, 1, op.out);
     } else {
       std::copy_n(in, op.out, output(i, t));
@@ -120,7 +141,8 @@ template <class Real> void Online<Real>::advance(Real* y) {
   std::vector<Footprint<Real>> at(parts_.size());
   for (std::size_t i = 0; i < above_; ++i) {
     Index ldi = 0;
-    at[i] = {input(i, t, ldi), parts_[i].value.data() + t * parts_[i].ld, output(i, t), parts_[i].ldk ? parts_[i].kept.data() + t * parts_[i].ldk : nullptr, index(i, t)};
+    at[i] = {input(i, t, ldi), parts_[i].value.data() + t * parts_[i].ld, output(i, t),
+             parts_[i].ldk ? parts_[i].kept.data() + t * parts_[i].ldk : nullptr, index(i, t)};
   }
   tangents_->step(w, at.data(), count_++, false, false, 0, spec.parameter_count, scratch_);
 }
@@ -140,14 +162,20 @@ template <class Real> void Online<Real>::weight_gradients(std::size_t i, Index s
   if (op.type != Type::recurrent) return;
   for (const RecurrentPiece& piece : recurrent_pieces[static_cast<int>(op.cell)]) {
     const bool of_h = piece.operand < 0;
-    const Real* a = of_h ? part.value.data() + first * part.ld : part.kept.data() + first * part.ldk + piece.operand * op.out;
-    kernels_.weight_gradient({a, of_h ? part.ld : part.ldk, op.out, d + piece.from * op.out, ldd, piece.count * op.out, &all, 1, gradient + op.recurrent + piece.first * op.out, N}, 0, op.out);
+    const Real* a = of_h ? part.value.data() + first * part.ld
+                         : part.kept.data() + first * part.ldk + piece.operand * op.out;
+    kernels_.weight_gradient(
+        {a, of_h ? part.ld : part.ldk, op.out, d + piece.from * op.out, ldd, piece.count * op.out, &all, 1,
+         gradient + op.recurrent + piece.first * op.out, N},
+        0, op.out);
     if (op.recurrent_bias >= 0)
-      kernels_.bias_gradient({nullptr, 0, 0, d + piece.from * op.out, ldd, piece.count * op.out, &all, 1, gradient + op.recurrent_bias + piece.first * op.out, N});
+      kernels_.bias_gradient({nullptr, 0, 0, d + piece.from * op.out, ldd, piece.count * op.out, &all, 1,
+                              gradient + op.recurrent_bias + piece.first * op.out, N});
   }
 }
 
-// Operation `op` and all below it, the cotangents of its outputs of the last `steps` steps (of the uppermost recurrent one: of the last alone) being in its d.
+// Operation `op` and all below it, the cotangents of its outputs of the last `steps` steps (of the uppermost
+// recurrent one: of the last alone) being in its d.
 template <class Real> void Online<Real>::back_through_time(std::size_t top, Index steps, Real* gradient) {
   const Index first = at_ - steps;
   active_.assign(static_cast<std::size_t>(steps + 1), 1);
@@ -163,18 +191,42 @@ template <class Real> void Online<Real>::back_through_time(std::size_t top, Inde
         dz = part.dz.reserve(steps * part.ldk);
         ldz = part.ldk;
       }
-      const RecurrentBackward<Real> args{weights_.recurrent_transposed[i], part.value.data() + first * part.ld, part.ld, part.stride, op.out, part.ldk ? part.kept.data() + first * part.ldk : nullptr,
-                                         part.ldk, part.d.data(), part.ld, dz, ldz, part.handed.data(), part.stride, nullptr, nullptr, nullptr, i != top, false, op.activation, static_cast<Real>(op.leak)};
-      kernels_.recurrent_backward[static_cast<int>(op.cell)](args, {steps, 1, active_.data(), offset_.data()}, 0, steps, 0, 1);
+      const RecurrentBackward<Real> args{weights_.recurrent_transposed[i],
+                                         part.value.data() + first * part.ld,
+                                         part.ld,
+                                         part.stride,
+                                         op.out,
+                                         part.ldk ? part.kept.data() + first * part.ldk : nullptr,
+                                         part.ldk,
+                                         part.d.data(),
+                                         part.ld,
+                                         dz,
+                                         ldz,
+                                         part.handed.data(),
+                                         part.stride,
+                                         nullptr,
+                                         nullptr,
+                                         nullptr,
+                                         i != top,
+                                         false,
+                                         op.activation,
+                                         static_cast<Real>(op.leak)};
+      kernels_.recurrent_backward[static_cast<int>(op.cell)](args, {steps, 1, active_.data(), offset_.data()},
+                                                             0, steps, 0, 1);
     } else {
       kernels_.activate_backward(op.activation, output(i, first), part.ld, dz, ldz, steps, op.out);
     }
     weight_gradients(i, steps, gradient);
-    if (i) kernels_.affine({dz, ldz, op.gates() * op.out, weights_.kernel_transposed[i], nullptr, parts_[i - 1].d.reserve(steps * parts_[i - 1].ld), parts_[i - 1].ld, op.in, Activation::identity}, steps);
+    if (i)
+      kernels_.affine(
+          {dz, ldz, op.gates() * op.out, weights_.kernel_transposed[i], nullptr,
+           parts_[i - 1].d.reserve(steps * parts_[i - 1].ld), parts_[i - 1].ld, op.in, Activation::identity},
+          steps);
   }
 }
 
-template <class Real> bool Online<Real>::gradient(const Answers<Real>& answer, Loss loss, Real* gradient, double& value) {
+template <class Real>
+bool Online<Real>::gradient(const Answers<Real>& answer, Loss loss, Real* gradient, double& value) {
   const FlushDenormals mode;
   const Spec& spec = network_.spec;
   const std::size_t last = parts_.size() - 1;
@@ -185,7 +237,10 @@ template <class Real> bool Online<Real>::gradient(const Answers<Real>& answer, L
   if (!answer.given(0)) return false;
   weights_.prepare(spec, network_.parameters.data(), 1, true, false, 1);
   // Where the cotangent of the last step's output stands.
-  const auto place = [&](std::size_t i) { return parts_[i].d.reserve((i < above_ ? steps : 1) * parts_[i].ld) + (i + 1 == above_ ? (steps - 1) * parts_[i].ld : 0); };
+  const auto place = [&](std::size_t i) {
+    return parts_[i].d.reserve((i < above_ ? steps : 1) * parts_[i].ld) +
+           (i + 1 == above_ ? (steps - 1) * parts_[i].ld : 0);
+  };
   // The loss, from the sums before a softmax or sigmoid that belongs to it.
   const bool sums = fused(spec, loss);
   Real* d = place(last);
@@ -193,8 +248,12 @@ template <class Real> bool Online<Real>::gradient(const Answers<Real>& answer, L
     const Operation& op = spec.operations[last];
     Index ldi = 0;
     const Real* in = input(last, t, ldi);
-    if (op.lookup) look_up(op, network_.parameters.data(), index(last, t), 1, d, parts_[last].ld, Activation::identity);
-    else kernels_.affine({in, ldi, op.in, weights_.kernel[last], weights_.bias(op), d, parts_[last].ld, op.out, Activation::identity}, 1);
+    if (op.lookup)
+      look_up(op, network_.parameters.data(), index(last, t), 1, d, parts_[last].ld, Activation::identity);
+    else
+      kernels_.affine({in, ldi, op.in, weights_.kernel[last], weights_.bias(op), d, parts_[last].ld, op.out,
+                       Activation::identity},
+                      1);
   } else {
     std::copy_n(output(last, t), spec.output_size, d);
   }
@@ -202,7 +261,9 @@ template <class Real> bool Online<Real>::gradient(const Answers<Real>& answer, L
   const Real scale = 1;
   const double weight = 1;
   double report[5] = {0, 0, 0, 0, 0};
-  kernels_.loss({loss, spec.output_size, answer.classes, answer.values, nullptr, &first, &scale, &weight, report, false}, d, parts_[last].ld, 1, 0);
+  kernels_.loss({loss, spec.output_size, answer.classes, answer.values, nullptr, &first, &scale, &weight,
+                 report, false},
+                d, parts_[last].ld, 1, 0);
   value = report[0];
   // Down to the uppermost recurrent operation: this step alone.
   for (std::size_t i = last + 1; i-- > above_;) {
@@ -211,9 +272,13 @@ template <class Real> bool Online<Real>::gradient(const Answers<Real>& answer, L
     if (op.type == Type::pool) {
       std::copy_n(d, op.out, below);
     } else {
-      if (!(sums && i == last)) kernels_.activate_backward(op.activation, output(i, t), parts_[i].ld, d, parts_[i].ld, 1, op.out);
+      if (!(sums && i == last))
+        kernels_.activate_backward(op.activation, output(i, t), parts_[i].ld, d, parts_[i].ld, 1, op.out);
       weight_gradients(i, 1, gradient);
-      if (below) kernels_.affine({d, parts_[i].ld, op.out, weights_.kernel_transposed[i], nullptr, below, parts_[i - 1].ld, op.in, Activation::identity}, 1);
+      if (below)
+        kernels_.affine({d, parts_[i].ld, op.out, weights_.kernel_transposed[i], nullptr, below,
+                         parts_[i - 1].ld, op.in, Activation::identity},
+                        1);
     }
     d = below;
   }
@@ -244,24 +309,31 @@ template <class Real> void Online<Real>::forget() {
 
 template <class Real> void Online<Real>::get_states(std::size_t op, Real* out) const {
   const Operation& o = network_.spec.operations[op];
-  for (Index s = 0; s < o.shape().states; ++s) std::copy_n(parts_[op].value.data() + at_ * parts_[op].ld + s * parts_[op].stride, o.out, out + s * o.out);
+  for (Index s = 0; s < o.shape().states; ++s)
+    std::copy_n(parts_[op].value.data() + at_ * parts_[op].ld + s * parts_[op].stride, o.out,
+                out + s * o.out);
 }
 
 template <class Real> void Online<Real>::set_states(std::size_t op, const Real* given) {
   const Operation& o = network_.spec.operations[op];
-  for (Index s = 0; s < o.shape().states; ++s) std::copy_n(given + s * o.out, o.out, parts_[op].value.data() + at_ * parts_[op].ld + s * parts_[op].stride);
+  for (Index s = 0; s < o.shape().states; ++s)
+    std::copy_n(given + s * o.out, o.out,
+                parts_[op].value.data() + at_ * parts_[op].ld + s * parts_[op].stride);
 }
 
 template <class Real> Index Online<Real>::memory_size(Index steps) const {
   Index size = steps * network_.spec.input_size;
-  for (std::size_t i = 0; i < parts_.size(); ++i) size += (steps + 1) * parts_[i].ld + steps * parts_[i].ldk + (tangents_ ? tangents_->rows(i) * tangents_->columns(i) : 0);
+  for (std::size_t i = 0; i < parts_.size(); ++i)
+    size += (steps + 1) * parts_[i].ld + steps * parts_[i].ldk +
+            (tangents_ ? tangents_->rows(i) * tangents_->columns(i) : 0);
   return size;
 }
 
 template <class Real> void Online<Real>::save(Real* out) const {
   const Index steps = remembered(), first = at_ - steps;
   const auto put = [&](const Real* from, Index size) { out = std::copy_n(from, size, out); };
-  if (network_.spec.symbols) out = std::copy_n(index_.data() + first, steps, out);   // exact: they are below 2^20
+  if (network_.spec.symbols)
+    out = std::copy_n(index_.data() + first, steps, out);  // exact: they are below 2^20
   else put(x_.data() + first * network_.spec.input_size, steps * network_.spec.input_size);
   for (std::size_t i = 0; i < parts_.size(); ++i) {
     put(parts_[i].value.data() + first * parts_[i].ld, (steps + 1) * parts_[i].ld);
@@ -269,14 +341,16 @@ template <class Real> void Online<Real>::save(Real* out) const {
     const bool recurrent = network_.spec.operations[i].type == Type::recurrent;
     for (Index r = 0; tangents_ && r < tangents_->rows(i); ++r) {
       if (recurrent) put(tangents_->states(i, count_ - 1) + r * tangents_->ld(i), tangents_->columns(i));
-      else out = std::fill_n(out, tangents_->columns(i), Real(0));   // made anew in each step
+      else out = std::fill_n(out, tangents_->columns(i), Real(0));  // made anew in each step
     }
   }
 }
 
 template <class Real> bool Online<Real>::readable(Index steps, const Real* from) const {
   const Index n = network_.spec.symbols;
-  return !n || std::all_of(from, from + steps, [&](Real x) { return x >= 0 && x < static_cast<Real>(n) && x == static_cast<Real>(static_cast<int>(x)); });
+  return !n || std::all_of(from, from + steps, [&](Real x) {
+    return x >= 0 && x < static_cast<Real>(n) && x == static_cast<Real>(static_cast<int>(x));
+  });
 }
 
 template <class Real> void Online<Real>::load(Index steps, const Real* from) {

@@ -9,7 +9,13 @@ namespace elman {
 using Type = Operation::Type;
 
 template <class Real>
-Stream<Real>::Stream(const Network<Real>& network, Index n) : rows(n), network_(network), kernels_(kernels<Real>()), active_{n, 0}, offset_{0, n}, ones_(static_cast<std::size_t>(n), Real(1)) {
+Stream<Real>::Stream(const Network<Real>& network, Index n)
+    : rows(n),
+      network_(network),
+      kernels_(kernels<Real>()),
+      active_{n, 0},
+      offset_{0, n},
+      ones_(static_cast<std::size_t>(n), Real(1)) {
   for (const Operation& op : network.spec.operations) {
     const bool recurrent = op.type == Type::recurrent;
     const Index stride = state_stride<Real>(op);
@@ -36,15 +42,33 @@ template <class Real> void Stream<Real>::step(const Real* x, const int* index, R
     const Real* bias = op.bias < 0 ? nullptr : w + op.bias;
     if (op.type == Type::recurrent) {
       const Real* recurrent_bias = op.recurrent_bias < 0 ? nullptr : w + op.recurrent_bias;
-      const RecurrentForward<Real> args{in, ldi, op.in, matrix_as_is(w + op.kernel, op.out, op.gates()), matrix_as_is(w + op.recurrent, op.out, op.gates()), bias, recurrent_bias, out, part.ld,
-                                        part.stride, op.out, part.kept.data(), op.shape().kept * op.out, nullptr, nullptr, op.activation,
-                                        static_cast<Real>(op.leak), op.lookup ? index : nullptr};
+      const RecurrentForward<Real> args{in,
+                                        ldi,
+                                        op.in,
+                                        matrix_as_is(w + op.kernel, op.out, op.gates()),
+                                        matrix_as_is(w + op.recurrent, op.out, op.gates()),
+                                        bias,
+                                        recurrent_bias,
+                                        out,
+                                        part.ld,
+                                        part.stride,
+                                        op.out,
+                                        part.kept.data(),
+                                        op.shape().kept * op.out,
+                                        nullptr,
+                                        nullptr,
+                                        op.activation,
+                                        static_cast<Real>(op.leak),
+                                        op.lookup ? index : nullptr};
       kernels_.recurrent_forward[static_cast<int>(op.cell)](args, {1, rows, active_, offset_}, 0, 1, 0, rows);
       std::copy_n(out + rows * part.ld, rows * part.ld, out);
     } else if (op.type == Type::dense) {
       const bool softmax = op.activation == Activation::softmax;
       if (op.lookup) look_up(op, w, index, rows, out, part.ld, op.activation);
-      else kernels_.affine({in, ldi, op.in, matrix_as_is(w + op.kernel, op.out, 1), bias, out, part.ld, op.out, softmax ? Activation::identity : op.activation}, rows);
+      else
+        kernels_.affine({in, ldi, op.in, matrix_as_is(w + op.kernel, op.out, 1), bias, out, part.ld, op.out,
+                         softmax ? Activation::identity : op.activation},
+                        rows);
       if (softmax) kernels_.activate(op.activation, out, part.ld, rows, op.out);
     } else if (op.pool == Pool::last) {
       for (Index b = 0; b < rows; ++b) std::copy_n(in + b * ldi, op.out, out + b * part.ld);
@@ -55,14 +79,16 @@ template <class Real> void Stream<Real>::step(const Real* x, const int* index, R
         if (count == 0) std::copy_n(in + b * ldi, op.out, total);
         else kernels_.pool_add(op.pool, total, part.ld, in + b * ldi, ldi, 1, op.out);
         count += 1;
-        if (op.pool == Pool::mean) kernels_.divide(out + b * part.ld, total, static_cast<Real>(count), op.out);
+        if (op.pool == Pool::mean)
+          kernels_.divide(out + b * part.ld, total, static_cast<Real>(count), op.out);
         else std::copy_n(total, op.out, out + b * part.ld);
       }
     }
     in = out;
     ldi = part.ld;
   }
-  for (Index b = 0; b < rows; ++b) std::copy_n(in + b * ldi, network_.spec.output_size, y + b * network_.spec.output_size);
+  for (Index b = 0; b < rows; ++b)
+    std::copy_n(in + b * ldi, network_.spec.output_size, y + b * network_.spec.output_size);
 }
 
 template <class Real> void Stream<Real>::reset() {

@@ -11,13 +11,18 @@ template <class Real> class Stream {
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  // x [rows, F] -> y [rows, C]: the answer to all steps until now. The weights are read as they are at this moment.
+  // x [rows, F] -> y [rows, C]: the answer to all steps until now. The weights are read as they are at this
+  // moment.
   void step(const Real* x, Real* y) { step(x, nullptr, y); }
-  void step(const int* x, Real* y) { step(ones_.data(), x, y); }   // of integers below spec().symbols: [rows]
+  void step(const int* x, Real* y) { step(ones_.data(), x, y); }  // of integers below spec().symbols: [rows]
   void reset();
 
-  // One entry a recurrent layer, its states, [rows, H] each, or pool of a layer of its own, [rows, H + 1]: running sum or maximum, then the number of steps.
-  struct Entry { Index states, size; bool counts_steps; };
+  // One entry a recurrent layer, its states, [rows, H] each, or pool of a layer of its own, [rows, H + 1]:
+  // running sum or maximum, then the number of steps.
+  struct Entry {
+    Index states, size;
+    bool counts_steps;
+  };
   std::vector<Entry> entries() const;
   void get_state(std::size_t entry, Index state, Real* out) const;
   void set_state(std::size_t entry, Index state, const Real* given);
@@ -39,9 +44,9 @@ template <class Real> class Stream {
   const Network<Real>& network_;
   const KernelTable<Real>& kernels_;
   std::vector<Part> parts_;
-  std::vector<std::size_t> kept_;   // parts with a state
+  std::vector<std::size_t> kept_;  // parts with a state
   Index active_[2], offset_[2];
-  std::vector<Real> ones_;          // [rows]
+  std::vector<Real> ones_;  // [rows]
 };
 
 }  // namespace elman

@@ -9,9 +9,13 @@
 
 namespace elman {
 
-// Which of these are built is the build's choice: all that its kind of processor may have, unless ELMAN_ISAS names some.
-#define ELMAN_DECLARE(name) \
-  namespace name { extern const KernelTable<float> table32; extern const KernelTable<double> table64; }
+// Which of these are built is the build's choice: all that its kind of processor may have, unless ELMAN_ISAS
+// names some.
+#define ELMAN_DECLARE(name)                 \
+  namespace name {                          \
+  extern const KernelTable<float> table32;  \
+  extern const KernelTable<double> table64; \
+  }
 #define ELMAN_CHOICE(usable, name) all.push_back({usable, &name::table32, &name::table64});
 ELMAN_DECLARE(x86_64_v2)
 ELMAN_DECLARE(x86_64_v3)
@@ -34,14 +38,23 @@ bool has(int leaf, int index, int bit) {
 }
 bool saves(unsigned long long state) { return has(1, 2, 27) && (_xgetbv(0) & state) == state; }
 [[maybe_unused]] bool has_v2() { return has(1, 2, 20); }
-[[maybe_unused]] bool has_v3() { return has_v2() && saves(0x6) && has(1, 2, 12) && has(7, 1, 5) && has(7, 1, 3) && has(7, 1, 8); }
-[[maybe_unused]] bool has_v4() { return has_v3() && saves(0xe6) && has(7, 1, 16) && has(7, 1, 17) && has(7, 1, 28) && has(7, 1, 30) && has(7, 1, 31); }
+[[maybe_unused]] bool has_v3() {
+  return has_v2() && saves(0x6) && has(1, 2, 12) && has(7, 1, 5) && has(7, 1, 3) && has(7, 1, 8);
+}
+[[maybe_unused]] bool has_v4() {
+  return has_v3() && saves(0xe6) && has(7, 1, 16) && has(7, 1, 17) && has(7, 1, 28) && has(7, 1, 30) &&
+         has(7, 1, 31);
+}
 #elif defined(__x86_64__)
 [[maybe_unused]] bool has_v2() { return __builtin_cpu_supports("sse4.2"); }
-[[maybe_unused]] bool has_v3() { return has_v2() && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2"); }
+[[maybe_unused]] bool has_v3() {
+  return has_v2() && __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") &&
+         __builtin_cpu_supports("bmi") && __builtin_cpu_supports("bmi2");
+}
 [[maybe_unused]] bool has_v4() {
-  return has_v3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw") &&
-         __builtin_cpu_supports("avx512cd") && __builtin_cpu_supports("avx512vl");
+  return has_v3() && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+         __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512cd") &&
+         __builtin_cpu_supports("avx512vl");
 }
 #endif
 
@@ -77,7 +90,8 @@ Choice choose() {
     }
     known += std::string(known.empty() ? "" : ", ") + c.table32->name;
   }
-  if (forced && *forced) throw std::invalid_argument(std::string("ELMAN_ISA=") + forced + " is not one of " + known);
+  if (forced && *forced)
+    throw std::invalid_argument(std::string("ELMAN_ISA=") + forced + " is not one of " + known);
   throw std::invalid_argument("this machine has none of the instruction sets that elman was built for");
 }
 

@@ -11,8 +11,8 @@ namespace elman {
 // Names of what this machine can run, best first.
 std::vector<std::string> available_isas();
 
-// The one in use: the best, or the one that the environment variable ELMAN_ISA names. Throws std::invalid_argument for a name that is unknown
-// or that this machine cannot run.
+// The one in use: the best, or the one that the environment variable ELMAN_ISA names. Throws
+// std::invalid_argument for a name that is unknown or that this machine cannot run.
 const std::string& isa();
 
 template <class Real> const KernelTable<Real>& kernels();

@@ -38,12 +38,13 @@ template <class Ready> bool spin(int rounds, Ready ready) {
   return ready();
 }
 
-// Parts are claimed, not assigned: what no worker has taken up when the caller is done with its own part, the caller does itself. So a busy
-// machine, or a worker that sleeps, costs little. A ticket holds the generation of the work, the number of parts and the next to claim;
-// a worker that comes late finds another generation in it and goes away.
+// Parts are claimed, not assigned: what no worker has taken up when the caller is done with its own part, the
+// caller does itself. So a busy machine, or a worker that sleeps, costs little. A ticket holds the generation
+// of the work, the number of parts and the next to claim; a worker that comes late finds another generation
+// in it and goes away.
 class Team {
  public:
-  static constexpr int most_threads = 256, most_parts = 0xffff;   // a ticket has 16 bits for parts
+  static constexpr int most_threads = 256, most_parts = 0xffff;  // a ticket has 16 bits for parts
   std::mutex in_use;
 
   void run(int n, Part part, void* work, Idle idle, void* context) {
@@ -52,9 +53,9 @@ class Team {
       try {
         workers_.emplace_back([this, seen] { serve(seen); });
       } catch (const std::system_error&) {
-        break;                             // the caller does what nobody claims
+        break;  // the caller does what nobody claims
       }
-      workers_.back().detach();            // they sleep until the process ends
+      workers_.back().detach();  // they sleep until the process ends
     }
     part_.store(part, std::memory_order_relaxed);
     work_.store(work, std::memory_order_relaxed);
@@ -77,7 +78,8 @@ class Team {
     std::uint64_t ticket = ticket_.load();
     while (ticket >> 32 == generation && (ticket & 0xffff) < (ticket >> 16 & 0xffff)) {
       if (!ticket_.compare_exchange_weak(ticket, ticket + 1)) continue;
-      part_.load(std::memory_order_relaxed)(work_.load(std::memory_order_relaxed), static_cast<int>(ticket & 0xffff));
+      part_.load(std::memory_order_relaxed)(work_.load(std::memory_order_relaxed),
+                                            static_cast<int>(ticket & 0xffff));
       done_.fetch_add(1, std::memory_order_release);
       ticket = ticket_.load();
     }
@@ -107,7 +109,8 @@ class Team {
 std::atomic<Team*> team{nullptr};
 std::once_flag once;
 
-// A forked child has none of its parent's threads: it gets a team of its own, and the parent's copy is left alone, whoever held it.
+// A forked child has none of its parent's threads: it gets a team of its own, and the parent's copy is left
+// alone, whoever held it.
 void make_team() { team.store(new Team); }
 
 }  // namespace

@@ -24,20 +24,23 @@ template <class Real> bool by_tangents(const Spec& spec, const Data& data, Way w
   if (!Tangents<Real>::possible(spec)) return false;
   double back = 0;
   const double step = 3.0 * static_cast<double>(spec.output_size * work_per_step(spec));
-  for (Index i = 0; i < data.n; ++i) back += step * static_cast<double>(data.length(i)) * static_cast<double>(spec.per_step ? data.length(i) : 1);
+  for (Index i = 0; i < data.n; ++i)
+    back +=
+        step * static_cast<double>(data.length(i)) * static_cast<double>(spec.per_step ? data.length(i) : 1);
   return static_cast<double>(data.N) * static_cast<double>(Tangents<Real>::work(spec)) < back;
 }
 
-// What the answers of some rows say to their derivatives: the outputs, and the cotangents that the loss gives.
+// What the answers of some rows say to their derivatives: the outputs, and the cotangents that the loss
+// gives.
 template <class Real> struct Readout {
   const Spec& spec;
   const Data& data;
-  const Answers<Real>* answers;          // null: no loss, the derivatives alone
+  const Answers<Real>* answers;  // null: no loss, the derivatives alone
   Loss loss;
   const double* weights;
-  bool sums = false;                     // is the last activation the loss's?
+  bool sums = false;  // is the last activation the loss's?
   Rows<Real> rows;
-  std::vector<Real> p, d;                // [rows, C] outputs and cotangents
+  std::vector<Real> p, d;  // [rows, C] outputs and cotangents
 
   // After a forward pass: reads them, and adds up losses and metrics.
   void run(Pass<Real>& pass, const Batch& batch, const Chunk& chunk, Sums& total) {
@@ -71,7 +74,8 @@ template <class Real> struct Readout {
 
   // J [C, P] to W J [C, P + 1], whose last column is the cotangent; row: of p and d.
   void weigh(const Real* J, Real* WJ, Index ld, Index row, Index b, Index t) const {
-    const Index C = spec.output_size, P = spec.parameter_count, target = rows.first[static_cast<std::size_t>(b)] + t;
+    const Index C = spec.output_size, P = spec.parameter_count,
+                target = rows.first[static_cast<std::size_t>(b)] + t;
     const Real* y = p.data() + row * C;
     Real scale = rows.scale[static_cast<std::size_t>(b)];
     if (answers->class_weight) scale *= static_cast<Real>(answers->weight(target));
@@ -82,7 +86,7 @@ template <class Real> struct Readout {
         for (Index c = 0; c < C; ++c) total += answers->values[target * C + c];
       }
       // diag p - p p': each row of J less their mean, times its p
-      Real* mean = WJ;   // the first row serves for it until it is written, last
+      Real* mean = WJ;  // the first row serves for it until it is written, last
       std::fill_n(mean, P, Real(0));
       for (Index c = 0; c < C; ++c)
         for (Index i = 0; i < P; ++i) mean[i] += y[c] * J[c * ld + i];
@@ -92,8 +96,11 @@ template <class Real> struct Readout {
       }
     } else {
       for (Index c = 0; c < C; ++c) {
-        const bool known = answers->classes || answers->values[target * C + c] == answers->values[target * C + c];
-        const Real factor = !known ? Real(0) : loss == Loss::squared_error ? scale : scale * y[c] * (Real(1) - y[c]);
+        const bool known =
+            answers->classes || answers->values[target * C + c] == answers->values[target * C + c];
+        const Real factor = !known                        ? Real(0)
+                            : loss == Loss::squared_error ? scale
+                                                          : scale * y[c] * (Real(1) - y[c]);
         for (Index i = 0; i < P; ++i) WJ[c * ld + i] = factor * J[c * ld + i];
       }
     }
@@ -101,12 +108,22 @@ template <class Real> struct Readout {
   }
 };
 
-// Walks over all answers in blocks fixed by sizes alone. Blocks of rows of J [m, P] (and, with a loss, of W J [m, P + 1]) go to `take(m, batch, chunk)`.
+// Walks over all answers in blocks fixed by sizes alone. Blocks of rows of J [m, P] (and, with a loss, of W J
+// [m, P + 1]) go to `take(m, batch, chunk)`.
 template <class Real> class Walk {
  public:
-  Walk(const Network<Real>& network, const Data& data, const Answers<Real>* answers, Loss loss, const double* weights, Interrupt& interrupt, int n_threads)
-      : spec_(network.spec), parameters_(network.parameters.data()), data_(data), interrupt_(interrupt), threads_(n_threads), C_(spec_.output_size), P_(spec_.parameter_count),
-        ld(padded<Real>(P_ + 1)), block_(std::clamp<Index>(65536 / P_, 64, 4096)), readout_{spec_, data, answers, loss, weights, answers && fused(spec_, loss), {}, {}, {}} {
+  Walk(const Network<Real>& network, const Data& data, const Answers<Real>* answers, Loss loss,
+       const double* weights, Interrupt& interrupt, int n_threads)
+      : spec_(network.spec),
+        parameters_(network.parameters.data()),
+        data_(data),
+        interrupt_(interrupt),
+        threads_(n_threads),
+        C_(spec_.output_size),
+        P_(spec_.parameter_count),
+        ld(padded<Real>(P_ + 1)),
+        block_(std::clamp<Index>(65536 / P_, 64, 4096)),
+        readout_{spec_, data, answers, loss, weights, answers && fused(spec_, loss), {}, {}, {}} {
     all_.assign_range(data, 0, data.n);
   }
 
@@ -135,7 +152,9 @@ template <class Real> class Walk {
   Weights<Real> weights_;
 
   void group(Index first, Index count) {
-    const auto slice = [&](const std::vector<Index>& from, std::vector<Index>& to) { to.assign(from.begin() + first, from.begin() + first + count); };
+    const auto slice = [&](const std::vector<Index>& from, std::vector<Index>& to) {
+      to.assign(from.begin() + first, from.begin() + first + count);
+    };
     slice(all_.row, batch_.row);
     slice(all_.start, batch_.start);
     slice(all_.length, batch_.length);
@@ -160,7 +179,8 @@ template <class Real> template <class Take> bool Walk<Real>::tangents(Take take)
   tangents.push_back(std::make_unique<Tangents<Real>>(spec_));
   for (std::size_t i = 0; i < n_ops; ++i) held += 2 * tangents[0]->rows(i) * tangents[0]->ld(i);
   const Index together = std::clamp<Index>(4'000'000 / std::max<Index>(held, 1), 1, 16);
-  while (static_cast<Index>(tangents.size()) < std::min(together, data_.n)) tangents.push_back(std::make_unique<Tangents<Real>>(spec_));
+  while (static_cast<Index>(tangents.size()) < std::min(together, data_.n))
+    tangents.push_back(std::make_unique<Tangents<Real>>(spec_));
   const int threads = threads_for(data_.N * Tangents<Real>::work(spec_) / worth_it, threads_);
   weights_.prepare(spec_, parameters_, together, false, false, threads);
   Pass<Real> pass(spec_);
@@ -180,33 +200,42 @@ template <class Real> template <class Take> bool Walk<Real>::tangents(Take take)
       readout_.run(pass, batch_, chunk_, sums);
       const Index rows = spec_.per_step ? chunk_.N : chunk_.B;
       reserve(rows);
-      // Columns are cut for threads where rows are few, into slices of whole lanes; the width, rounded up, may leave fewer of them than threads.
-      const Index wanted = chunk_.B >= threads ? 1 : std::clamp<Index>(P_ / (4 * lanes), 1, (threads + chunk_.B - 1) / chunk_.B);
-      const Index width = (P_ + wanted * lanes - 1) / (wanted * lanes) * lanes, slices = (P_ + width - 1) / width;
+      // Columns are cut for threads where rows are few, into slices of whole lanes; the width, rounded up,
+      // may leave fewer of them than threads.
+      const Index wanted = chunk_.B >= threads
+                               ? 1
+                               : std::clamp<Index>(P_ / (4 * lanes), 1, (threads + chunk_.B - 1) / chunk_.B);
+      const Index width = (P_ + wanted * lanes - 1) / (wanted * lanes) * lanes,
+                  slices = (P_ + width - 1) / width;
       std::atomic<Index> next{0};
       std::atomic<bool> whole{true};
-      parallel(static_cast<int>(std::min<Index>(threads, chunk_.B * slices)), [&](int) {
-        typename Tangents<Real>::Scratch scratch;
-        std::vector<Footprint<Real>> at(n_ops);
-        for (Index job = next++; job < chunk_.B * slices; job = next++) {
-          const Index b = job / slices, p0 = job % slices * width, p1 = std::min(P_, p0 + width), steps = chunk_.length(batch_, b);
-          Tangents<Real>& own = *tangents[static_cast<std::size_t>(b)];
-          for (Index t = 0; t < steps; ++t) {
-            if (t % 64 == 0 && interrupt_.check()) return whole.store(false);
-            const bool answered = (spec_.per_step || (chunk_.ends(batch_, b) && t + 1 == steps)) && readout_.given(b, spec_.per_step ? t : 0);
-            for (std::size_t i = 0; i < n_ops; ++i)
-              if (spec_.operations[i].type != Type::pool) at[i] = pass.footprint(i, b, t);
-            own.step(parameters_, at.data(), t0 + t, answered, readout_.sums, p0, p1, scratch);
-            if (!spec_.per_step && t + 1 < steps) continue;
-            const Index row = spec_.per_step ? chunk_.offset[static_cast<std::size_t>(t)] + b : b;
-            for (Index c = 0; c < C_; ++c) {
-              Real* to = J.data() + (row * C_ + c) * ld;
-              if (answered) std::copy(own.output(c, t0 + t) + p0, own.output(c, t0 + t) + p1, to + p0);
-              else std::fill(to + p0, to + p1, Real(0));
+      parallel(
+          static_cast<int>(std::min<Index>(threads, chunk_.B * slices)),
+          [&](int) {
+            typename Tangents<Real>::Scratch scratch;
+            std::vector<Footprint<Real>> at(n_ops);
+            for (Index job = next++; job < chunk_.B * slices; job = next++) {
+              const Index b = job / slices, p0 = job % slices * width, p1 = std::min(P_, p0 + width),
+                          steps = chunk_.length(batch_, b);
+              Tangents<Real>& own = *tangents[static_cast<std::size_t>(b)];
+              for (Index t = 0; t < steps; ++t) {
+                if (t % 64 == 0 && interrupt_.check()) return whole.store(false);
+                const bool answered = (spec_.per_step || (chunk_.ends(batch_, b) && t + 1 == steps)) &&
+                                      readout_.given(b, spec_.per_step ? t : 0);
+                for (std::size_t i = 0; i < n_ops; ++i)
+                  if (spec_.operations[i].type != Type::pool) at[i] = pass.footprint(i, b, t);
+                own.step(parameters_, at.data(), t0 + t, answered, readout_.sums, p0, p1, scratch);
+                if (!spec_.per_step && t + 1 < steps) continue;
+                const Index row = spec_.per_step ? chunk_.offset[static_cast<std::size_t>(t)] + b : b;
+                for (Index c = 0; c < C_; ++c) {
+                  Real* to = J.data() + (row * C_ + c) * ld;
+                  if (answered) std::copy(own.output(c, t0 + t) + p0, own.output(c, t0 + t) + p1, to + p0);
+                  else std::fill(to + p0, to + p1, Real(0));
+                }
+              }
             }
-          }
-        }
-      }, &interrupt_);
+          },
+          &interrupt_);
       if (!whole.load()) return false;
       if (readout_.answers) {
         std::atomic<Index> following{0};
@@ -214,7 +243,8 @@ template <class Real> template <class Take> bool Walk<Real>::tangents(Take take)
           for (Index b = following++; b < chunk_.B; b = following++)
             for (Index t = 0; t < (spec_.per_step ? chunk_.length(batch_, b) : 1); ++t) {
               const Index row = spec_.per_step ? chunk_.offset[static_cast<std::size_t>(t)] + b : b;
-              if ((spec_.per_step || chunk_.ends(batch_, b)) && readout_.given(b, t)) readout_.weigh(J.data() + row * C_ * ld, WJ.data() + row * C_ * ld, ld, row, b, t);
+              if ((spec_.per_step || chunk_.ends(batch_, b)) && readout_.given(b, t))
+                readout_.weigh(J.data() + row * C_ * ld, WJ.data() + row * C_ * ld, ld, row, b, t);
               else nothing(row);
             }
         });
@@ -231,7 +261,8 @@ template <class Real> template <class Take> bool Walk<Real>::reverse(Take take) 
   weights_.prepare(spec_, parameters_, 1, true, true, threads);
   const std::size_t last = spec_.operations.size() - 1;
   for (Index first = 0; first < data_.n; first += group_rows) {
-    const Index count = std::min(group_rows, data_.n - first), answers = spec_.per_step ? all_.length[static_cast<std::size_t>(first)] : count;
+    const Index count = std::min(group_rows, data_.n - first),
+                answers = spec_.per_step ? all_.length[static_cast<std::size_t>(first)] : count;
     const Index most = std::max<Index>(1, block_ / C_);
     reserve(std::min(answers, most));
     std::vector<Sums> own(static_cast<std::size_t>(count));
@@ -242,7 +273,9 @@ template <class Real> template <class Take> bool Walk<Real>::reverse(Take take) 
     const auto work = [&](Pass<Real>& pass, Index b, auto&& after_block) {
       Batch batch;
       Chunk chunk;
-      const auto one = [&](const std::vector<Index>& from, std::vector<Index>& to) { to.assign(1, from[static_cast<std::size_t>(first + b)]); };
+      const auto one = [&](const std::vector<Index>& from, std::vector<Index>& to) {
+        to.assign(1, from[static_cast<std::size_t>(first + b)]);
+      };
       one(all_.row, batch.row);
       one(all_.start, batch.start);
       one(all_.length, batch.length);
@@ -253,7 +286,8 @@ template <class Real> template <class Take> bool Walk<Real>::reverse(Take take) 
       pass.prepare(data_, batch, chunk, Use::gradient, readout_.sums, true);
       pass.gather(data_, 0, 1);
       if (!pass.forward(weights_, 0, 1, &interrupt_)) return false;
-      Readout<Real> readout{spec_, data_, readout_.answers, readout_.loss, readout_.weights, readout_.sums, {}, {}, {}};
+      Readout<Real> readout{
+          spec_, data_, readout_.answers, readout_.loss, readout_.weights, readout_.sums, {}, {}, {}};
       readout.run(pass, batch, chunk, own[static_cast<std::size_t>(b)]);
       const Index n = spec_.per_step ? chunk.N : 1;
       for (Index t0 = 0; t0 < n; t0 += most) {
@@ -268,9 +302,11 @@ template <class Real> template <class Take> bool Walk<Real>::reverse(Take take) 
             std::fill_n(pass.cotangents(last), n * pass.ld(last), Real(0));
             pass.cotangents(last)[t * pass.ld(last) + c] = 1;
             std::fill_n(to, P_, Real(0));
-            if (!pass.backward(weights_, 0, 1, &interrupt_) || !pass.weight_gradients(to, 0, 1, &interrupt_)) return false;
+            if (!pass.backward(weights_, 0, 1, &interrupt_) || !pass.weight_gradients(to, 0, 1, &interrupt_))
+              return false;
           }
-          if (readout_.answers) readout.weigh(J.data() + row * C_ * ld, WJ.data() + row * C_ * ld, ld, t, 0, t);
+          if (readout_.answers)
+            readout.weigh(J.data() + row * C_ * ld, WJ.data() + row * C_ * ld, ld, t, 0, t);
         }
         if (!after_block(std::min(most, n - t0), batch, chunk, t0)) return false;
       }
@@ -287,11 +323,15 @@ template <class Real> template <class Take> bool Walk<Real>::reverse(Take take) 
       });
       if (!all) return false;
     } else {
-      parallel(static_cast<int>(std::min<Index>(threads, count)), [&](int) {
-        Pass<Real> pass(spec_);
-        for (Index b = next++; b < count && whole.load(); b = next++)
-          if (!work(pass, b, [](Index, const Batch&, const Chunk&, Index) { return true; })) whole.store(false);
-      }, &interrupt_);
+      parallel(
+          static_cast<int>(std::min<Index>(threads, count)),
+          [&](int) {
+            Pass<Real> pass(spec_);
+            for (Index b = next++; b < count && whole.load(); b = next++)
+              if (!work(pass, b, [](Index, const Batch&, const Chunk&, Index) { return true; }))
+                whole.store(false);
+          },
+          &interrupt_);
       if (!whole.load()) return false;
       group(first, count);
       chunk_.cut(batch_, 0, batch_.longest);
@@ -306,12 +346,14 @@ template <class Real> template <class Take> bool Walk<Real>::reverse(Take take) 
 }  // namespace
 
 template <class Real>
-bool gauss_newton(const Network<Real>& network, const Data& data, const Answers<Real>& answers, Loss loss, const double* weights, Way way, Real* matrix, Real* gradient, Sums& sums,
+bool gauss_newton(const Network<Real>& network, const Data& data, const Answers<Real>& answers, Loss loss,
+                  const double* weights, Way way, Real* matrix, Real* gradient, Sums& sums,
                   Interrupt& interrupt, int n_threads) {
   const FlushDenormals mode;
   const KernelTable<Real>& k = kernels<Real>();
   const Index P = network.spec.parameter_count, C = network.spec.output_size;
-  // The matrix and, as one column more, the gradient: J' [W J, d]. Only what lies on and above the diagonal is added up, in stripes of rows.
+  // The matrix and, as one column more, the gradient: J' [W J, d]. Only what lies on and above the diagonal
+  // is added up, in stripes of rows.
   constexpr Index stripe = 32;
   Buffer<Real> sum;
   sum.zeros(P * (P + 1));
@@ -322,13 +364,18 @@ bool gauss_newton(const Network<Real>& network, const Data& data, const Answers<
     std::atomic<Index> next{0};
     std::atomic<bool> go_on{true};
     const int threads = threads_for(m * P * P / 2 / worth_it, n_threads);
-    parallel(static_cast<int>(std::min<Index>(threads, stripes)), [&](int) {
-      for (Index s = next++; s < stripes; s = next++) {
-        const Index i0 = s * stripe, i1 = std::min(P, i0 + stripe);
-        if (interrupt.check()) return go_on.store(false);
-        k.weight_gradient({walk.J.data(), walk.ld, P, walk.WJ.data() + i0, walk.ld, P + 1 - i0, &whole, 1, sum.data() + i0, P + 1}, i0, i1);
-      }
-    }, &interrupt);
+    parallel(
+        static_cast<int>(std::min<Index>(threads, stripes)),
+        [&](int) {
+          for (Index s = next++; s < stripes; s = next++) {
+            const Index i0 = s * stripe, i1 = std::min(P, i0 + stripe);
+            if (interrupt.check()) return go_on.store(false);
+            k.weight_gradient({walk.J.data(), walk.ld, P, walk.WJ.data() + i0, walk.ld, P + 1 - i0, &whole, 1,
+                               sum.data() + i0, P + 1},
+                              i0, i1);
+          }
+        },
+        &interrupt);
     return go_on.load();
   };
   if (!(by_tangents<Real>(network.spec, data, way) ? walk.tangents(take) : walk.reverse(take))) return false;
@@ -340,7 +387,9 @@ bool gauss_newton(const Network<Real>& network, const Data& data, const Answers<
   return true;
 }
 
-template <class Real> bool jacobian(const Network<Real>& network, const Data& data, Way way, Real* out, Interrupt& interrupt, int n_threads) {
+template <class Real>
+bool jacobian(const Network<Real>& network, const Data& data, Way way, Real* out, Interrupt& interrupt,
+              int n_threads) {
   const FlushDenormals mode;
   const Spec& spec = network.spec;
   const Index P = spec.parameter_count, C = spec.output_size;
@@ -350,8 +399,10 @@ template <class Real> bool jacobian(const Network<Real>& network, const Data& da
       if (!spec.per_step && !chunk.ends(batch, b)) continue;
       for (Index t = 0; t < (spec.per_step ? chunk.length(batch, b) : 1); ++t) {
         const Index row = spec.per_step ? chunk.offset[static_cast<std::size_t>(t)] + b : b;
-        const Index to = spec.per_step ? batch.start[static_cast<std::size_t>(b)] + chunk.t0 + t : batch.row[static_cast<std::size_t>(b)];
-        for (Index c = 0; c < C; ++c) std::copy_n(walk.J.data() + (row * C + c) * walk.ld, P, out + (to * C + c) * P);
+        const Index to = spec.per_step ? batch.start[static_cast<std::size_t>(b)] + chunk.t0 + t
+                                       : batch.row[static_cast<std::size_t>(b)];
+        for (Index c = 0; c < C; ++c)
+          std::copy_n(walk.J.data() + (row * C + c) * walk.ld, P, out + (to * C + c) * P);
       }
     }
     return true;
@@ -359,8 +410,9 @@ template <class Real> bool jacobian(const Network<Real>& network, const Data& da
   return by_tangents<Real>(spec, data, way) ? walk.tangents(take) : walk.reverse(take);
 }
 
-#define ELMAN_INSTANTIATE(Real)                                                                                                                                                 \
-  template bool gauss_newton(const Network<Real>&, const Data&, const Answers<Real>&, Loss, const double*, Way, Real*, Real*, Sums&, Interrupt&, int); \
+#define ELMAN_INSTANTIATE(Real)                                                                            \
+  template bool gauss_newton(const Network<Real>&, const Data&, const Answers<Real>&, Loss, const double*, \
+                             Way, Real*, Real*, Sums&, Interrupt&, int);                                   \
   template bool jacobian(const Network<Real>&, const Data&, Way, Real*, Interrupt&, int);
 ELMAN_INSTANTIATE(float)
 ELMAN_INSTANTIATE(double)
