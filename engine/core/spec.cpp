@@ -75,7 +75,7 @@ Spec::Spec(Index inputs, std::vector<Layer> given) : input_size(inputs), layers(
     op.last_alone = !layer.return_sequences;
     op.layer = static_cast<Index>(hidden_sizes.size());
     op.directions = layer.bidirectional ? 2 : 1;
-    const Index columns = op.shape().gates * H;
+    const Index columns = op.facts().gates * H;
     for (; op.direction < op.directions; ++op.direction) {
       op.reverse = op.direction == 1;
       op.adds = layer.bidirectional && op.direction == 0;  // going backward, the second direction comes first
@@ -89,7 +89,7 @@ Spec::Spec(Index inputs, std::vector<Layer> given) : input_size(inputs), layers(
     }
     width = H * op.directions;
     hidden_sizes.push_back(width);
-    state_sizes.push_back(width * op.shape().states);
+    state_sizes.push_back(width * op.facts().states);
     steps = layer.return_sequences;
     if (layer.bidirectional) {
       whole_rows = true;

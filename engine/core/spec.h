@@ -2,6 +2,7 @@
 // one flat buffer.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -32,31 +33,6 @@ struct Layer {
   Index symbols = 0;  // embedding: its input is one of so many integers
 };
 
-// A cell's columns, in units: gates of its kernels, states, what a step keeps for the way back, and the
-// cotangents dz.
-struct CellShape {
-  Index gates, states, kept, columns;
-};
-constexpr CellShape cell_shapes[cell_count] = {
-    {1, 1, 0, 1}, {1, 1, 1, 1}, {3, 1, 4, 4}, {3, 1, 4, 3}, {4, 2, 4, 4}};  // as Cell lists them
-
-// A piece of a recurrent kernel's gradient: gates `first` .. `first` + `count` come from the columns `from`
-// .. of dz, against h, or against the kept column `operand`.
-struct RecurrentPiece {
-  Index first, count, from, operand;
-};
-struct RecurrentPieces {
-  RecurrentPiece piece[2];
-  int n;
-  const RecurrentPiece* begin() const { return piece; }
-  const RecurrentPiece* end() const { return piece + n; }
-};
-constexpr RecurrentPieces recurrent_pieces[cell_count] = {{{{0, 1, 0, -1}}, 1},
-                                                          {{{0, 1, 0, -1}}, 1},
-                                                          {{{0, 2, 0, -1}, {2, 1, 3, -1}}, 2},
-                                                          {{{0, 2, 0, -1}, {2, 1, 2, 3}}, 2},
-                                                          {{{0, 4, 0, -1}}, 1}};  // as Cell lists them
-
 struct Parameter {
   std::string name;  // "0.kernel"
   Index offset;
@@ -86,9 +62,12 @@ struct Operation {
   Index layer = 0;      // which recurrent layer, and which half of it
   Index direction = 0, directions = 1;
 
-  const CellShape& shape() const { return cell_shapes[static_cast<int>(cell)]; }
+  std::span<const CellPiece> pieces() const {
+    return {facts().piece, static_cast<std::size_t>(facts().pieces)};
+  }
+  const CellFacts& facts() const { return cell_facts[static_cast<int>(cell)]; }
   Index terms() const { return lookup ? 1 : in; }  // of a sum over the input
-  Index gates() const { return type == Type::recurrent ? shape().gates : 1; }
+  Index gates() const { return type == Type::recurrent ? facts().gates : 1; }
 };
 
 struct Spec {
@@ -106,5 +85,8 @@ struct Spec {
 
   Spec(Index input_size, std::vector<Layer> layers);
 };
+
+// Multiply-adds of one step of one row through all products.
+Index work_per_step(const Spec& spec);
 
 }  // namespace elman

@@ -10,6 +10,8 @@
 // buffer has B rows of initial states before that.
 #pragma once
 
+#include "cell_facts.h"
+
 namespace elman {
 
 using Index = long long;
@@ -17,10 +19,6 @@ using Index = long long;
 enum class Activation : int { identity = 0, tanh = 1, relu = 2, sigmoid = 3, softmax = 4 };
 enum class Loss : int { cross_entropy = 0, binary_cross_entropy = 1, squared_error = 2 };
 enum class Pool : int { last = 0, mean = 1, max = 2 };
-// How a recurrent layer computes; kernels.cpp lists them in this order. gru applies the reset gate after the
-// recurrent product, gru_before before it.
-enum class Cell : int { elman = 0, leaky = 1, gru = 2, gru_before = 3, lstm = 4 };
-constexpr int cell_count = 5;
 enum class OptimizerKind : int { sgd = 0, rmsprop = 1, adam = 2, adamw = 3 };
 
 // Steps of the sorted rows of a minibatch.

@@ -32,7 +32,7 @@ template <class Real> void spend(Real* maximum, const Real* before, Index n) {
 // Where state k of this half of a layer begins in an array [n, state size]: h of both halves, then of lstm c
 // of both.
 Index place_of_state(const Operation& op, Index row, Index k) {
-  return ((row * op.shape().states + k) * op.directions + op.direction) * op.out;
+  return ((row * op.facts().states + k) * op.directions + op.direction) * op.out;
 }
 
 // Rows of one step between two looks at the interrupt, a multiple of every tile's: some ten milliseconds of
@@ -137,11 +137,11 @@ Pass<Real>::Pass(const Spec& spec)
     const bool recurrent = op.type == Type::recurrent;
     most_rows_.push_back(rows_at_once(op));
     stride_.push_back(state_stride<Real>(op));
-    ld_.push_back(padded<Real>(recurrent ? (op.shape().states - 1) * stride_.back() + op.out : op.out));
+    ld_.push_back(padded<Real>(recurrent ? (op.facts().states - 1) * stride_.back() + op.out : op.out));
     // Up to the end of the last column's last vector: what is read there belongs to no row that another
     // thread writes.
     ldk_.push_back(
-        recurrent && op.shape().kept ? padded<Real>((op.shape().kept - 1) * op.out + stride_.back()) : 0);
+        recurrent && op.facts().kept ? padded<Real>((op.facts().kept - 1) * op.out + stride_.back()) : 0);
   }
 }
 
@@ -297,7 +297,7 @@ void Pass<Real>::begin_rows(const std::vector<const Real*>& initial, const Dropo
       Real* to = carry_[i].data() + b * ld_[i];
       if (!from) std::fill_n(to, ld_[i], Real(0));
       else
-        for (Index k = 0; k < op.shape().states; ++k)
+        for (Index k = 0; k < op.facts().states; ++k)
           std::copy_n(from + place_of_state(op, row, k), op.out, to + k * stride_[i]);
       if (!dropout) continue;
       const std::uint64_t stream = static_cast<std::uint64_t>(4 * op.layer + 2 * op.direction);
@@ -589,7 +589,7 @@ void Pass<Real>::store_rows(const std::vector<Buffer<Real>>& from, const std::ve
     const Operation& op = spec_.operations[i];
     if (op.type != Type::recurrent) continue;
     for (Index b = 0; b < batch_->size(); ++b)
-      for (Index k = 0; k < op.shape().states; ++k)
+      for (Index k = 0; k < op.facts().states; ++k)
         std::copy_n(from[i].data() + b * ld_[i] + k * stride_[i], op.out,
                     out[static_cast<std::size_t>(op.layer)] +
                         place_of_state(op, batch_->row[static_cast<std::size_t>(b)], k));
@@ -693,13 +693,13 @@ bool Pass<Real>::weight_gradients(Real* gradient, int part, int parts, Interrupt
       const Index most = std::max(group, 200'000'000 / (std::max<Index>(own->count, 1) * N) / group * group);
       for (Index k = r0; k < r1; k += most) {
         if (k > r0 && interrupt && interrupt->check()) return false;
-        for (const RecurrentPiece& piece : recurrent_pieces[static_cast<int>(op.cell)]) {
+        for (const CellPiece& piece : op.pieces()) {
           const bool of_h = piece.operand < 0;
           const Real* a = of_h ? (masked_states(i) ? masked_ : value_)[i].data()
                                : kept_[i].data() + piece.operand * op.out;
           kernels_.weight_gradient(
-              {a, of_h ? ld_[i] : ldk_[i], op.out, d + piece.from * op.out, ldd, piece.count * op.out,
-               of_h ? segments : own, of_h ? n : 1, gradient + op.recurrent + piece.first * op.out, N},
+              {a, of_h ? ld_[i] : ldk_[i], op.out, d + piece.column * op.out, ldd, piece.count * op.out,
+               of_h ? segments : own, of_h ? n : 1, gradient + op.recurrent + piece.gate * op.out, N},
               k, std::min(r1, k + most));
         }
       }
@@ -713,9 +713,9 @@ bool Pass<Real>::weight_gradients(Real* gradient, int part, int parts, Interrupt
       if (part == 0 && op.bias >= 0)
         kernels_.bias_gradient({nullptr, 0, 0, d, ldd, N, own, 1, gradient + op.bias, N});
       if (part == 0 && op.recurrent_bias >= 0)
-        for (const RecurrentPiece& piece : recurrent_pieces[static_cast<int>(op.cell)])
-          kernels_.bias_gradient({nullptr, 0, 0, d + piece.from * op.out, ldd, piece.count * op.out, own, 1,
-                                  gradient + op.recurrent_bias + piece.first * op.out, N});
+        for (const CellPiece& piece : op.pieces())
+          kernels_.bias_gradient({nullptr, 0, 0, d + piece.column * op.out, ldd, piece.count * op.out, own, 1,
+                                  gradient + op.recurrent_bias + piece.gate * op.out, N});
     }
   }
   return true;

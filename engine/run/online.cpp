@@ -40,8 +40,8 @@ Online<Real>::Online(const Network<Real>& network, OnlineRule rule, Index trunca
     const Operation& op = spec.operations[i];
     Part part{};
     part.stride = state_stride<Real>(op);
-    part.ld = op.type == Type::recurrent ? op.shape().states * part.stride : part.stride;
-    part.ldk = op.type == Type::recurrent ? whole_lines<Real>(op.shape().kept * op.out) : 0;
+    part.ld = op.type == Type::recurrent ? op.facts().states * part.stride : part.stride;
+    part.ldk = op.type == Type::recurrent ? whole_lines<Real>(op.facts().kept * op.out) : 0;
     part.handed.zeros(part.stride);
     if (op.type == Type::recurrent) above_ = i + 1;
     parts_.push_back(std::move(part));
@@ -160,17 +160,17 @@ template <class Real> void Online<Real>::weight_gradients(std::size_t i, Index s
   else kernels_.weight_gradient({in, ldi, op.in, d, ldd, N, &all, 1, gradient + op.kernel, N}, 0, op.in);
   if (op.bias >= 0) kernels_.bias_gradient({nullptr, 0, 0, d, ldd, N, &all, 1, gradient + op.bias, N});
   if (op.type != Type::recurrent) return;
-  for (const RecurrentPiece& piece : recurrent_pieces[static_cast<int>(op.cell)]) {
+  for (const CellPiece& piece : op.pieces()) {
     const bool of_h = piece.operand < 0;
     const Real* a = of_h ? part.value.data() + first * part.ld
                          : part.kept.data() + first * part.ldk + piece.operand * op.out;
     kernels_.weight_gradient(
-        {a, of_h ? part.ld : part.ldk, op.out, d + piece.from * op.out, ldd, piece.count * op.out, &all, 1,
-         gradient + op.recurrent + piece.first * op.out, N},
+        {a, of_h ? part.ld : part.ldk, op.out, d + piece.column * op.out, ldd, piece.count * op.out, &all, 1,
+         gradient + op.recurrent + piece.gate * op.out, N},
         0, op.out);
     if (op.recurrent_bias >= 0)
-      kernels_.bias_gradient({nullptr, 0, 0, d + piece.from * op.out, ldd, piece.count * op.out, &all, 1,
-                              gradient + op.recurrent_bias + piece.first * op.out, N});
+      kernels_.bias_gradient({nullptr, 0, 0, d + piece.column * op.out, ldd, piece.count * op.out, &all, 1,
+                              gradient + op.recurrent_bias + piece.gate * op.out, N});
   }
 }
 
@@ -309,14 +309,14 @@ template <class Real> void Online<Real>::forget() {
 
 template <class Real> void Online<Real>::get_states(std::size_t op, Real* out) const {
   const Operation& o = network_.spec.operations[op];
-  for (Index s = 0; s < o.shape().states; ++s)
+  for (Index s = 0; s < o.facts().states; ++s)
     std::copy_n(parts_[op].value.data() + at_ * parts_[op].ld + s * parts_[op].stride, o.out,
                 out + s * o.out);
 }
 
 template <class Real> void Online<Real>::set_states(std::size_t op, const Real* given) {
   const Operation& o = network_.spec.operations[op];
-  for (Index s = 0; s < o.shape().states; ++s)
+  for (Index s = 0; s < o.facts().states; ++s)
     std::copy_n(given + s * o.out, o.out,
                 parts_[op].value.data() + at_ * parts_[op].ld + s * parts_[op].stride);
 }

@@ -19,8 +19,8 @@ Stream<Real>::Stream(const Network<Real>& network, Index n)
   for (const Operation& op : network.spec.operations) {
     const bool recurrent = op.type == Type::recurrent;
     const Index stride = state_stride<Real>(op);
-    Part part{op, recurrent ? op.shape().states * stride : stride, stride, {}, {}, {}, {}};
-    if (recurrent && op.cell == Cell::gru_before) part.kept.zeros(rows * op.shape().kept * op.out);
+    Part part{op, recurrent ? op.facts().states * stride : stride, stride, {}, {}, {}, {}};
+    if (recurrent && op.cell == Cell::gru_before) part.kept.zeros(rows * op.facts().kept * op.out);
     part.value.zeros((op.type == Type::recurrent ? 2 : 1) * rows * part.ld);
     if (op.type == Type::pool && op.pool != Pool::last) {
       part.total.zeros(rows * part.ld);
@@ -54,7 +54,7 @@ template <class Real> void Stream<Real>::step(const Real* x, const int* index, R
                                         part.stride,
                                         op.out,
                                         part.kept.data(),
-                                        op.shape().kept * op.out,
+                                        op.facts().kept * op.out,
                                         nullptr,
                                         nullptr,
                                         op.activation,
@@ -102,7 +102,7 @@ template <class Real> std::vector<typename Stream<Real>::Entry> Stream<Real>::en
   std::vector<Entry> all;
   for (const std::size_t i : kept_) {
     const bool pool = parts_[i].op.type == Type::pool;
-    all.push_back({pool ? 1 : parts_[i].op.shape().states, parts_[i].op.out + (pool ? 1 : 0), pool});
+    all.push_back({pool ? 1 : parts_[i].op.facts().states, parts_[i].op.out + (pool ? 1 : 0), pool});
   }
   return all;
 }

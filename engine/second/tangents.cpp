@@ -35,7 +35,7 @@ template <class Real> struct Factors {
 template <class Real>
 Factors<Real> factors_of(const Operation& op, const Real* w, const Footprint<Real>& at,
                          std::vector<Real>& store) {
-  const Index H = op.out, G = op.gates(), S = op.shape().states, stride = state_stride<Real>(op);
+  const Index H = op.out, G = op.gates(), S = op.facts().states, stride = state_stride<Real>(op);
   store.assign(static_cast<std::size_t>((2 * S * G + S * S) * H + (op.cell == Cell::gru_before ? H * H : 0)),
                Real(0));
   Factors<Real> f{store.data(), store.data() + S * G * H, store.data() + 2 * S * G * H, nullptr, nullptr};
@@ -100,7 +100,7 @@ Factors<Real> factors_of(const Operation& op, const Real* w, const Footprint<Rea
 template <class Real>
 void through_kernel(const Operation& op, const Factors<Real>& f, const Real* factors, const Real* kernel,
                     Index K, bool of_h, Real* out, Index ldo) {
-  const Index H = op.out, G = op.gates(), S = op.shape().states;
+  const Index H = op.out, G = op.gates(), S = op.facts().states;
   for (Index s = 0; s < S; ++s)
     for (Index k = 0; k < K; ++k) {
       const Real* row = kernel + k * G * H;
@@ -131,7 +131,7 @@ template <class Real> Index Tangents<Real>::work(const Spec& spec) {
                 own = wide * op.in + (op.type == Type::recurrent ? wide * op.out : 0) +
                       (op.bias >= 0 ? wide : 0) + (op.recurrent_bias >= 0 ? wide : 0);
     columns += own;
-    const Index rows = op.type == Type::recurrent ? op.shape().states * op.out : op.out;
+    const Index rows = op.type == Type::recurrent ? op.facts().states * op.out : op.out;
     if (op.steps_in)
       total += rows * (before * op.in + (op.type == Type::recurrent ? columns * rows : 0)) + own;
     before = columns;
@@ -158,7 +158,7 @@ Tangents<Real>::Tangents(const Spec& spec)
     const bool recurrent = op.type == Type::recurrent;
     if (recurrent) top_ = i;
     columns_.push_back(columns);
-    rows_.push_back(op.type == Type::pool ? 0 : recurrent ? op.shape().states * op.out : op.out);
+    rows_.push_back(op.type == Type::pool ? 0 : recurrent ? op.facts().states * op.out : op.out);
     // whole lines, and one more where rows would fall on few sets of the first cache
     Index ld = (columns + lanes<Real> - 1) / lanes<Real> * lanes<Real>;
     if (ld * static_cast<Index>(sizeof(Real)) % 1024 == 0) ld += lanes<Real>;
@@ -220,7 +220,7 @@ template <class Real>
 void Tangents<Real>::recurrent(std::size_t i, const Real* w, const Footprint<Real>& at, Index t, Index p0,
                                Index p1, Scratch& scratch) {
   const Operation& op = spec_.operations[i];
-  const Index H = op.out, G = op.gates(), S = op.shape().states, R = rows_[i], ld = ld_[i], wide = G * H;
+  const Index H = op.out, G = op.gates(), S = op.facts().states, R = rows_[i], ld = ld_[i], wide = G * H;
   const Below in = below(i, t);
   const Factors<Real> f = factors_of(op, w, at, scratch.factors);
   scratch.m.assign(static_cast<std::size_t>(R * R), Real(0));
