@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "run/run.h"
+#include "runtime/denormals.h"
 
 namespace nb = nanobind;
 

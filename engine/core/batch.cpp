@@ -12,7 +12,7 @@ void Batch::assign(const Data& data, const std::int64_t* rows, Index n) {
 }
 
 void Batch::assign_range(const Data& data, Index first, Index n) {
-  row.resize(static_cast<std::size_t>(n));
+  row.resize(to_size(n));
   std::iota(row.begin(), row.end(), first);
   sort(data);
 }
@@ -53,7 +53,7 @@ void Chunk::outline(const Batch& batch, Index first, Index most) {
   t0 = first;
   T = std::min(most, batch.longest - first);
   B = batch.size();
-  while (B > 0 && batch.length[static_cast<std::size_t>(B - 1)] <= t0) --B;
+  while (B > 0 && batch.length[to_size(B - 1)] <= t0) --B;
   N = 0;
   for (Index b = 0; b < B; ++b) N += length(batch, b);
 }
@@ -62,28 +62,28 @@ void Chunk::cut(const Batch& batch, Index first, Index most, bool goes_on) {
   outline(batch, first, most);
   static std::atomic<Index> cuts{0};
   stamp = ++cuts;
-  active.resize(static_cast<std::size_t>(T + 1));
-  offset.resize(static_cast<std::size_t>(T + 1));
+  active.resize(to_size(T + 1));
+  offset.resize(to_size(T + 1));
   Index alive = B;
   N = 0;
   for (Index t = 0; t < T; ++t) {
-    while (alive > 0 && batch.length[static_cast<std::size_t>(alive - 1)] <= t0 + t) --alive;
-    active[static_cast<std::size_t>(t)] = alive;
-    offset[static_cast<std::size_t>(t)] = N;
+    while (alive > 0 && batch.length[to_size(alive - 1)] <= t0 + t) --alive;
+    active[to_size(t)] = alive;
+    offset[to_size(t)] = N;
     N += alive;
   }
-  while (alive > 0 && (!goes_on || batch.length[static_cast<std::size_t>(alive - 1)] <= t0 + T)) --alive;
-  active[static_cast<std::size_t>(T)] = alive;
-  offset[static_cast<std::size_t>(T)] = N;
+  while (alive > 0 && (!goes_on || batch.length[to_size(alive - 1)] <= t0 + T)) --alive;
+  active[to_size(T)] = alive;
+  offset[to_size(T)] = N;
 }
 
 void split_rows(std::vector<Index>& bounds, const Batch& batch, Index B, int parts, Index grain) {
   bounds.assign(1, 0);
   Index total = 0;
-  for (Index b = 0; b < B; ++b) total += batch.length[static_cast<std::size_t>(b)];
+  for (Index b = 0; b < B; ++b) total += batch.length[to_size(b)];
   Index sum = 0, b = 0;
   for (int p = 1; p < parts; ++p) {
-    while (b < B && sum * parts < total * p) sum += batch.length[static_cast<std::size_t>(b++)];
+    while (b < B && sum * parts < total * p) sum += batch.length[to_size(b++)];
     const Index rounded = std::min(B, (b + grain / 2) / grain * grain);
     bounds.push_back(std::max(bounds.back(), rounded));
   }

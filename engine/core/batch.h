@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "core/data.h"
-#include "core/memory.h"
+#include "core/index.h"
 
 namespace elman {
 
@@ -26,23 +26,33 @@ struct Batch {
   void sort(const Data& data);
 };
 
-// Steps t0 .. t1 of a batch: the rows that are that long, and where their steps lie.
+// Steps t0 .. t0 + T of a batch: the rows that are that long, and where their steps lie.
 struct Chunk {
-  Index t0 = 0, B = 0, T = 0, N = 0;
-  std::vector<Index> active, offset;  // [T + 1]
+  Index t0 = 0;
+  Index B = 0;                        // rows
+  Index T = 0;                        // steps of the longest row
+  Index N = 0;                        // steps of all rows
+  std::vector<Index> active, offset;  // [T + 1], as Steps has them
   Index stamp = 0;                    // no other cut of any chunk has this number
 
   Steps steps() const { return {T, B, active.data(), offset.data()}; }
-  void outline(const Batch& batch, Index t0, Index most);  // all but where the steps lie
+  // Everything but where the steps lie.
+  void outline(const Batch& batch, Index t0, Index most);
   // `goes_on`: the cotangents of later steps will be handed to its end.
   void cut(const Batch& batch, Index t0, Index most, bool goes_on = false);
-  Index later() const { return active[static_cast<std::size_t>(T)]; }  // rows that go on so
-  // steps of row b in here
+
+  // The rows that have a step t are the first `alive(t)` of the batch; that of row b lies at row(t, b).
+  Index alive(Index t) const { return active[to_size(t)]; }
+  Index row(Index t, Index b) const { return offset[to_size(t)] + b; }
+  // Rows whose later steps hand their cotangents to the end of the chunk.
+  Index later() const { return alive(T); }
+  // Steps of row b in here.
   Index length(const Batch& batch, Index b) const {
-    return batch.length[static_cast<std::size_t>(b)] - t0 < T ? batch.length[static_cast<std::size_t>(b)] - t0
-                                                              : T;
+    const Index rest = batch.length[to_size(b)] - t0;
+    return rest < T ? rest : T;
   }
-  bool ends(const Batch& batch, Index b) const { return batch.length[static_cast<std::size_t>(b)] <= t0 + T; }
+  // Is the last step of row b in here?
+  bool ends(const Batch& batch, Index b) const { return batch.length[to_size(b)] <= t0 + T; }
 };
 
 // Cuts rows [0, B) for `parts` threads so that each has about as many steps, at multiples of `grain` rows:

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "core/splitmix.h"
 #include "kernels/table.h"
 
 namespace elman {
@@ -12,20 +13,15 @@ struct Dropout {
   std::uint64_t key, epoch;
 
   // mask [n]: 0 with probability p, otherwise 1 / (1 - p). `stream` tells the masks of one row apart.
-  // SplitMix64 as in shuffle.h.
   template <class Real> void mask(Index row, std::uint64_t stream, double p, Index n, Real* out) const {
-    const auto mix = [](std::uint64_t z) {
-      z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9ull;
-      z = (z ^ (z >> 27)) * 0x94d049bb133111ebull;
-      return z ^ (z >> 31);
-    };
-    std::uint64_t state = mix(mix(mix(key + 0x9e3779b97f4a7c15ull) + epoch * 0xd1342543de82ef95ull + 1) +
-                              static_cast<std::uint64_t>(row) * 0x2545f4914f6cdd1dull + 1);
-    state = mix(state + stream * 0x9e6c63d0876a9a99ull + 1);
+    std::uint64_t state = splitmix(key + splitmix_step);
+    state = splitmix(state + epoch * 0xd1342543de82ef95ull + 1);
+    state = splitmix(state + static_cast<std::uint64_t>(row) * 0x2545f4914f6cdd1dull + 1);
+    state = splitmix(state + stream * 0x9e6c63d0876a9a99ull + 1);
     const Real scale = static_cast<Real>(1.0 / (1.0 - p));
     for (Index j = 0; j < n; ++j) {
-      state += 0x9e3779b97f4a7c15ull;
-      out[j] = static_cast<double>(mix(state) >> 11) * 0x1p-53 < p ? Real(0) : scale;
+      state += splitmix_step;
+      out[j] = static_cast<double>(splitmix(state) >> 11) * 0x1p-53 < p ? Real(0) : scale;
     }
   }
 };

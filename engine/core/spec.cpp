@@ -3,119 +3,200 @@
 #include <stdexcept>
 
 namespace elman {
+namespace {
 
-Spec::Spec(Index inputs, std::vector<Layer> given) : input_size(inputs), layers(std::move(given)) {
-  if (inputs < 1 || layers.empty()) throw std::invalid_argument("a network needs an input and a layer");
-  Index width = inputs;
-  bool steps = true;
-  const auto add = [&](std::size_t layer, const std::string& name, std::vector<Index> shape, bool decays) {
-    Index size = 1;
-    for (const Index n : shape) {
-      if (n > (Index(1) << 40) / size) throw std::invalid_argument("the network is too large");
-      size *= n;
+using Type = Operation::Type;
+
+constexpr Index most_parameters = Index(1) << 40, most_units = Index(1) << 20;
+
+void require(bool condition, const char* what) {
+  if (!condition) throw std::invalid_argument(what);
+}
+
+// Adds the operations and parameters of one layer after the other to a spec.
+class Builder {
+ public:
+  explicit Builder(Spec& spec) : spec_(spec), width_(spec.input_size) {}
+
+  void add(std::size_t i, const Layer& layer) {
+    switch (layer.kind) {
+      case Kind::embedding:
+        return add_embedding(i, layer);
+      case Kind::mean_pool:
+        return add_pool(Pool::mean);
+      case Kind::max_pool:
+        return add_pool(Pool::max);
+      case Kind::dense:
+        return add_dense(i, layer, "kernel");
+      default:
+        return add_recurrent(i, layer);
     }
-    parameters.push_back({std::to_string(layer) + "." + name, parameter_count, std::move(shape), decays});
-    parameter_count += size;
-    if (parameter_count > (Index(1) << 40)) throw std::invalid_argument("the network is too large");
-    return parameters.back().offset;
-  };
-  const auto push = [&](Operation op) {
-    operations.push_back(op);
-    return static_cast<Index>(operations.size()) - 1;
-  };
-  Index below = -1;
-  for (std::size_t i = 0; i < layers.size(); ++i) {
-    const Layer& layer = layers[i];
-    Operation op{};
-    if (layer.kind == Kind::embedding) {
-      if (i > 0 || inputs != 1 || layer.symbols < 1 || layer.symbols > (Index(1) << 20))
-        throw std::invalid_argument("an embedding is the first layer, over one integer a step");
-      symbols = width = layer.symbols;
-      if (layer.units == 0) continue;  // one-hot: a lookup of what stands above
-    }
-    op.in = width;
-    op.input = below;
-    op.lookup = symbols > 0 && below < 0;
-    op.steps_in = op.steps_out = steps;
-    if (layer.kind == Kind::mean_pool || layer.kind == Kind::max_pool) {
-      if (!steps || operations.empty())
-        throw std::invalid_argument("a pool needs a layer with a time axis below it");
-      op.type = Operation::Type::pool;
-      op.pool = layer.kind == Kind::mean_pool ? Pool::mean : Pool::max;
-      op.out = width;
-      op.steps_out = steps = false;
-      below = push(op);
-      continue;
-    }
-    if (layer.units < 1 || layer.units > (Index(1) << 20)) throw std::invalid_argument("units out of range");
-    const Index H = layer.units;
-    op.out = H;
-    op.activation = layer.activation;
-    if (layer.kind == Kind::dense || layer.kind == Kind::embedding) {
-      op.type = Operation::Type::dense;
-      const bool table = layer.kind == Kind::embedding;
-      op.kernel = add(i, table ? "embeddings" : "kernel", {width, H}, !table);
-      if (layer.use_bias) op.bias = add(i, "bias", {H}, false);
-      width = H;
-      below = push(op);
-      continue;
-    }
-    const auto rate = [](double p) { return p >= 0 && p < 1; };
-    if (layer.kind > Kind::lstm || layer.activation == Activation::softmax ||
-        !(layer.leak > 0 && layer.leak <= 1) || !rate(layer.dropout) || !rate(layer.recurrent_dropout))
-      throw std::invalid_argument("unknown layer");
-    if (!steps) throw std::invalid_argument("a recurrent layer needs a time axis");
-    op.type = Operation::Type::recurrent;
-    if (layer.kind == Kind::simple_rnn) op.cell = layer.leak == 1.0 ? Cell::elman : Cell::leaky;
-    if (layer.kind == Kind::gru) op.cell = layer.reset_after ? Cell::gru : Cell::gru_before;
-    if (layer.kind == Kind::lstm) op.cell = Cell::lstm;
+  }
+
+  void finish() {
+    require(!spec_.operations.empty(), "a network needs a layer above a one-hot input");
+    spec_.output_size = width_;
+    spec_.per_step = steps_;
+    for (const Parameter& p : spec_.parameters)
+      if (p.shape.size() == 2 && p.shape[0] * p.shape[1] > 1 << 19) spec_.gradient_block = 512;
+  }
+
+ private:
+  void add_embedding(std::size_t i, const Layer& layer) {
+    require(i == 0 && spec_.input_size == 1 && layer.symbols >= 1 && layer.symbols <= most_units,
+            "an embedding is the first layer, over one integer a step");
+    spec_.symbols = width_ = layer.symbols;
+    // A one-hot input has no operation of its own: the one above it looks its rows up.
+    if (layer.units > 0) add_dense(i, layer, "embeddings");
+  }
+
+  void add_pool(Pool pool) {
+    require(steps_ && !spec_.operations.empty(), "a pool needs a layer with a time axis below it");
+    push_pool(pool);
+    steps_ = false;
+  }
+
+  void add_dense(std::size_t i, const Layer& layer, const char* kernel) {
+    Operation op = operation(Type::dense, layer);
+    op.kernel = parameter(i, kernel, {width_, op.out}, layer.kind == Kind::dense);
+    if (layer.use_bias) op.bias = parameter(i, "bias", {op.out}, false);
+    push(op);
+    width_ = op.out;
+  }
+
+  void add_recurrent(std::size_t i, const Layer& layer) {
+    Operation op = operation(Type::recurrent, layer);
+    check_recurrent(layer);
+    op.cell = cell_of(layer);
     op.leak = layer.leak;
     op.dropout = layer.dropout;
     op.recurrent_dropout = layer.recurrent_dropout;
     op.last_alone = !layer.return_sequences;
-    op.layer = static_cast<Index>(hidden_sizes.size());
+    op.layer = static_cast<Index>(spec_.hidden_sizes.size());
     op.directions = layer.bidirectional ? 2 : 1;
-    const Index columns = op.facts().gates * H;
     for (; op.direction < op.directions; ++op.direction) {
       op.reverse = op.direction == 1;
       op.adds = layer.bidirectional && op.direction == 0;  // going backward, the second direction comes first
-      const std::string half = op.reverse ? "reverse." : "";
-      op.kernel = add(i, half + "kernel", {width, columns}, true);
-      op.recurrent = add(i, half + "recurrent_kernel", {H, columns}, true);
-      if (layer.use_bias) op.bias = add(i, half + "bias", {columns}, false);
-      if (layer.use_bias && op.cell == Cell::gru)
-        op.recurrent_bias = add(i, half + "recurrent_bias", {columns}, false);
-      below = push(op);
+      add_recurrent_parameters(i, layer, op);
+      push(op);
     }
-    width = H * op.directions;
-    hidden_sizes.push_back(width);
-    state_sizes.push_back(width * op.facts().states);
-    steps = layer.return_sequences;
-    if (layer.bidirectional) {
-      whole_rows = true;
-      Operation join{};
-      join.type = Operation::Type::join;
-      join.in = H;
-      join.out = width;
-      join.steps_in = true;
-      join.steps_out = steps;
-      join.input = below;
-      below = push(join);
-    } else if (!steps) {
-      Operation last{};
-      last.type = Operation::Type::pool;
-      last.in = last.out = width;
-      last.steps_in = true;
-      last.steps_out = false;
-      last.input = below;
-      below = push(last);
+    width_ = op.out * op.directions;
+    spec_.hidden_sizes.push_back(width_);
+    spec_.state_sizes.push_back(width_ * op.facts().states);
+    if (layer.bidirectional) push_join(op.out, layer.return_sequences);
+    else if (!layer.return_sequences) push_pool(Pool::last);
+    steps_ = layer.return_sequences;
+  }
+
+  void check_recurrent(const Layer& layer) const {
+    const auto rate = [](double p) { return p >= 0 && p < 1; };
+    require(layer.kind <= Kind::lstm && layer.activation != Activation::softmax && layer.leak > 0 &&
+                layer.leak <= 1 && rate(layer.dropout) && rate(layer.recurrent_dropout),
+            "unknown layer");
+    require(steps_, "a recurrent layer needs a time axis");
+  }
+
+  static Cell cell_of(const Layer& layer) {
+    switch (layer.kind) {
+      case Kind::gru:
+        return layer.reset_after ? Cell::gru : Cell::gru_before;
+      case Kind::lstm:
+        return Cell::lstm;
+      default:
+        return layer.leak == 1.0 ? Cell::elman : Cell::leaky;
     }
   }
-  if (operations.empty()) throw std::invalid_argument("a network needs a layer above a one-hot input");
-  output_size = width;
-  per_step = steps;
-  for (const Parameter& p : parameters)
-    if (p.shape.size() == 2 && p.shape[0] * p.shape[1] > 1 << 19) gradient_block = 512;
+
+  void add_recurrent_parameters(std::size_t i, const Layer& layer, Operation& op) {
+    const Index columns = op.gates() * op.out;
+    const std::string half = op.reverse ? "reverse." : "";
+    op.kernel = parameter(i, half + "kernel", {width_, columns}, true);
+    op.recurrent = parameter(i, half + "recurrent_kernel", {op.out, columns}, true);
+    if (layer.use_bias) op.bias = parameter(i, half + "bias", {columns}, false);
+    if (layer.use_bias && op.cell == Cell::gru)
+      op.recurrent_bias = parameter(i, half + "recurrent_bias", {columns}, false);
+  }
+
+  // What dense and recurrent operations have in common.
+  Operation operation(Type type, const Layer& layer) const {
+    require(layer.units >= 1 && layer.units <= most_units, "units out of range");
+    Operation op{};
+    op.type = type;
+    op.in = width_;
+    op.out = layer.units;
+    op.input = below_;
+    op.lookup = spec_.symbols > 0 && below_ < 0;
+    op.steps_in = op.steps_out = steps_;
+    op.activation = layer.activation;
+    return op;
+  }
+
+  void push_pool(Pool pool) {
+    Operation op{};
+    op.type = Type::pool;
+    op.pool = pool;
+    op.in = op.out = width_;
+    op.input = below_;
+    op.steps_in = true;
+    op.steps_out = false;
+    push(op);
+  }
+
+  void push_join(Index H, bool sequences) {
+    spec_.whole_rows = true;
+    Operation op{};
+    op.type = Type::join;
+    op.in = H;
+    op.out = width_;
+    op.input = below_;
+    op.steps_in = true;
+    op.steps_out = sequences;
+    push(op);
+  }
+
+  // Both halves of a bidirectional layer read what is below the first.
+  void push(const Operation& op) {
+    spec_.operations.push_back(op);
+    below_ = static_cast<Index>(spec_.operations.size()) - 1;
+  }
+
+  // The offset of a new parameter.
+  Index parameter(std::size_t layer, const std::string& name, std::vector<Index> shape, bool decays) {
+    Index size = 1;
+    for (const Index n : shape) {
+      require(n <= most_parameters / size, "the network is too large");
+      size *= n;
+    }
+    const Index offset = spec_.parameter_count;
+    require(offset + size <= most_parameters, "the network is too large");
+    spec_.parameters.push_back({std::to_string(layer) + "." + name, offset, std::move(shape), decays});
+    spec_.parameter_count += size;
+    return offset;
+  }
+
+  Spec& spec_;
+  Index width_;        // of what the operations until now give
+  Index below_ = -1;   // the last of them
+  bool steps_ = true;  // has it a time axis?
+};
+
+}  // namespace
+
+Spec::Spec(Index inputs, std::vector<Layer> given) : input_size(inputs), layers(std::move(given)) {
+  require(inputs >= 1 && !layers.empty(), "a network needs an input and a layer");
+  Builder builder(*this);
+  for (std::size_t i = 0; i < layers.size(); ++i) builder.add(i, layers[i]);
+  builder.finish();
+}
+
+Index work_per_step(const Spec& spec) {
+  Index work = 0;
+  for (const Operation& op : spec.operations) {
+    const bool recurrent = op.type == Type::recurrent;
+    if ((op.type == Type::dense || recurrent) && op.steps_in)
+      work += op.gates() * op.out * (op.terms() + (recurrent ? op.out : 0));
+  }
+  return work;
 }
 
 }  // namespace elman

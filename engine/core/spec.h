@@ -47,8 +47,9 @@ struct Operation {
   enum class Type { recurrent, dense, pool, join } type;
   Index in, out;             // features
   bool steps_in, steps_out;  // has its input, its output a time axis?
-  Index input = -1;  // the operation below, of a join the second recurrence, the first being the one before;
-                     // -1 the network's input
+  // The operation below; -1: the network's input. Of a join it is the second recurrence, and the first is the
+  // operation before that.
+  Index input = -1;
   Activation activation = Activation::identity;
   Pool pool = Pool::last;
   Index kernel = -1, recurrent = -1, bias = -1, recurrent_bias = -1;  // offsets, -1 none
@@ -57,17 +58,22 @@ struct Operation {
   bool reverse = false;     // over each row from its end to its start
   bool adds = false;        // the other direction has given the cotangent of the input already
   bool last_alone = false;  // only each row's last state is used
-  bool lookup = false;  // over the network's input of integers: `in` of them, and the product with the kernel
-                        // is one of its rows
-  Index layer = 0;      // which recurrent layer, and which half of it
-  Index direction = 0, directions = 1;
+  // Over the network's input of integers: there are `in` of them, and the product with the kernel is one of
+  // its rows.
+  bool lookup = false;
+  Index layer = 0;                      // which recurrent layer,
+  Index direction = 0, directions = 1;  // and which half of it
 
+  // Facts of a recurrent operation.
+  const CellFacts& facts() const { return cell_facts[static_cast<int>(cell)]; }
   std::span<const CellPiece> pieces() const {
     return {facts().piece, static_cast<std::size_t>(facts().pieces)};
   }
-  const CellFacts& facts() const { return cell_facts[static_cast<int>(cell)]; }
-  Index terms() const { return lookup ? 1 : in; }  // of a sum over the input
+  // Facts of any operation.
   Index gates() const { return type == Type::recurrent ? facts().gates : 1; }
+  Index states() const { return type == Type::recurrent ? facts().states : 1; }
+  Index kept() const { return type == Type::recurrent ? facts().kept : 0; }
+  Index terms() const { return lookup ? 1 : in; }  // of a sum over the input
 };
 
 struct Spec {
@@ -80,8 +86,9 @@ struct Spec {
   std::vector<Index> hidden_sizes;  // of each recurrent layer: H, bidirectional 2 H
   std::vector<Index> state_sizes;   // and of all its states: the same, of lstm twice that
   bool whole_rows = false;          // can rows not be cut in time?
-  Index gradient_block = 128;  // rows at least, in a block of a weight gradient's sum: more where a kernel is
-                               // large, since each block goes through all of it
+  // Rows at least in a block of a weight gradient's sum. There are more where a kernel is large, since each
+  // block goes through all of it.
+  Index gradient_block = 128;
 
   Spec(Index input_size, std::vector<Layer> layers);
 };

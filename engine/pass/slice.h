@@ -1,56 +1,14 @@
 // Rows of a minibatch that go through it together, and their gradient.
 #pragma once
 
-#include <algorithm>
 #include <utility>
 #include <vector>
 
-#include "pass/network.h"
+#include "pass/loss.h"
+#include "pass/pass.h"
 #include "runtime/threads.h"
 
 namespace elman {
-
-struct Sums {
-  double v[5] = {0, 0, 0, 0, 0};
-};  // weighted loss, weight, metric 1, metric 2, metric weight
-
-struct Objective {
-  Loss loss;
-  bool mean;  // divide by the answers (their weight) of an update?
-  double l2;
-  const double* weights;  // [n] or null
-};
-
-// Threads that are worth waking for so many multiply-adds.
-int threads_for(Index work, int n_threads);
-
-// Is the last activation part of this loss?
-bool fused(const Spec& spec, Loss loss);
-
-// The loss's view of a minibatch's rows: which target each has, and what its gradient is multiplied by.
-template <class Real> struct Rows {
-  std::vector<Index> first;    // [B]
-  std::vector<Real> scale;     // [B]
-  std::vector<double> weight;  // [B]
-  std::vector<double> sums;    // [B, 5]
-  double total = 0;            // weight of the answers
-
-  void prepare(const Spec& spec, const Data& data, const Answers<Real>& answers, const Objective& objective,
-               const Batch& batch, const Chunk& chunk);
-  void move_to(const Data& data, const Batch& batch, const Chunk& stretch,
-               Index first_row);  // answers per step: to those of a part of the chunk
-  // Loss of rows b0 .. b1 of a pass, whose first is the batch's `first_row`, on what the last operation gave;
-  // `gradient`: its cotangent too.
-  void run(Pass<Real>& pass, const Spec& spec, const Answers<Real>& answers, Loss loss, Index first_row,
-           Index b0, Index b1, bool gradient);
-  std::vector<double> sums_of(Index first_row, Index n) const {
-    return {sums.begin() + 5 * first_row, sums.begin() + 5 * (first_row + n)};
-  }
-  void set_sums(Index first_row, const std::vector<double>& from) {
-    std::copy(from.begin(), from.end(), sums.begin() + 5 * first_row);
-  }
-  void add_to(Sums& sums) const;
-};
 
 enum class Outcome { updated, nothing, diverged, stopped };
 
@@ -109,17 +67,26 @@ template <class Real> class Slice {
   Index stretches() const { return begins_.empty() ? 1 : static_cast<Index>(begins_.size()) - 1; }
 
  private:
+  // Each bool false: interrupted.
   bool at_once(const Task<Real>& task);
-  bool in_stretches(const Task<Real>& task);  // checkpoints.cpp
+  bool piece_by_piece(const Task<Real>& task, Span steps, Index rows);
+  void run_loss(const Task<Real>& task, Index b0, Index b1, bool gradient) {
+    task.rows.run(pass_, spec_, task.answers, task.loss, first_row_, b0, b1, gradient);
+  }
+  // From checkpoints (stretches.cpp).
+  void cut_stretches();
+  bool in_stretches(const Task<Real>& task);
+  void go_to_stretch(const Task<Real>& task, std::size_t k, Use use);
+  bool stretches_forward(const Task<Real>& task, Span steps);
+  bool above_stretches(const Task<Real>& task, Span above);
+  bool stretches_backward(const Task<Real>& task, Span steps);
 
-  // Each false: interrupted.
   template <class F> bool over_rows(const Task<Real>& task, F work) {
     std::atomic<bool> whole{true};
     parallel(
         task.row_parts,
         [&](int part) {
-          const Index b0 = bounds_[static_cast<std::size_t>(part)],
-                      b1 = bounds_[static_cast<std::size_t>(part) + 1];
+          const Index b0 = bounds_[to_size(part)], b1 = bounds_[to_size(part) + 1];
           if (b1 > b0 && !work(b0, b1)) whole.store(false);
         },
         task.interrupt);
@@ -149,10 +116,11 @@ template <class Real> class Slice {
   Pass<Real> pass_;
   Need need_;
   std::vector<Index> bounds_;
-  Chunk stretch_;                             // with checkpoints: the steps at hand,
-  std::vector<Index> begins_, stretch_rows_;  // where each stretch begins in the chunk, then its end, and its
-                                              // rows; empty: there are none
-  Index cut_shape_ = -1, cut_most_ = -1, cut_memory_ = -1;
+  Index cut_shape_ = -1, cut_most_ = -1, cut_memory_ = -1;  // what the chunk was cut for
+  // With checkpoints: the steps at hand; where each stretch begins in the chunk, then its end; and its rows.
+  // Without: empty.
+  Chunk stretch_;
+  std::vector<Index> begins_, stretch_rows_;
 };
 
 }  // namespace elman

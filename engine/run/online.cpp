@@ -3,17 +3,14 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/layout.h"
 #include "pass/lookup.h"
+#include "runtime/denormals.h"
 
 namespace elman {
 namespace {
 
 using Type = Operation::Type;
-
-template <class Real> Index whole_lines(Index columns) {
-  constexpr Index lanes = 64 / static_cast<Index>(sizeof(Real));
-  return (columns + lanes - 1) / lanes * lanes;
-}
 
 // The first rows of a buffer that grows or moves.
 template <class Value> void keep(Buffer<Value>& buffer, Index ld, Index first, Index rows, Index room) {
@@ -191,7 +188,7 @@ template <class Real> void Online<Real>::back_through_time(std::size_t top, Inde
         dz = part.dz.reserve(steps * part.ldk);
         ldz = part.ldk;
       }
-      const RecurrentBackward<Real> args{weights_.recurrent_transposed[i],
+      const RecurrentBackward<Real> args{weights_[i].recurrent_transposed,
                                          part.value.data() + first * part.ld,
                                          part.ld,
                                          part.stride,
@@ -219,7 +216,7 @@ template <class Real> void Online<Real>::back_through_time(std::size_t top, Inde
     weight_gradients(i, steps, gradient);
     if (i)
       kernels_.affine(
-          {dz, ldz, op.gates() * op.out, weights_.kernel_transposed[i], nullptr,
+          {dz, ldz, op.gates() * op.out, weights_[i].kernel_transposed, nullptr,
            parts_[i - 1].d.reserve(steps * parts_[i - 1].ld), parts_[i - 1].ld, op.in, Activation::identity},
           steps);
   }
@@ -251,7 +248,7 @@ bool Online<Real>::gradient(const Answers<Real>& answer, Loss loss, Real* gradie
     if (op.lookup)
       look_up(op, network_.parameters.data(), index(last, t), 1, d, parts_[last].ld, Activation::identity);
     else
-      kernels_.affine({in, ldi, op.in, weights_.kernel[last], weights_.bias(op), d, parts_[last].ld, op.out,
+      kernels_.affine({in, ldi, op.in, weights_[last].kernel, weights_.bias(op), d, parts_[last].ld, op.out,
                        Activation::identity},
                       1);
   } else {
@@ -276,7 +273,7 @@ bool Online<Real>::gradient(const Answers<Real>& answer, Loss loss, Real* gradie
         kernels_.activate_backward(op.activation, output(i, t), parts_[i].ld, d, parts_[i].ld, 1, op.out);
       weight_gradients(i, 1, gradient);
       if (below)
-        kernels_.affine({d, parts_[i].ld, op.out, weights_.kernel_transposed[i], nullptr, below,
+        kernels_.affine({d, parts_[i].ld, op.out, weights_[i].kernel_transposed, nullptr, below,
                          parts_[i - 1].ld, op.in, Activation::identity},
                         1);
     }

@@ -4,8 +4,9 @@
 
 #include <memory>
 
+#include "pass/loss.h"
+#include "pass/network.h"
 #include "second/tangents.h"
-#include "train/train.h"
 
 namespace elman {
 

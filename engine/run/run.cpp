@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/denormals.h"
 #include "runtime/threads.h"
 
 namespace elman {

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
+#include "core/layout.h"
 #include "pass/lookup.h"
+#include "runtime/denormals.h"
 
 namespace elman {
 

@@ -9,7 +9,7 @@
 #include <thread>
 #include <vector>
 
-#include "core/memory.h"
+#include "runtime/denormals.h"
 
 #if defined(__linux__)
 #include <pthread.h>
@@ -133,6 +133,11 @@ void run_parts(int n, Part part, void* work, Idle idle, void* context) {
   } else {
     for (int i = 0; i < n; ++i) part(work, i);
   }
+}
+
+int threads_for(Index work, int n_threads) {
+  constexpr Index least = 1'000'000;  // some ten microseconds
+  return static_cast<int>(std::clamp<Index>(work / least, 1, std::clamp(n_threads, 1, 256)));
 }
 
 int usable_cpus() {

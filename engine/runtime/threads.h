@@ -4,6 +4,8 @@
 #include <atomic>
 #include <exception>
 
+#include "kernels/table.h"
+
 namespace elman {
 
 using Part = void (*)(void* work, int part);
@@ -41,6 +43,9 @@ struct NoInterrupt {
   void check() {}
 };
 template <class F> void parallel(int n, F&& work) { parallel(n, work, static_cast<NoInterrupt*>(nullptr)); }
+
+// Threads that are worth waking for so many multiply-adds.
+int threads_for(Index work, int n_threads);
 
 // CPUs that this process may use.
 int usable_cpus();

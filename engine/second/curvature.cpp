@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/layout.h"
+#include "runtime/denormals.h"
 #include "runtime/threads.h"
 
 namespace elman {
@@ -11,13 +13,6 @@ using Type = Operation::Type;
 
 // These phases are waited for several times in each call, so that threads must have more to do.
 constexpr Index worth_it = 4;
-
-template <class Real> Index padded(Index columns) {
-  constexpr Index lanes = 64 / static_cast<Index>(sizeof(Real));
-  Index ld = (columns + lanes - 1) / lanes * lanes;
-  if (ld * static_cast<Index>(sizeof(Real)) % 1024 == 0) ld += lanes;
-  return ld;
-}
 
 template <class Real> bool by_tangents(const Spec& spec, const Data& data, Way way) {
   if (way != Way::automatic) return way == Way::tangents;
@@ -171,7 +166,6 @@ template <class Real> class Walk {
 };
 
 template <class Real> template <class Take> bool Walk<Real>::tangents(Take take) {
-  constexpr Index lanes = 64 / static_cast<Index>(sizeof(Real));
   const std::size_t n_ops = spec_.operations.size();
   // Rows whose tangents walk side by side: as many as fit into some tens of megabytes.
   Index held = 0;
@@ -202,10 +196,10 @@ template <class Real> template <class Take> bool Walk<Real>::tangents(Take take)
       reserve(rows);
       // Columns are cut for threads where rows are few, into slices of whole lanes; the width, rounded up,
       // may leave fewer of them than threads.
-      const Index wanted = chunk_.B >= threads
-                               ? 1
-                               : std::clamp<Index>(P_ / (4 * lanes), 1, (threads + chunk_.B - 1) / chunk_.B);
-      const Index width = (P_ + wanted * lanes - 1) / (wanted * lanes) * lanes,
+      const Index wanted = chunk_.B >= threads ? 1
+                                               : std::clamp<Index>(P_ / (4 * lanes<Real>), 1,
+                                                                   (threads + chunk_.B - 1) / chunk_.B);
+      const Index width = (P_ + wanted * lanes<Real> - 1) / (wanted * lanes<Real>)*lanes<Real>,
                   slices = (P_ + width - 1) / width;
       std::atomic<Index> next{0};
       std::atomic<bool> whole{true};

@@ -2,7 +2,8 @@
 // loss.
 #pragma once
 
-#include "pass/slice.h"
+#include "pass/loss.h"
+#include "pass/network.h"
 #include "second/tangents.h"
 
 namespace elman {

@@ -2,12 +2,12 @@
 
 #include <algorithm>
 
+#include "core/layout.h"
+
 namespace elman {
 namespace {
 
 using Type = Operation::Type;
-
-template <class Real> constexpr Index lanes = 64 / static_cast<Index>(sizeof(Real));
 
 template <class Real> Real slope(Activation f, Real y) {
   switch (f) {

@@ -10,7 +10,7 @@
 // of the columns, and the rest of its tangents is zero and not kept. Derivation: docs/second_order.md.
 #pragma once
 
-#include "pass/network.h"
+#include "pass/pass.h"
 
 namespace elman {
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cmath>
 
+#include "runtime/denormals.h"
 #include "runtime/threads.h"
 
 namespace elman {

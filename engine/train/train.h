@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "pass/network.h"
 #include "pass/slice.h"
 
 namespace elman {
