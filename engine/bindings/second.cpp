@@ -2,6 +2,7 @@
 #include "bindings/bindings.h"
 
 #include "second/curvature.h"
+#include "second/tangents.h"
 
 namespace elman::bindings {
 namespace {

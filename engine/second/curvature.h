@@ -4,7 +4,6 @@
 
 #include "pass/loss.h"
 #include "pass/network.h"
-#include "second/tangents.h"
 
 namespace elman {
 

@@ -10,7 +10,7 @@
 // of the columns, and the rest of its tangents is zero and not kept. Derivation: docs/second_order.md.
 #pragma once
 
-#include "pass/pass.h"
+#include "second/factors.h"
 
 namespace elman {
 
@@ -38,29 +38,45 @@ template <class Real> class Tangents {
   const Real* output(Index c, Index t) const;
   // Tangents of the states of the recurrent operation `op` after step t, [states H, columns], rows ld()
   // apart; t = -1: of the initial states.
-  Real* states(std::size_t op, Index t) { return buffer_[op].data() + ((t + 1) & 1) * rows_[op] * ld_[op]; }
-  Index ld(std::size_t op) const { return ld_[op]; }
-  Index rows(std::size_t op) const { return rows_[op]; }
-  Index columns(std::size_t op) const { return columns_[op]; }
+  Real* states(std::size_t op, Index t) { return states(parts_[op], t); }
+  Index ld(std::size_t op) const { return parts_[op].ld; }
+  Index rows(std::size_t op) const { return parts_[op].rows; }
+  Index columns(std::size_t op) const { return parts_[op].columns; }
 
  private:
+  // Of one operation: the tangents [rows, columns] of its states, or of its outputs.
+  struct Part {
+    const Operation& op;
+    Index rows, columns, ld;
+    Buffer<Real> buffer;  // of a recurrence: before and after a step by turns; otherwise of one step
+    Index size() const { return rows * ld; }
+    Index turns() const { return op.type == Operation::Type::recurrent ? 2 : 1; }
+  };
+  // The tangents of an operation's input [F, columns]; beyond the columns they are zero.
   struct Below {
     const Real* data;
     Index ld, columns;
   };
+  // Columns p0 .. p1 of one step of one operation.
+  struct Step {
+    const Real* w;  // [P]
+    Index t, p0, p1;
+  };
+  static Index columns_of(const Spec& spec, std::size_t op);
+  Real* states(Part& part, Index t) { return part.buffer.data() + ((t + 1) & 1) * part.size(); }
   Below below(std::size_t op, Index t) const;
-  void recurrent(std::size_t op, const Real* w, const Footprint<Real>& at, Index t, Index p0, Index p1,
-                 Scratch& scratch);
-  void dense(std::size_t op, const Real* w, const Footprint<Real>& at, Index t, bool sums, Index p0, Index p1,
-             Scratch& scratch);
-  void product(std::size_t op, const Real* m, Index K, const Real* n, Index L, const Below& in,
-               const Real* before, Real* after, Index p0, Index p1) const;
+  void recurrent(std::size_t op, const Footprint<Real>& at, const Step& step, Scratch& scratch);
+  void add_direct(Part& part, const Factors<Real>& f, const Footprint<Real>& at, const Step& step);
+  void add_parameters(Part& part, const Factors<Real>& f, bool of_h, Index g, Index first, Real input,
+                      const Step& step);
+  void dense(std::size_t op, const Footprint<Real>& at, const Step& step, bool sums, Scratch& scratch);
+  void product(const Part& part, const Real* m, Index K, const Real* n, Index L, const Below& in,
+               const Real* before, Real* after, const Step& step) const;
 
   const Spec& spec_;
   const KernelTable<Real>& kernels_;
-  std::size_t top_ = 0;  // the uppermost recurrent operation
-  std::vector<Index> rows_, ld_, columns_;
-  std::vector<Buffer<Real>> buffer_;  // recurrent: before and after a step by turns; dense: one
+  std::size_t top_ = 0;      // the uppermost recurrent operation
+  std::vector<Part> parts_;  // one an operation
 };
 
 }  // namespace elman
