@@ -13,7 +13,9 @@
 #include "run/online.h"
 #include "run/run.h"
 #include "run/stream.h"
+#include "run/tape.h"
 #include "second/curvature.h"
+#include "train/train.h"
 
 using namespace elman;
 

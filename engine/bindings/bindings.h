@@ -20,8 +20,10 @@
 #include <thread>
 #include <vector>
 
-#include "run/run.h"
+#include "core/data.h"
+#include "core/spec.h"
 #include "runtime/denormals.h"
+#include "runtime/interrupt.h"
 
 namespace nb = nanobind;
 

@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "core/shuffle.h"
+#include "runtime/dispatch.h"
 #include "runtime/threads.h"
 
 namespace elman::bindings {

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 
-#include "run/stream.h"
+#include "run/run.h"
+#include "run/tape.h"
+#include "train/train.h"
 
 namespace elman::bindings {
 namespace {

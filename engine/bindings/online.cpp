@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "run/online.h"
+#include "train/optimizer.h"
 
 namespace elman::bindings {
 namespace {

@@ -112,7 +112,7 @@ template <class Real> class Pass {
   Real* outputs(std::size_t op) { return outputs(parts_[op]); }
   Real* cotangents(std::size_t op) { return parts_[op].cotangent.data(); }
   Index ld(std::size_t op) const { return parts_[op].ld; }
-  Real* input_cotangents() { return input_cotangent_.data(); }  // [N, F], rows input_ld() apart
+  const Real* input_cotangents() const { return input_cotangent_.data(); }  // [N, F], rows input_ld() apart
   Index input_ld() const { return input_ld_; }
   // The cotangents of the states before the first step, by sequence, [n, state size] a recurrent layer; of a
   // tape.

@@ -45,35 +45,66 @@ template <class Real> class Online {
   const Spec& spec() const { return network_.spec; }
 
  private:
-  // Of one operation, `room_` steps: values have one row more, the state before the first.
+  // Of one operation. Of steps there is room for `room_`; values have one row more, the state before the
+  // first.
   struct Part {
-    Index ld, stride, ldk;
-    Buffer<Real> value, kept, d, dz;
-    Buffer<Real> handed;
+    const Operation& op;
+    Index ld, stride;     // from row to row of values, from state to state within a row
+    Index ldk;            // from row to row of what a cell keeps; 0: it keeps nothing
+    Buffer<Real> value;   // [1 + steps, ld] states, or outputs
+    Buffer<Real> kept;    // [steps, ldk]
+    Buffer<Real> d;       // [steps or 1, ld] cotangents of the outputs
+    Buffer<Real> dz;      // [steps, ldk] cotangents of a cell's sums, where it keeps something
+    Buffer<Real> handed;  // [1, stride] what a step hands to the one before it
+    bool recurrent() const { return op.type == Operation::Type::recurrent; }
+    const Real* states(Index step) const { return value.data() + step * ld; }  // before a step
+    Real* output(Index step) const { return value.data() + (step + 1) * ld; }
+    Real* kept_at(Index step) const { return ldk ? kept.data() + step * ldk : nullptr; }
+    // The cotangents of the sums before the activations.
+    Real* sums_cotangents() const { return ldk ? dz.data() : d.data(); }
+    Index sums_ld() const { return ldk ? ldk : ld; }
   };
-  Real* output(std::size_t op, Index step) { return parts_[op].value.data() + (step + 1) * parts_[op].ld; }
-  const Real* input(std::size_t op, Index step, Index& ld);
-  const int* index(std::size_t op, Index step) const {
-    return network_.spec.operations[op].lookup ? index_.data() + step : nullptr;
-  }
-  void advance(Real* y);
+  // The input of a step; of an operation over integers data is what the kernel's row is multiplied by.
+  struct Input {
+    const Real* data;
+    Index ld;
+    const int* index;
+  };
+  Input input(std::size_t op, Index step) const;
+
+  // Going forward (online.cpp).
   void make_room();
   void move(Index first, Index count, Index room);  // keeps so many steps from `first` on
+  void advance(Real* y);
+  void recurrent_forward(std::size_t op, Index t);
+  void dense_forward(std::size_t op, Index t);
+  void dense_one_row(std::size_t op, Index t, Activation f, Real* y);
+  void advance_tangents(Index t);
+
+  // Going back (online_gradient.cpp): the gradient of the last step, through so many steps.
+  Real* cotangent(std::size_t op, Index steps);
+  double loss_of_step(const Answers<Real>& answer, Loss loss, Real* d);
+  void back_to_recurrence(bool sums, Index steps, Real* gradient);
+  void gradient_of_tangents(std::size_t op, Real* gradient);
   void back_through_time(std::size_t op, Index steps, Real* gradient);
+  void recurrent_backward(std::size_t op, Index steps, bool every_step);
+  void input_backward(std::size_t op, Index steps, Real* below);
   void weight_gradients(std::size_t op, Index steps, Real* gradient);
+  void recurrent_gradients(const Part& part, Index steps, Real* gradient);
 
   const Network<Real>& network_;
   const KernelTable<Real>& kernels_;
   const OnlineRule rule_;
   const Index k_;
-  std::size_t above_ = 0;     // the first operation above all recurrent ones
-  Index room_ = 0, at_ = 0;   // steps that the buffers hold, and that are there
-  Index count_ = 0;           // steps of the tangents
-  Buffer<Real> x_, product_;  // x of integers: ones
-  Buffer<int> index_;
-  std::vector<Segment> sorted_;
-  std::vector<Part> parts_;
-  std::vector<Index> active_, offset_;
+  std::size_t above_ = 0;               // the first operation above all recurrent ones
+  Index room_ = 0, at_ = 0;             // steps that the buffers hold, and that are there
+  Index count_ = 0;                     // steps of the tangents
+  Buffer<Real> x_;                      // [steps, F]; of integers: ones
+  Buffer<int> index_;                   // [steps] of integers
+  std::vector<Part> parts_;             // one an operation
+  std::vector<Index> active_, offset_;  // of the steps that are gone back through, as Steps has them
+  std::vector<Segment> sorted_;         // scratch of a lookup's gradient
+  Buffer<Real> product_;                // [columns] scratch of the tangents' gradient
   Weights<Real> weights_;
   std::unique_ptr<Tangents<Real>> tangents_;
   typename Tangents<Real>::Scratch scratch_;

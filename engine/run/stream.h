@@ -41,6 +41,17 @@ template <class Real> class Stream {
     Buffer<Real> total;        // pools that keep something: [rows]
     std::vector<Index> count;  // [rows] steps in it
   };
+  // Rows that an operation reads, `ld` apart; of integers: each is multiplied by data [rows, 1].
+  struct Input {
+    const Real* data;
+    Index ld;
+    const int* index;
+  };
+  void recurrent(Part& part, const Input& in);
+  void dense(Part& part, const Input& in);
+  void pool(Part& part, const Input& in);
+  Index values_of(const Part& part) const;
+
   const Network<Real>& network_;
   const KernelTable<Real>& kernels_;
   std::vector<Part> parts_;
