@@ -20,8 +20,8 @@
 #include <thread>
 #include <vector>
 
-#include "core/data.h"
-#include "core/spec.h"
+#include "pass/loss.h"
+#include "pass/network.h"
 #include "runtime/denormals.h"
 #include "runtime/interrupt.h"
 
@@ -112,6 +112,17 @@ template <class F> void call(F work) {
   if (!whole && PyErr_Occurred()) throw nb::python_error();
 }
 
+// What a call adds up over answers.
+using SumsTuple = std::tuple<double, double, double, double, double>;
+inline SumsTuple as_tuple(const Sums& sums) {
+  return {sums.v[0], sums.v[1], sums.v[2], sums.v[3], sums.v[4]};
+}
+
+// One file each. A trainer and a tape are classes of their own, and methods of their networks.
+template <class Real> void bind_trainer(nb::module_& m, const char* name);
+template <class Real> void bind_tape(nb::module_& m, const char* name);
+template <class Real> void bind_training(nb::class_<Network<Real>>& network);
+template <class Real> void bind_recording(nb::class_<Network<Real>>& network);
 void bind_data(nb::module_& m);
 void bind_networks(nb::module_& m);
 void bind_streams(nb::module_& m);

@@ -1,3 +1,4 @@
+#include "bindings/arguments.h"
 #include "bindings/bindings.h"
 
 #include <algorithm>
@@ -68,9 +69,9 @@ AnswersObject::AnswersObject(std::optional<Vector<const std::int64_t>> i,
 template <class Real> Answers<Real> AnswersObject::view(const Spec& spec, const Data& data, Loss loss) const {
   const Index rows = spec.per_step ? data.N : data.n, C = spec.output_size;
   if (indices) {
-    require(static_cast<Index>(indices->size()) == rows, "targets: wrong number of rows");
+    require(has_size(*indices, rows), "targets: wrong number of rows");
     require(loss == Loss::cross_entropy ? largest < C : C == 1, "targets: class out of range");
-    require(!class_weight || (loss == Loss::cross_entropy && static_cast<Index>(class_weight->size()) == C),
+    require(!class_weight || (loss == Loss::cross_entropy && has_size(*class_weight, C)),
             "class_weight: one a class of cross_entropy");
     return {reinterpret_cast<const long long*>(indices->data()), nullptr, rows, C, missing,
             class_weight ? class_weight->data() : nullptr};
@@ -80,8 +81,7 @@ template <class Real> Answers<Real> AnswersObject::view(const Spec& spec, const 
     else return values64;
   }();
   require(values.has_value(), "targets: of another dtype than the network");
-  require(static_cast<Index>(values->shape(0)) == rows && static_cast<Index>(values->shape(1)) == C,
-          "targets: wrong shape");
+  require(has_shape(*values, rows, C), "targets: wrong shape");
   return {nullptr, values->data(), rows, C, missing, nullptr};
 }
 template Answers<float> AnswersObject::view(const Spec&, const Data&, Loss) const;
