@@ -82,19 +82,19 @@ template <class Value> inline int symbol_of(Value x, Index n) {
 
 }  // namespace
 
-void Data::copy_symbols(Index first, Index count, Index n, int* out, Index stride) const {
+void Data::copy_symbols(Index first, Index count, Index symbols, int* out, Index stride) const {
   typed(dtype, values, [&](auto p) {
     p += first;
-    for (Index t = 0; t < count; ++t, out += stride) *out = std::max(0, symbol_of(*p++, n));
+    for (Index t = 0; t < count; ++t, out += stride) *out = std::max(0, symbol_of(*p++, symbols));
   });
 }
 
-Index Data::first_outside(Index n, const std::function<bool()>& stop) const {
+Index Data::first_outside(Index symbols, const std::function<bool()>& stop) const {
   return typed(dtype, values, [&](auto p) -> Index {
     constexpr Index between_looks = 1 << 20;
     for (Index i = 0; i < N; ++i) {
       if (i % between_looks == 0 && i && stop()) return -1;
-      if (symbol_of(p[i], n) < 0) return i;
+      if (symbol_of(p[i], symbols) < 0) return i;
     }
     return -1;
   });

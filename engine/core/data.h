@@ -22,11 +22,11 @@ struct Data {
 
   // Steps first .. first + count of the flat buffer to out, rows `stride` apart.
   template <class Real> void copy(Index first, Index count, Real* out, Index stride) const;
-  // The same of integers, F being 1; what is not below n, because the caller's memory has changed since it
-  // was checked, counts as 0.
-  void copy_symbols(Index first, Index count, Index n, int* out, Index stride) const;
-  // First step that holds an integer outside 0 .. n - 1; -1 none. `stop` as below.
-  Index first_outside(Index n, const std::function<bool()>& stop) const;
+  // The same of integers, F being 1; what is not below `symbols`, because the caller's memory has changed
+  // since it was checked, counts as 0.
+  void copy_symbols(Index first, Index count, Index symbols, int* out, Index stride) const;
+  // First step that holds an integer outside 0 .. symbols - 1; -1 none. `stop` as below.
+  Index first_outside(Index symbols, const std::function<bool()>& stop) const;
   bool integers() const { return dtype >= Dtype::i8 && dtype <= Dtype::u64; }
   // First step that holds NaN, infinity or (float32) what overflows; -1 none. `stop` is asked now and then;
   // true: gives up.
