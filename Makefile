@@ -12,6 +12,7 @@ BIN    := $(VENV)/bin
 STAMPS := $(VENV)/stamps
 PIP    := $(BIN)/python -m pip --quiet --disable-pip-version-check
 PYTEST := $(BIN)/python -m pytest
+ENGINE := $(shell find engine -name '*.h' -o -name '*.cpp' 2>/dev/null)
 SOURCES := pyproject.toml CMakeLists.txt README.md $(shell find engine src -type f ! -name '*.py[co]' 2>/dev/null)
 
 # A group of pyproject.toml's [dependency-groups], installed once.
@@ -51,21 +52,23 @@ emulate: install $(call group,test)  ## the choice of kernels, and results, on o
 	fi
 	$(PYTEST) -n 0 -s -v -m prove tests/engine/test_emulation.py $(ARGS)
 
-lint: $(call group,lint)  ## ruff: style and format
+lint: $(call group,lint)  ## ruff (style, format), and clang-format for the engine
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/clang-format --dry-run --Werror $(ENGINE)
 
 types: install $(call group,lint)  ## mypy, strict
 	$(BIN)/mypy
 
-format: $(call group,lint)  ## let ruff sort the imports, mend what it can and set the code
+format: $(call group,lint)  ## let ruff and clang-format set the code
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	$(BIN)/clang-format -i $(ENGINE)
 
 # Each preset builds the engine and one small program over it, without Python, both at once. Address space layout
-# randomisation is off for the run: the thread sanitizer of older compilers stumbles over it. ISAS names the instruction
+# randomization is off for the run: the thread sanitizer of older compilers stumbles over it. ISAS names the instruction
 # sets, all by default.
-sanitize: $(call group,build)  ## the engine's smoke program under the address, undefined-behaviour and thread sanitizers
+sanitize: $(call group,build)  ## the engine's smoke program under the address, undefined-behavior and thread sanitizers
 	@export PATH="$(CURDIR)/$(BIN):$$PATH"; mkdir -p build; \
 	fixed=; if setarch "$$(uname -m)" -R true 2>/dev/null; then fixed="setarch $$(uname -m) -R"; fi; \
 	one() { set -e; \

@@ -1,4 +1,5 @@
-// What the files of the native module share. Bindings check what memory safety needs; the meaning of arguments is checked in Python.
+// What the files of the native module share. Bindings check what memory safety needs; the meaning of
+// arguments is checked in Python.
 #pragma once
 
 #include <nanobind/nanobind.h>
@@ -19,14 +20,19 @@
 #include <thread>
 #include <vector>
 
-#include "../run.h"
+#include "pass/loss.h"
+#include "pass/network.h"
+#include "runtime/denormals.h"
+#include "runtime/interrupt.h"
 
 namespace nb = nanobind;
 
 namespace elman::bindings {
 
-template <class T> using Vector = nb::ndarray<T, nb::numpy, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
-template <class T> using Rows2 = nb::ndarray<T, nb::numpy, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
+template <class Value>
+using Vector = nb::ndarray<Value, nb::numpy, nb::ndim<1>, nb::c_contig, nb::device::cpu>;
+template <class Value>
+using Rows2 = nb::ndarray<Value, nb::numpy, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 using AnyRows = nb::ndarray<nb::ro, nb::ndim<2>, nb::c_contig, nb::device::cpu>;
 
 inline void require(bool condition, const char* what) {
@@ -38,30 +44,34 @@ struct DataObject {
   AnyRows values;
   Vector<const std::int64_t> offsets;
   Data data;
-  Index below = 0;         // integers, all of them found to be below this
+  Index below = 0;  // integers, all of them found to be below this
   DataObject(AnyRows values, Vector<const std::int64_t> offsets);
 };
 
 // Memory safety: do the sequences fit the network's input, and are its integers known to it?
 inline void check_input(const Spec& spec, const DataObject& data) {
   require(data.data.F == spec.input_size, "values: wrong number of features");
-  require(!spec.symbols || (data.below > 0 && data.below <= spec.symbols), "values: integers that were not checked against the network's number of symbols");
+  require(!spec.symbols || (data.below > 0 && data.below <= spec.symbols),
+          "values: integers that were not checked against the network's number of symbols");
 }
 
 struct AnswersObject {
   std::optional<Vector<const std::int64_t>> indices;
   std::optional<Rows2<const float>> values32;
   std::optional<Rows2<const double>> values64;
-  std::optional<Vector<const double>> class_weight;   // [C]
+  std::optional<Vector<const double>> class_weight;  // [C]
   bool missing = false;
-  Index largest = -1;      // class
+  Index largest = -1;  // class
 
-  AnswersObject(std::optional<Vector<const std::int64_t>> indices, std::optional<Rows2<const float>> values32, std::optional<Rows2<const double>> values64, std::optional<Vector<const double>> class_weight);
+  AnswersObject(std::optional<Vector<const std::int64_t>> indices, std::optional<Rows2<const float>> values32,
+                std::optional<Rows2<const double>> values64,
+                std::optional<Vector<const double>> class_weight);
   template <class Real> Answers<Real> view(const Spec& spec, const Data& data, Loss loss) const;
 };
 
-// The interpreter's lock is given up while this lives. A thread that wants it back while the interpreter shuts down is ended by Python before 3.14, in the middle
-// of C++: it is caught here and sleeps until the process is gone.
+// The interpreter's lock is given up while this lives. A thread that wants it back while the interpreter
+// shuts down is ended by Python before 3.14, in the middle of C++: it is caught here and sleeps until the
+// process is gone.
 class WithoutLock {
  public:
   WithoutLock() : state_(PyEval_SaveThread()) {}
@@ -102,6 +112,17 @@ template <class F> void call(F work) {
   if (!whole && PyErr_Occurred()) throw nb::python_error();
 }
 
+// What a call adds up over answers.
+using SumsTuple = std::tuple<double, double, double, double, double>;
+inline SumsTuple as_tuple(const Sums& sums) {
+  return {sums.v[0], sums.v[1], sums.v[2], sums.v[3], sums.v[4]};
+}
+
+// One file each. A trainer and a tape are classes of their own, and methods of their networks.
+template <class Real> void bind_trainer(nb::module_& m, const char* name);
+template <class Real> void bind_tape(nb::module_& m, const char* name);
+template <class Real> void bind_training(nb::class_<Network<Real>>& network);
+template <class Real> void bind_recording(nb::class_<Network<Real>>& network);
 void bind_data(nb::module_& m);
 void bind_networks(nb::module_& m);
 void bind_streams(nb::module_& m);

@@ -1,11 +1,12 @@
 // elman._core: the table of contents of the native module.
-#include "bindings.h"
+#include "bindings/bindings.h"
 
 #include <algorithm>
 #include <chrono>
 
-#include "../shuffle.h"
-#include "../threads.h"
+#include "core/shuffle.h"
+#include "runtime/dispatch.h"
+#include "runtime/threads.h"
 
 namespace elman::bindings {
 namespace {
@@ -14,7 +15,8 @@ nb::object shuffled(std::uint64_t key, std::uint64_t first_epoch, Index epochs, 
   require(epochs >= 0 && n >= 0 && (n == 0 || epochs <= (Index(1) << 40) / n), "shuffle: too many");
   auto* order = new std::int64_t[static_cast<std::size_t>(std::max<Index>(1, epochs * n))];
   const nb::capsule owner(order, [](void* p) noexcept { delete[] static_cast<std::int64_t*>(p); });
-  for (Index e = 0; e < epochs; ++e) shuffle(key, first_epoch + static_cast<std::uint64_t>(e), n, order + e * n);
+  for (Index e = 0; e < epochs; ++e)
+    shuffle(key, first_epoch + static_cast<std::uint64_t>(e), n, order + e * n);
   return nb::cast(Vector<std::int64_t>(order, {static_cast<std::size_t>(epochs * n)}, owner));
 }
 
@@ -53,16 +55,18 @@ NB_MODULE(_core, m) {
     (void)elman::kernels<float>();
     (void)elman::kernels<double>();
     elman::prepare_threads();
-  } catch (const std::invalid_argument& error) {   // a wrong ELMAN_ISA
+  } catch (const std::invalid_argument& error) {  // a wrong ELMAN_ISA
     throw nb::import_error(error.what());
   }
   m.def("isa", [] { return elman::isa(); }, "The instruction set in use.");
   m.def("available_isas", &elman::available_isas, "What this machine can run, best first.");
   m.def("usable_cpus", &elman::usable_cpus, "CPUs that this process may use.");
-  m.def("shuffle", &shuffled, nb::arg("key"), nb::arg("first_epoch"), nb::arg("epochs"), nb::arg("n"), nb::sig("def shuffle(key: int, first_epoch: int, epochs: int, n: int) -> numpy.ndarray"),
+  m.def("shuffle", &shuffled, nb::arg("key"), nb::arg("first_epoch"), nb::arg("epochs"), nb::arg("n"),
+        nb::sig("def shuffle(key: int, first_epoch: int, epochs: int, n: int) -> numpy.ndarray"),
         "One permutation of 0..n-1 an epoch, one after the other.");
   m.def("fma_peak", &fma_peak, nb::arg("n_threads"), "GFLOP/s of a bare float32 multiply-add loop.");
-  m.def("map", &map<float>, nb::arg("function"), nb::arg("x").noconvert(), "0 tanh, 1 sigmoid, 2 exp of x <= 0, 3 log; in place.");
+  m.def("map", &map<float>, nb::arg("function"), nb::arg("x").noconvert(),
+        "0 tanh, 1 sigmoid, 2 exp of x <= 0, 3 log; in place.");
   m.def("map", &map<double>, nb::arg("function"), nb::arg("x").noconvert());
   bind_data(m);
   bind_networks(m);

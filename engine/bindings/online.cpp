@@ -1,25 +1,32 @@
 // Learning one step at a time.
-#include "bindings.h"
+#include "bindings/arguments.h"
+#include "bindings/bindings.h"
 
 #include <algorithm>
 #include <cmath>
 
-#include "../online.h"
+#include "run/online.h"
 
 namespace elman::bindings {
 namespace {
 
-// A learner with the arrays that it works on: their owner keeps them, and gives them again when they have changed.
+// A learner with the arrays that it works on: their owner keeps them, and gives them again when they have
+// changed.
 template <class Real> class OnlineObject {
  public:
-  OnlineObject(nb::object network, int rule, Index truncation, int loss)
-      : owner_(std::move(network)), network_(nb::cast<Network<Real>&>(owner_)), online_(network_, static_cast<OnlineRule>(rule), truncation), loss_(static_cast<Loss>(loss)) {
+  OnlineObject(nb::object network, int rule, Index truncation, Loss loss)
+      : owner_(std::move(network)),
+        network_(nb::cast<Network<Real>&>(owner_)),
+        online_(network_, static_cast<OnlineRule>(rule), truncation),
+        loss_(loss) {
     gradient_.zeros(network_.spec.parameter_count);
   }
 
   // The first number of x that is not finite, nothing being changed then; or -1.
   Index step(Vector<const Real> x, Vector<Real> out) {
-    require(!network_.spec.symbols && static_cast<Index>(x.size()) == network_.spec.input_size && static_cast<Index>(out.size()) == network_.spec.output_size, "x, out: wrong sizes");
+    require(!network_.spec.symbols && has_size(x, network_.spec.input_size) &&
+                has_size(out, network_.spec.output_size),
+            "x, out: wrong sizes");
     for (std::size_t i = 0; i < x.size(); ++i)
       if (!std::isfinite(x.data()[i])) return static_cast<Index>(i);
     online_.step(x.data(), out.data());
@@ -27,7 +34,8 @@ template <class Real> class OnlineObject {
     return -1;
   }
   void step_symbol(Index x, Vector<Real> out) {
-    require(x >= 0 && x < network_.spec.symbols && static_cast<Index>(out.size()) == network_.spec.output_size, "x, out: out of range, wrong size");
+    require(x >= 0 && x < network_.spec.symbols && has_size(out, network_.spec.output_size),
+            "x, out: out of range, wrong size");
     online_.step(static_cast<int>(x), out.data());
     stepped();
   }
@@ -35,39 +43,34 @@ template <class Real> class OnlineObject {
   // 0 updated, 1 no answer, 2 not finite: nothing was changed then.
   int learn(Index index, Vector<const Real> values, double rate, Index count) {
     require(stepped_, "learn: after a step");
-    require(index >= 0 ? index < network_.spec.output_size : static_cast<Index>(values.size()) == network_.spec.output_size, "answer: wrong size");
+    require(index >= 0 ? index < network_.spec.output_size : has_size(values, network_.spec.output_size),
+            "answer: wrong size");
     const long long chosen = index;
     const bool classes = index >= 0;
-    const Answers<Real> answer{classes ? &chosen : nullptr, classes ? nullptr : values.data(), 1, network_.spec.output_size, true, nullptr};
+    const Answers<Real> answer{classes ? &chosen : nullptr,
+                               classes ? nullptr : values.data(),
+                               1,
+                               network_.spec.output_size,
+                               true,
+                               nullptr};
     double value = 0;
     learned_ = true;
     if (!online_.gradient(answer, loss_, gradient_.data(), value)) return 1;
-    if (!std::isfinite(value) || !kernels<Real>().all_finite(gradient_.data(), network_.spec.parameter_count)) return 2;
+    if (!std::isfinite(value) || !kernels<Real>().all_finite(gradient_.data(), network_.spec.parameter_count))
+      return 2;
     const FlushDenormals mode;
-    return optimiser_.apply(network_.parameters.data(), gradient_.data(), rate, count + 1, 1) ? 0 : 2;
+    return optimizer_.apply(network_.parameters.data(), gradient_.data(), rate, count + 1, 1) ? 0 : 2;
   }
 
   void gradient(Vector<Real> out) const {
-    require(static_cast<Index>(out.size()) == network_.spec.parameter_count, "gradient: wrong size");
+    require(has_size(out, network_.spec.parameter_count), "gradient: wrong size");
     std::copy_n(gradient_.data(), out.size(), out.data());
   }
 
-  void use(std::tuple<int, double, double, double, double, bool> rule, std::vector<Vector<Real>> moments, Rows2<const std::int64_t> trainable, double clip_norm) {
-    const auto [kind, a, b, epsilon, decay, nesterov] = rule;
+  void use(OptimizerTuple rule, std::vector<Vector<Real>> moments, Rows2<const std::int64_t> trainable,
+           double clip_norm) {
     const Index P = network_.spec.parameter_count;
-    require(kind >= 0 && kind <= 3, "optimiser: unknown");
-    const std::size_t needed = kind == 0 ? (a == 0 ? 0 : 1) : kind == 1 ? 1 : 2;
-    require(moments.size() >= needed && trainable.shape(1) == 2, "moments, trainable: too few");
-    for (const auto& m : moments) require(static_cast<Index>(m.size()) == P, "moments: wrong size");
-    Optimiser<Real> made{{static_cast<OptimiserKind>(kind), a, b, epsilon, decay, nesterov}, needed > 0 ? moments[0].data() : nullptr, needed > 1 ? moments[1].data() : nullptr, {}, clip_norm};
-    Index before = 0;
-    for (std::size_t i = 0; i < trainable.size(); i += 2) {
-      const Index begin = static_cast<Index>(trainable.data()[i]), end = static_cast<Index>(trainable.data()[i + 1]);
-      require(begin >= before && end >= begin && end <= P, "trainable: ranges must rise within the parameters");
-      made.trainable.emplace_back(begin, end);
-      before = end;
-    }
-    optimiser_ = std::move(made);
+    optimizer_ = optimizer_of<Real>(rule, moments, trainable, clip_norm, std::nullopt, P);
     moments_ = std::move(moments);
   }
 
@@ -82,7 +85,8 @@ template <class Real> class OnlineObject {
   void set_states(std::vector<Vector<Real>> given) {
     check(given);
     online_.forget();
-    over_recurrent(given, [&](std::size_t op, Vector<Real>& values) { online_.set_states(op, values.data()); });
+    over_recurrent(given,
+                   [&](std::size_t op, Vector<Real>& values) { online_.set_states(op, values.data()); });
     stepped_ = false;
   }
 
@@ -92,12 +96,14 @@ template <class Real> class OnlineObject {
     return online_.memory_size(steps);
   }
   void save(Vector<Real> out) const {
-    require(static_cast<Index>(out.size()) == online_.memory_size(online_.remembered()), "memory: wrong size");
+    require(has_size(out, online_.memory_size(online_.remembered())), "memory: wrong size");
     online_.save(out.data());
   }
   void load(Index steps, Vector<const Real> memory) {
-    require(steps >= 0 && steps <= (Index(1) << 40) && static_cast<Index>(memory.size()) == online_.memory_size(steps), "memory: wrong size");
-    require(online_.readable(steps, memory.data()), "memory: its inputs are not integers that the network knows");
+    require(steps >= 0 && steps <= (Index(1) << 40) && has_size(memory, online_.memory_size(steps)),
+            "memory: wrong size");
+    require(online_.readable(steps, memory.data()),
+            "memory: its inputs are not integers that the network knows");
     online_.load(steps, memory.data());
     stepped_ = false;
   }
@@ -110,7 +116,8 @@ template <class Real> class OnlineObject {
   }
   void check(const std::vector<Vector<Real>>& arrays) const {
     require(arrays.size() == network_.spec.state_sizes.size(), "states: one a recurrent layer");
-    for (std::size_t i = 0; i < arrays.size(); ++i) require(static_cast<Index>(arrays[i].size()) == network_.spec.state_sizes[i], "states: wrong sizes");
+    for (std::size_t i = 0; i < arrays.size(); ++i)
+      require(has_size(arrays[i], network_.spec.state_sizes[i]), "states: wrong sizes");
   }
   template <class F> void over_recurrent(std::vector<Vector<Real>>& arrays, F f) const {
     check(arrays);
@@ -123,7 +130,7 @@ template <class Real> class OnlineObject {
   Network<Real>& network_;
   Online<Real> online_;
   Loss loss_;
-  Optimiser<Real> optimiser_{};
+  Optimizer<Real> optimizer_{};
   std::vector<Vector<Real>> moments_;
   Buffer<Real> gradient_;
   bool stepped_ = false, learned_ = false;
@@ -132,11 +139,18 @@ template <class Real> class OnlineObject {
 template <class Real> void bind(nb::module_& m, const char* name, const char* network_name) {
   using O = OnlineObject<Real>;
   nb::class_<O>(m, name, "A network that learns one step at a time.")
-      .def("step", &O::step, nb::arg("x").noconvert(), nb::arg("out").noconvert(), "The output after one more step: -1; or, nothing being changed, the place of a number that is not finite.")
-      .def("step_symbol", &O::step_symbol, nb::arg("x"), nb::arg("out").noconvert(), "The same for a network over integers.")
-      .def("learn", &O::learn, nb::arg("index"), nb::arg("values").noconvert(), nb::arg("rate"), nb::arg("count"), "From the last step's answer, a class or (index -1) values: 0 updated, 1 none given, 2 not finite.")
+      .def("step", &O::step, nb::arg("x").noconvert(), nb::arg("out").noconvert(),
+           "The output after one more step: -1; or, nothing being changed, the place of a number that is not "
+           "finite.")
+      .def("step_symbol", &O::step_symbol, nb::arg("x"), nb::arg("out").noconvert(),
+           "The same for a network over integers.")
+      .def(
+          "learn", &O::learn, nb::arg("index"), nb::arg("values").noconvert(), nb::arg("rate"),
+          nb::arg("count"),
+          "From the last step's answer, a class or (index -1) values: 0 updated, 1 none given, 2 not finite.")
       .def("gradient", &O::gradient, nb::arg("out").noconvert())
-      .def("use", &O::use, nb::arg("optimiser"), nb::arg("moments"), nb::arg("trainable").noconvert(), nb::arg("clip_norm"), "The optimiser, with its memory.")
+      .def("use", &O::use, nb::arg("optimiser"), nb::arg("moments"), nb::arg("trainable").noconvert(),
+           nb::arg("clip_norm"), "The optimizer, with its memory.")
       .def("reset", &O::reset)
       .def("get_states", &O::get_states, nb::arg("outs"))
       .def("set_states", &O::set_states, nb::arg("states"))
@@ -145,13 +159,17 @@ template <class Real> void bind(nb::module_& m, const char* name, const char* ne
       .def("save", &O::save, nb::arg("out").noconvert())
       .def("load", &O::load, nb::arg("steps"), nb::arg("memory").noconvert());
   const nb::object network = m.attr(network_name);
-  network.attr("online") = nb::cpp_function([](nb::object self, int rule, Index truncation, int loss) {
-    const Spec& spec = nb::cast<Network<Real>&>(self).spec;
-    require(rule >= 0 && rule <= 1 && truncation >= 1 && truncation <= (Index(1) << 30), "rule, truncation: out of range");
-    require(Tangents<Real>::possible(spec), "network: pools of all steps cannot learn one step at a time");
-    require(loss >= 0 && loss <= 2 && (static_cast<Loss>(loss) == Loss::squared_error || fused(spec, static_cast<Loss>(loss))), "loss: does not fit the last activation");
-    return new O(std::move(self), rule, truncation, loss);
-  }, nb::is_method(), nb::scope(network), nb::name("online"), nb::arg("rule"), nb::arg("truncation"), nb::arg("loss"), nb::rv_policy::take_ownership);
+  network.attr("online") = nb::cpp_function(
+      [](nb::object self, int rule, Index truncation, int loss) {
+        const Spec& spec = nb::cast<Network<Real>&>(self).spec;
+        require(rule >= 0 && rule <= 1 && truncation >= 1 && truncation <= (Index(1) << 30),
+                "rule, truncation: out of range");
+        require(Tangents<Real>::possible(spec),
+                "network: pools of all steps cannot learn one step at a time");
+        return new O(std::move(self), rule, truncation, loss_of(spec, loss));
+      },
+      nb::is_method(), nb::scope(network), nb::name("online"), nb::arg("rule"), nb::arg("truncation"),
+      nb::arg("loss"), nb::rv_policy::take_ownership);
 }
 
 }  // namespace

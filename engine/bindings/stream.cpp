@@ -1,7 +1,8 @@
-// One step at a time costs less than the usual conversions of arguments: arrays are read through the buffer protocol, results made by numpy.empty.
-#include "bindings.h"
+// One step at a time costs less than the usual conversions of arguments: arrays are read through the buffer
+// protocol, results made by numpy.empty.
+#include "bindings/bindings.h"
 
-#include "../stream.h"
+#include "run/stream.h"
 
 namespace elman::bindings {
 namespace {
@@ -12,7 +13,9 @@ struct View {
   View() = default;
   View(const View&) = delete;
   View& operator=(const View&) = delete;
-  ~View() { if (held) PyBuffer_Release(&buffer); }
+  ~View() {
+    if (held) PyBuffer_Release(&buffer);
+  }
   bool get(PyObject* o, int flags) {
     held = PyObject_GetBuffer(o, &buffer, flags) == 0;
     if (!held) PyErr_Clear();
@@ -22,12 +25,18 @@ struct View {
 
 template <class Real> constexpr char format = sizeof(Real) == 4 ? 'f' : 'd';
 
-template <class Real> bool is_real(const Py_buffer& b) { return b.format && b.format[0] == format<Real> && b.format[1] == 0; }
+template <class Real> bool is_real(const Py_buffer& b) {
+  return b.format && b.format[0] == format<Real> && b.format[1] == 0;
+}
 
 template <class Real> class StreamObject {
  public:
   StreamObject(nb::object network, Index rows)
-      : owner_(std::move(network)), one_(rows == 0), stream_(nb::cast<Network<Real>&>(owner_), one_ ? 1 : rows), F_(stream_.spec().input_size), C_(stream_.spec().output_size) {
+      : owner_(std::move(network)),
+        one_(rows == 0),
+        stream_(nb::cast<Network<Real>&>(owner_), one_ ? 1 : rows),
+        F_(stream_.spec().input_size),
+        C_(stream_.spec().output_size) {
     const nb::module_ numpy = nb::module_::import_("numpy");
     empty_ = numpy.attr("empty");
     asarray_ = numpy.attr("asarray");
@@ -51,7 +60,8 @@ template <class Real> class StreamObject {
     for (Index i = 0; from && i < stream_.rows * F_; ++i)
       if (!(from[i] - from[i] == 0)) {
         const std::string row = one_ ? "" : std::to_string(i / F_) + ", ";
-        throw std::invalid_argument("x[" + row + std::to_string(i % F_) + "] is not finite; the stream's state is unchanged");
+        throw std::invalid_argument("x[" + row + std::to_string(i % F_) +
+                                    "] is not finite; the stream's state is unchanged");
       }
     View given;
     Real* to;
@@ -63,7 +73,8 @@ template <class Real> class StreamObject {
     } else {
       made = nb::borrow(out);
       if (!given.get(out.ptr(), PyBUF_FORMAT | PyBUF_ND | PyBUF_WRITABLE) || !is_real<Real>(given.buffer))
-        throw std::invalid_argument(std::string("out must be a writable, C-contiguous array of dtype ") + (sizeof(Real) == 4 ? "float32" : "float64"));
+        throw std::invalid_argument(std::string("out must be a writable, C-contiguous array of dtype ") +
+                                    (sizeof(Real) == 4 ? "float32" : "float64"));
       check_shape(given.buffer, "out", C_, "the network's output size");
     }
     to = static_cast<Real*>(given.buffer.buf);
@@ -93,7 +104,8 @@ template <class Real> class StreamObject {
     for (std::size_t i = 0; i < entries.size(); ++i) {
       const Index size = entries[i].size;
       const auto one = [&](Index state) {
-        const nb::object shape = one_ ? nb::object(nb::make_tuple(size)) : nb::object(nb::make_tuple(stream_.rows, size));
+        const nb::object shape =
+            one_ ? nb::object(nb::make_tuple(size)) : nb::object(nb::make_tuple(stream_.rows, size));
         nb::object array = empty_(shape, dtype_);
         View view;
         if (!view.get(array.ptr(), PyBUF_WRITABLE)) throw std::runtime_error("numpy.empty gave no memory");
@@ -114,10 +126,12 @@ template <class Real> class StreamObject {
 
  private:
   // Checks all that is given before anything is set.
-  void set_entries(nb::handle given, const std::string& what, const std::vector<std::size_t>& which, const char* form) {
+  void set_entries(nb::handle given, const std::string& what, const std::vector<std::size_t>& which,
+                   const char* form) {
     const auto entries = stream_.entries();
     if (!nb::isinstance<nb::sequence>(given) || nb::len(given) != which.size())
-      throw std::invalid_argument(what + ": expected a list of " + std::to_string(which.size()) + " entries, " + form);
+      throw std::invalid_argument(what + ": expected a list of " + std::to_string(which.size()) +
+                                  " entries, " + form);
     std::vector<std::vector<Real>> checked;
     const auto check = [&](nb::handle values, const std::string& name, const auto& entry) {
       checked.push_back(numbers(values, name, entry.size, "the state's size"));
@@ -126,7 +140,8 @@ template <class Real> class StreamObject {
       for (Index b = 0; entry.counts_steps && b < stream_.rows; ++b) {
         const Real count = checked.back()[static_cast<std::size_t>((b + 1) * entry.size - 1)];
         if (!(count >= 0 && count < Real(1e15)) || count != static_cast<Real>(static_cast<Index>(count)))
-          throw std::invalid_argument(name + " ends with " + std::to_string(count) + ", expected the number of steps");
+          throw std::invalid_argument(name + " ends with " + std::to_string(count) +
+                                      ", expected the number of steps");
       }
     };
     for (std::size_t k = 0; k < which.size(); ++k) {
@@ -137,7 +152,8 @@ template <class Real> class StreamObject {
         check(entry, name, entries[i]);
         continue;
       }
-      if (!nb::isinstance<nb::sequence>(entry) || nb::len(entry) != 2) throw std::invalid_argument(name + " must be the pair (h, c) of an LSTM");
+      if (!nb::isinstance<nb::sequence>(entry) || nb::len(entry) != 2)
+        throw std::invalid_argument(name + " must be the pair (h, c) of an LSTM");
       for (int s = 0; s < 2; ++s) check(entry[s], name + "[" + std::to_string(s) + "]", entries[i]);
     }
     std::size_t next = 0;
@@ -154,34 +170,48 @@ template <class Real> class StreamObject {
       const long long v = PyLong_AsLongLongAndOverflow(value.ptr(), &overflow);
       if (overflow || v < 0 || v >= n) {
         const std::string row = one_ ? "" : "[" + std::to_string(symbols_.size()) + "]";
-        throw std::invalid_argument("x" + row + " is " + nb::cast<std::string>(nb::str(value)) + ", expected 0.." + std::to_string(n - 1) + " (the Embedding's n); the stream's state is unchanged");
+        throw std::invalid_argument("x" + row + " is " + nb::cast<std::string>(nb::str(value)) +
+                                    ", expected 0.." + std::to_string(n - 1) +
+                                    " (the Embedding's n); the stream's state is unchanged");
       }
       symbols_.push_back(static_cast<int>(v));
     };
     if (one_ && PyLong_CheckExact(x.ptr())) return read(x);
     const nb::object array = asarray_(x);
     const std::string kind = nb::cast<std::string>(array.attr("dtype").attr("kind"));
-    if (kind != "i" && kind != "u") throw nb::type_error(("x has dtype " + nb::cast<std::string>(array.attr("dtype").attr("__str__")()) + ", expected integers (the network begins with an Embedding)").c_str());
+    if (kind != "i" && kind != "u")
+      throw nb::type_error(("x has dtype " + nb::cast<std::string>(array.attr("dtype").attr("__str__")()) +
+                            ", expected integers (the network begins with an Embedding)")
+                               .c_str());
     const Index ndim = nb::cast<Index>(array.attr("ndim")), most = one_ ? 1 : 2;
-    if (ndim > most || ndim + 1 < most || nb::cast<Index>(array.attr("size")) != stream_.rows || (ndim == most && nb::cast<Index>(array.attr("shape")[most - 1]) != 1))
-      throw std::invalid_argument("x has shape " + nb::cast<std::string>(array.attr("shape").attr("__str__")()) + ", expected " + (one_ ? "an integer" : "(" + std::to_string(stream_.rows) + ",), an integer a row"));
+    if (ndim > most || ndim + 1 < most || nb::cast<Index>(array.attr("size")) != stream_.rows ||
+        (ndim == most && nb::cast<Index>(array.attr("shape")[most - 1]) != 1))
+      throw std::invalid_argument(
+          "x has shape " + nb::cast<std::string>(array.attr("shape").attr("__str__")()) + ", expected " +
+          (one_ ? "an integer" : "(" + std::to_string(stream_.rows) + ",), an integer a row"));
     for (nb::handle value : array.attr("ravel")().attr("tolist")()) read(value);
   }
 
   void check_shape(const Py_buffer& b, const char* name, Index columns, const char* what) const {
-    const bool fits = one_ ? b.ndim == 1 && b.shape[0] == columns : b.ndim == 2 && b.shape[0] == stream_.rows && b.shape[1] == columns;
+    const bool fits = one_ ? b.ndim == 1 && b.shape[0] == columns
+                           : b.ndim == 2 && b.shape[0] == stream_.rows && b.shape[1] == columns;
     if (fits) return;
     std::string came;
     for (int i = 0; i < b.ndim; ++i) came += (i ? ", " : "") + std::to_string(b.shape[i]);
-    const std::string expected = one_ ? "(" + std::to_string(columns) + ",)" : "(" + std::to_string(stream_.rows) + ", " + std::to_string(columns) + ")";
-    throw std::invalid_argument(std::string(name) + " has shape (" + came + (b.ndim == 1 ? ",)" : ")") + ", expected " + expected + " (" + what + ")");
+    const std::string expected =
+        one_ ? "(" + std::to_string(columns) + ",)"
+             : "(" + std::to_string(stream_.rows) + ", " + std::to_string(columns) + ")";
+    throw std::invalid_argument(std::string(name) + " has shape (" + came + (b.ndim == 1 ? ",)" : ")") +
+                                ", expected " + expected + " (" + what + ")");
   }
 
-  // Anything that numpy takes for real numbers, of the shape of `columns`; through float64, so that what overflows becomes infinite without a word from numpy.
+  // Anything that numpy takes for real numbers, of the shape of `columns`; through float64, so that what
+  // overflows becomes infinite without a word from numpy.
   std::vector<Real> numbers(nb::handle x, const std::string& name, Index columns, const char* what) const {
     const nb::object array = asarray_(x);
     const std::string kind = nb::cast<std::string>(array.attr("dtype").attr("kind"));
-    if (kind != "f" && kind != "i" && kind != "u" && kind != "b") throw nb::type_error((name + " must hold real numbers").c_str());
+    if (kind != "f" && kind != "i" && kind != "u" && kind != "b")
+      throw nb::type_error((name + " must hold real numbers").c_str());
     const nb::object doubles = asarray_(array, nb::arg("dtype") = "float64", nb::arg("order") = "C");
     View view;
     if (!view.get(doubles.ptr(), PyBUF_ND)) throw std::invalid_argument(name + ": not an array");
@@ -192,8 +222,8 @@ template <class Real> class StreamObject {
     return out;
   }
 
-  nb::object owner_;                 // the network
-  nb::object initial_;               // what reset() comes back to, beside zeros
+  nb::object owner_;    // the network
+  nb::object initial_;  // what reset() comes back to, beside zeros
   bool one_;
   Stream<Real> stream_;
   Index F_, C_;
@@ -205,18 +235,26 @@ template <class Real> class StreamObject {
 template <class Real> void bind(nb::module_& m, const char* name, const char* network_name) {
   using S = StreamObject<Real>;
   nb::class_<S>(m, name, "A network one step at a time.")
-      .def("step", &S::step, nb::arg("x").none(), nb::arg("out") = nb::none(), nb::sig("def step(self, x: object, out: numpy.ndarray | None = None) -> numpy.ndarray"),
+      .def("step", &S::step, nb::arg("x").none(), nb::arg("out") = nb::none(),
+           nb::sig("def step(self, x: object, out: numpy.ndarray | None = None) -> numpy.ndarray"),
            "The answer y_t after the step x_t, (F,) -> (C,), or (rows, F) -> (rows, C).")
       .def("reset", &S::reset, "Back to the state before the first step.")
-      .def_prop_rw("state", &S::state, &S::set_state, nb::for_getter(nb::sig("def state(self) -> list[numpy.ndarray | tuple[numpy.ndarray, numpy.ndarray]]")), nb::for_setter(nb::sig("def state(self, value: object, /) -> None")),
-                   "A copy: one entry a recurrent layer, (H,), of an LSTM the pair (h, c), or pool, (H + 1,): its sum or maximum, then the number of steps.");
-  m.attr(network_name).attr("stream") = nb::cpp_function([](nb::object self, Index rows, nb::object initial) {
-    require(rows >= 0 && rows <= (Index(1) << 24), "rows: out of range");
-    require(!nb::cast<Network<Real>&>(self).spec.whole_rows, "stream: not with bidirectional layers");
-    auto stream = std::make_unique<S>(std::move(self), rows);
-    if (!initial.is_none()) stream->start_from(initial);
-    return stream.release();
-  }, nb::is_method(), nb::scope(m.attr(network_name)), nb::name("stream"), nb::arg("rows"), nb::arg("initial_state").none(), nb::rv_policy::take_ownership);
+      .def_prop_rw("state", &S::state, &S::set_state,
+                   nb::for_getter(nb::sig(
+                       "def state(self) -> list[numpy.ndarray | tuple[numpy.ndarray, numpy.ndarray]]")),
+                   nb::for_setter(nb::sig("def state(self, value: object, /) -> None")),
+                   "A copy: one entry a recurrent layer, (H,), of an LSTM the pair (h, c), or pool, (H + "
+                   "1,): its sum or maximum, then the number of steps.");
+  m.attr(network_name).attr("stream") = nb::cpp_function(
+      [](nb::object self, Index rows, nb::object initial) {
+        require(rows >= 0 && rows <= (Index(1) << 24), "rows: out of range");
+        require(!nb::cast<Network<Real>&>(self).spec.whole_rows, "stream: not with bidirectional layers");
+        auto stream = std::make_unique<S>(std::move(self), rows);
+        if (!initial.is_none()) stream->start_from(initial);
+        return stream.release();
+      },
+      nb::is_method(), nb::scope(m.attr(network_name)), nb::name("stream"), nb::arg("rows"),
+      nb::arg("initial_state").none(), nb::rv_policy::take_ownership);
 }
 
 }  // namespace

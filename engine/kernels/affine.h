@@ -14,7 +14,9 @@ template <class Real> void affine(const Affine<Real>& p, Index n) {
     else tile.begin(p.bias ? p.bias + v * w : nullptr);
     tile.add(p.x + b * p.ldx, p.ldx, columns_at(p.kernel, p.K, v), p.kernel.ld, p.K);
     ELMAN_UNROLL for (int c = 0; c < C.value; ++c) {
-      ELMAN_UNROLL for (int r = 0; r < R.value; ++r) store(p.y + (b + r) * p.ldy + (v + c) * w, apply(p.activation, tile.sum(r, c)));
+      ELMAN_UNROLL for (int r = 0; r < R.value; ++r) {
+        store(p.y + (b + r) * p.ldy + (v + c) * w, apply(p.activation, tile.sum(r, c)));
+      }
     }
   });
 }
@@ -72,7 +74,8 @@ template <class Real> void bias_gradient(const WeightGradient<Real>& p) {
   });
 }
 
-template <class Real> void pack(Real* out, const Real* src, Index K, Index N, Index gates, Index panel, Index p0, Index p1) {
+template <class Real>
+void pack(Real* out, const Real* src, Index K, Index N, Index gates, Index panel, Index p0, Index p1) {
   for (Index q = p0; q < p1; ++q) {
     const Index n = smaller(panel, N - q * panel);
     for (Index k = 0; k < K; ++k)
@@ -85,7 +88,8 @@ template <class Real> void pack(Real* out, const Real* src, Index K, Index N, In
   }
 }
 
-template <class Real> void pack_transposed(Real* out, const Real* src, Index K, Index N, Index panel, Index p0, Index p1) {
+template <class Real>
+void pack_transposed(Real* out, const Real* src, Index K, Index N, Index panel, Index p0, Index p1) {
   for (Index q = p0; q < p1; ++q) {
     const Index n = smaller(panel, N - q * panel);
     Real* to = out + q * K * panel;

@@ -1,9 +1,11 @@
-// The cells. Each is its number of gates and states, what it keeps for the way back, and its pointwise functions, forward and backward; the
-// products and time are in recurrent.h. Equations and derivatives: docs/bptt.md, docs/gru.md, docs/lstm.md.
+// The cells. Each is its facts (cell_facts.h) and its pointwise functions, forward and backward; the products
+// and time are in recurrent_forward.h and recurrent_backward.h. Equations and derivatives:
+// docs/bptt.md, docs/gru.md, docs/lstm.md.
 //
-// A step of a cell is one phase, or two where a gate must be known for all units before the product of another. In a phase the gates
-// `first` .. `first` + `count` of the kernels are multiplied; x adds gate g to sum g, and so does the state; but where the last gate's two parts
-// are needed `apart`, the state's part of it is a sum of its own, after the others.
+// A step of a cell is one phase, or two where a gate must be known for all units before the product of
+// another. In a phase the gates `first` .. `first` + `count` of the kernels are multiplied; x adds gate g to
+// sum g, and so does the state; but where the last gate's two parts are needed `apart`, the state's part of
+// it is a sum of its own, after the others.
 #pragma once
 #include "tile.h"
 
@@ -17,8 +19,20 @@ struct Phase {
   constexpr int sums() const { return count + (apart ? 1 : 0); }
 };
 
-// Gates of dz that follow one another: the first's column in dz, its rows in the transposed recurrent kernel, how many; in units.
-struct Gates { int column, row, count; };
+constexpr int pieces_of_h(const CellFacts& facts) {
+  int n = 0;
+  for (int i = 0; i < facts.pieces; ++i) n += facts.piece[i].operand < 0;
+  return n;
+}
+
+// The facts of a cell, for its own functions and for those that are written once for all cells.
+template <Cell cell> struct Facts {
+  static constexpr Cell id = cell;
+  static constexpr CellFacts facts = cell_facts[static_cast<int>(cell)];
+  static constexpr int gates = facts.gates, kept = facts.kept;
+  static constexpr bool keeps = kept > 0;
+  static constexpr int pieces = pieces_of_h(facts);
+};
 
 // One row and one vector of units, in the buffers of a step. `rest`: columns of the vector that are there.
 template <class Real> struct Forward {
@@ -65,30 +79,38 @@ template <class Real> struct Backward {
 };
 
 // What the sums of gate g start from: [G H] each or null, at the vector's first unit.
-template <class Real> ELMAN_INLINE Vec<Real> bias_of(const Real* bias, Index H, int g) { return bias ? load(bias + g * H) : broadcast(Real(0)); }
+template <class Real> ELMAN_INLINE Vec<Real> bias_of(const Real* bias, Index H, int g) {
+  return bias ? load(bias + g * H) : broadcast(Real(0));
+}
 
 // h = f(z), z = x W + h U + b: nothing but h is kept, and all stays in registers.
-struct ElmanCell {
-  static constexpr int gates = 1, phases = 1, kept = 0;
-  static constexpr bool keeps = false;
+struct ElmanCell : Facts<Cell::elman> {
+  static constexpr int phases = 1;
   static constexpr Phase phase(int) { return {0, 1}; }
-  template <class Real> static ELMAN_INLINE Vec<Real> start(int, const Real* bias, const Real*, Index) { return bias_of(bias, 0, 0); }
-  template <class Real> static ELMAN_INLINE Vec<Real> forward(Activation f, Vec<Real> z) { return apply(f, z); }
-  template <class Real> static ELMAN_INLINE Vec<Real> backward(Activation f, Vec<Real> h, Vec<Real> dh) { return apply_derivative(f, h, dh); }
+  template <class Real> static ELMAN_INLINE Vec<Real> start(int, const Real* bias, const Real*, Index) {
+    return bias_of(bias, 0, 0);
+  }
+  template <class Real> static ELMAN_INLINE Vec<Real> forward(Activation f, Vec<Real> z) {
+    return apply(f, z);
+  }
+  template <class Real> static ELMAN_INLINE Vec<Real> backward(Activation f, Vec<Real> h, Vec<Real> dh) {
+    return apply_derivative(f, h, dh);
+  }
   // with a mask alone
-  static constexpr int pieces = 1, carried_state = -1;
-  static constexpr Gates piece(int) { return {0, 0, 1}; }
-  template <class Real> static ELMAN_INLINE void backward(Vec<Real> dh, const Backward<Real>& p) { p.set(0, apply_derivative(p.activation, p.state_after(0), dh)); }
+  static constexpr int carried_state = -1;
+  template <class Real> static ELMAN_INLINE void backward(Vec<Real> dh, const Backward<Real>& p) {
+    p.set(0, apply_derivative(p.activation, p.state_after(0), dh));
+  }
 };
 
 // h = (1 - leak) h' + leak f(z)
-struct LeakyCell {
-  static constexpr int gates = 1, phases = 1, kept = 1;
-  static constexpr bool keeps = true;
+struct LeakyCell : Facts<Cell::leaky> {
+  static constexpr int phases = 1;
   static constexpr Phase phase(int) { return {0, 1}; }
-  static constexpr int pieces = 1, carried_state = 0;            // the state whose cotangent is carried
-  static constexpr Gates piece(int) { return {0, 0, 1}; }
-  template <class Real> static ELMAN_INLINE Vec<Real> start(int, const Real* bias, const Real*, Index) { return bias_of(bias, 0, 0); }
+  static constexpr int carried_state = 0;  // the state whose cotangent is carried
+  template <class Real> static ELMAN_INLINE Vec<Real> start(int, const Real* bias, const Real*, Index) {
+    return bias_of(bias, 0, 0);
+  }
   template <int, class Real> static ELMAN_INLINE void forward(const Vec<Real>* z, const Forward<Real>& p) {
     const Vec<Real> y = apply(p.activation, z[0]);
     p.keep(0, y);
@@ -101,17 +123,19 @@ struct LeakyCell {
   }
 };
 
-template <class Real> ELMAN_INLINE Vec<Real> logistic_slope(Vec<Real> y) { return y * (broadcast(Real(1)) - y); }
+template <class Real> ELMAN_INLINE Vec<Real> logistic_slope(Vec<Real> y) {
+  return y * (broadcast(Real(1)) - y);
+}
 template <class Real> ELMAN_INLINE Vec<Real> tanh_slope(Vec<Real> y) { return broadcast(Real(1)) - y * y; }
 
 // i, f, o = sigmoid(z), g = tanh(z): c = f c' + i g, h = o tanh(c)
-struct LstmCell {
-  static constexpr int gates = 4, phases = 1, kept = 4;
-  static constexpr bool keeps = true;
+struct LstmCell : Facts<Cell::lstm> {
+  static constexpr int phases = 1;
   static constexpr Phase phase(int) { return {0, 4}; }
-  static constexpr int pieces = 1, carried_state = 1;
-  static constexpr Gates piece(int) { return {0, 0, 4}; }
-  template <class Real> static ELMAN_INLINE Vec<Real> start(int sum, const Real* bias, const Real*, Index H) { return bias_of(bias, H, sum); }
+  static constexpr int carried_state = 1;
+  template <class Real> static ELMAN_INLINE Vec<Real> start(int sum, const Real* bias, const Real*, Index H) {
+    return bias_of(bias, H, sum);
+  }
   template <int, class Real> static ELMAN_INLINE void forward(const Vec<Real>* z, const Forward<Real>& p) {
     const Vec<Real> i = logistic(z[0]), f = logistic(z[1]), g = hyperbolic_tangent(z[2]), o = logistic(z[3]);
     const Vec<Real> c = multiply_add(f, p.state(1), i * g);
@@ -123,7 +147,8 @@ struct LstmCell {
     p.set_state(0, o * hyperbolic_tangent(c));
   }
   template <class Real> static ELMAN_INLINE void backward(Vec<Real> dh, const Backward<Real>& p) {
-    const Vec<Real> i = p.given(0), f = p.given(1), g = p.given(2), o = p.given(3), h = p.state_after(0), one = broadcast(Real(1));
+    const Vec<Real> i = p.given(0), f = p.given(1), g = p.given(2), o = p.given(3), h = p.state_after(0),
+                    one = broadcast(Real(1));
     // tanh(c) = h / o costs less than to compute or to keep it; where o has vanished, h has too
     const Vec<Real> y = h / maximum(broadcast(Real(1e-30)), o);
     const Vec<Real> dc = multiply_add(dh, o - h * y, p.carried());
@@ -136,18 +161,18 @@ struct LstmCell {
 };
 
 // r, u = sigmoid(z), n = tanh(x W_n + b_n + r (h' U_n + c_n)): h = (1 - u) n + u h'
-struct GruCell {
-  static constexpr int gates = 3, phases = 1, kept = 4;
-  static constexpr bool keeps = true;
-  static constexpr Phase phase(int) { return {0, 3, true}; }     // sums: r, u, and the two parts of n
-  static constexpr int pieces = 2, carried_state = 0;            // dz: r, u, n as x sees it, n as h' sees it
-  static constexpr Gates piece(int i) { return i == 0 ? Gates{0, 0, 2} : Gates{3, 2, 1}; }
-  template <class Real> static ELMAN_INLINE Vec<Real> start(int sum, const Real* bias, const Real* recurrent_bias, Index H) {
+struct GruCell : Facts<Cell::gru> {
+  static constexpr int phases = 1;
+  static constexpr Phase phase(int) { return {0, 3, true}; }  // sums: r, u, and the two parts of n
+  static constexpr int carried_state = 0;                     // dz: r, u, n as x sees it, n as h' sees it
+  template <class Real>
+  static ELMAN_INLINE Vec<Real> start(int sum, const Real* bias, const Real* recurrent_bias, Index H) {
     if (sum == 3) return bias_of(recurrent_bias, H, 2);
     return sum == 2 ? bias_of(bias, H, 2) : bias_of(bias, H, sum) + bias_of(recurrent_bias, H, sum);
   }
   template <int, class Real> static ELMAN_INLINE void forward(const Vec<Real>* z, const Forward<Real>& p) {
-    const Vec<Real> r = logistic(z[0]), u = logistic(z[1]), n = hyperbolic_tangent(multiply_add(r, z[3], z[2]));
+    const Vec<Real> r = logistic(z[0]), u = logistic(z[1]),
+                    n = hyperbolic_tangent(multiply_add(r, z[3], z[2]));
     p.keep(0, r);
     p.keep(1, u);
     p.keep(2, n);
@@ -166,16 +191,20 @@ struct GruCell {
   }
 };
 
-// The same with n = tanh(x W_n + b_n + (r h') U_n): r must be known for all units first. Kept: r, u, n and r h'.
-struct GruBeforeCell {
-  static constexpr int gates = 3, phases = 2, kept = 4;
-  static constexpr bool keeps = true;
+// The same with n = tanh(x W_n + b_n + (r h') U_n): r must be known for all units first. Kept: r, u, n and r
+// h'.
+struct GruBeforeCell : Facts<Cell::gru_before> {
+  static constexpr int phases = 2;
   static constexpr Phase phase(int i) { return i == 0 ? Phase{0, 2} : Phase{2, 1}; }
-  static constexpr int operand = 3;                              // what stands for h' in the second phase, among the kept
-  static constexpr int pieces = 1, carried_state = 0;            // of h' itself; n's is the operand's
-  static constexpr Gates piece(int) { return {0, 0, 2}; }
-  template <class Real> static ELMAN_INLINE Vec<Real> start(int gate, const Real* bias, const Real*, Index H) { return bias_of(bias, H, gate); }
-  template <int phase, class Real> static ELMAN_INLINE void forward(const Vec<Real>* z, const Forward<Real>& p) {
+  static constexpr int operand =
+      facts.piece[1].operand;              // what stands for h' in the second phase, among the kept
+  static constexpr int carried_state = 0;  // of h' itself; n's is the operand's
+  template <class Real>
+  static ELMAN_INLINE Vec<Real> start(int gate, const Real* bias, const Real*, Index H) {
+    return bias_of(bias, H, gate);
+  }
+  template <int phase, class Real>
+  static ELMAN_INLINE void forward(const Vec<Real>* z, const Forward<Real>& p) {
     if constexpr (phase == 0) {
       const Vec<Real> r = logistic(z[0]);
       p.keep(0, r);

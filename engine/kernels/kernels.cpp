@@ -1,7 +1,9 @@
-// One instruction set's kernels. Compiled once per instruction set, ELMAN_ISA being its namespace and ELMAN_ISA_NAME its name.
+// One instruction set's kernels. Compiled once per instruction set, ELMAN_ISA being its namespace and
+// ELMAN_ISA_NAME its name.
 #include "affine.h"
 #include "readout.h"
-#include "recurrent.h"
+#include "recurrent_backward.h"
+#include "recurrent_forward.h"
 #include "tangents.h"
 #include "update.h"
 
@@ -9,11 +11,18 @@ namespace elman {
 namespace ELMAN_ISA {
 namespace {
 
-template <class Real> constexpr KernelTable<Real> make_table() {
+template <class... Cells> constexpr bool as_enumerated() {
+  constexpr Cell ids[] = {Cells::id...};
+  for (int i = 0; i < cell_count; ++i)
+    if (ids[i] != static_cast<Cell>(i)) return false;
+  return sizeof...(Cells) == cell_count;
+}
+
+template <class Real, class... Cells> constexpr KernelTable<Real> make_table() {
+  static_assert(as_enumerated<Cells...>());
   return {ELMAN_ISA_NAME,
-          {recurrent_forward<Real, ElmanCell>, recurrent_forward<Real, LeakyCell>, recurrent_forward<Real, GruCell>, recurrent_forward<Real, GruBeforeCell>, recurrent_forward<Real, LstmCell>},
-          {recurrent_backward<Real, ElmanCell>, recurrent_backward<Real, LeakyCell>, recurrent_backward<Real, GruCell>, recurrent_backward<Real, GruBeforeCell>,
-           recurrent_backward<Real, LstmCell>},
+          {recurrent_forward<Real, Cells>...},
+          {recurrent_backward<Real, Cells>...},
           affine<Real>,
           activate<Real>,
           activate_backward<Real>,
@@ -40,8 +49,10 @@ template <class Real> constexpr KernelTable<Real> make_table() {
 
 extern const KernelTable<float> table32;
 extern const KernelTable<double> table64;
-const KernelTable<float> table32 = make_table<float>();
-const KernelTable<double> table64 = make_table<double>();
+const KernelTable<float> table32 =
+    make_table<float, ElmanCell, LeakyCell, GruCell, GruBeforeCell, LstmCell>();
+const KernelTable<double> table64 =
+    make_table<double, ElmanCell, LeakyCell, GruCell, GruBeforeCell, LstmCell>();
 
 }  // namespace ELMAN_ISA
 }  // namespace elman

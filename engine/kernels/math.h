@@ -1,6 +1,7 @@
 // tanh, sigmoid, exp and log of vectors. Errors, measured by tests/engine/test_math.py against higher precision:
 //   float   tanh 5 ulp, sigmoid 3, exp 2, log 2        double   tanh 3 ulp, sigmoid 3, exp 2, log 2
-// Every step is an exactly rounded operation, so that all machines with fused multiply-add give the same bits.
+// Every step is an exactly rounded operation, so that all machines with fused multiply-add give the same
+// bits.
 #pragma once
 #include "simd.h"
 
@@ -10,30 +11,38 @@ namespace {
 
 template <class Real> struct Constants;
 template <> struct Constants<float> {
-  static constexpr float rounding = 12582912.0f;             // 1.5 2^23: adding it rounds to an integer in the low bits
+  static constexpr float rounding = 12582912.0f;  // 1.5 2^23: adding it rounds to an integer in the low bits
   static constexpr float ln2_high = 0.693359375f, ln2_low = -2.12194440e-4f;
-  static constexpr float exp_smallest = -87.0f;              // below it exp is 0 here
-  static constexpr float exponent_one = 8388608.0f;          // 2^23, whose bits with an exponent field or-ed in read 2^23 + field
+  static constexpr float exp_smallest = -87.0f;  // below it exp is 0 here
+  static constexpr float exponent_one =
+      8388608.0f;  // 2^23, whose bits with an exponent field or-ed in read 2^23 + field
   static constexpr float bias = 127.0f;
-  static constexpr float mantissa = 1.17549421e-38f;         // the largest denormal: its bits are the mantissa field
+  static constexpr float mantissa = 1.17549421e-38f;  // the largest denormal: its bits are the mantissa field
   static constexpr int exp_terms = 7, log_terms = 4;
 };
 template <> struct Constants<double> {
-  static constexpr double rounding = 6755399441055744.0;     // 1.5 2^52
+  static constexpr double rounding = 6755399441055744.0;  // 1.5 2^52
   static constexpr double ln2_high = 6.93147180369123816490e-01, ln2_low = 1.90821492927058770002e-10;
   static constexpr double exp_smallest = -708.0;
-  static constexpr double exponent_one = 4503599627370496.0; // 2^52
+  static constexpr double exponent_one = 4503599627370496.0;  // 2^52
   static constexpr double bias = 1023.0;
   static constexpr double mantissa = 2.2250738585072009e-308;
   static constexpr int exp_terms = 13, log_terms = 10;
 };
 
-template <class Real> ELMAN_INLINE Vec<Real> absolute(Vec<Real> x) { return bit_and_not(broadcast(Real(-0.0)), x); }
-template <class Real> ELMAN_INLINE Vec<Real> with_sign_of(Vec<Real> x, Vec<Real> sign) { return bit_or(x, bit_and(broadcast(Real(-0.0)), sign)); }
+template <class Real> ELMAN_INLINE Vec<Real> absolute(Vec<Real> x) {
+  return bit_and_not(broadcast(Real(-0.0)), x);
+}
+template <class Real> ELMAN_INLINE Vec<Real> with_sign_of(Vec<Real> x, Vec<Real> sign) {
+  return bit_or(x, bit_and(broadcast(Real(-0.0)), sign));
+}
 
 // 1/k!, and 2/(2k + 1)
-constexpr double reciprocal_factorial[] = {1.0, 1.0, 1.0 / 2, 1.0 / 6, 1.0 / 24, 1.0 / 120, 1.0 / 720, 1.0 / 5040, 1.0 / 40320, 1.0 / 362880, 1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800};
-constexpr double twice_reciprocal_odd[] = {2.0, 2.0 / 3, 2.0 / 5, 2.0 / 7, 2.0 / 9, 2.0 / 11, 2.0 / 13, 2.0 / 15, 2.0 / 17, 2.0 / 19, 2.0 / 21};
+constexpr double reciprocal_factorial[] = {
+    1.0,        1.0,         1.0 / 2,      1.0 / 6,       1.0 / 24,       1.0 / 120,       1.0 / 720,
+    1.0 / 5040, 1.0 / 40320, 1.0 / 362880, 1.0 / 3628800, 1.0 / 39916800, 1.0 / 479001600, 1.0 / 6227020800};
+constexpr double twice_reciprocal_odd[] = {2.0,      2.0 / 3,  2.0 / 5,  2.0 / 7,  2.0 / 9, 2.0 / 11,
+                                           2.0 / 13, 2.0 / 15, 2.0 / 17, 2.0 / 19, 2.0 / 21};
 
 // x = n ln 2 + r. Gives expm1(r) by its series, and n in the low bits of `power`.
 template <class Real> ELMAN_INLINE Vec<Real> reduced_expm1(Vec<Real> x, Vec<Real>& power) {
@@ -43,7 +52,9 @@ template <class Real> ELMAN_INLINE Vec<Real> reduced_expm1(Vec<Real> x, Vec<Real
   Vec<Real> r = multiply_add(n, broadcast(-K::ln2_high), x);
   r = multiply_add(n, broadcast(-K::ln2_low), r);
   Vec<Real> p = broadcast(Real(reciprocal_factorial[K::exp_terms]));
-  ELMAN_UNROLL for (int k = K::exp_terms - 1; k >= 2; --k) p = multiply_add(p, r, broadcast(Real(reciprocal_factorial[k])));
+  ELMAN_UNROLL for (int k = K::exp_terms - 1; k >= 2; --k) {
+    p = multiply_add(p, r, broadcast(Real(reciprocal_factorial[k])));
+  }
   return multiply_add(r * r, p, r);
 }
 
@@ -55,7 +66,8 @@ template <class Real> ELMAN_INLINE Vec<Real> exp_nonpositive(Vec<Real> x) {
   return if_greater(smallest, x, broadcast(Real(0)), add_to_exponent(p, power));
 }
 
-// tanh as x P(x^2) / Q(x^2), fitted for the smallest largest relative error (2.1e-8) on [-9.02, 9.02], where it reaches 1.
+// tanh as x P(x^2) / Q(x^2), fitted for the smallest largest relative error (2.1e-8) on [-9.02, 9.02], where
+// it reaches 1.
 ELMAN_INLINE F32 hyperbolic_tangent(F32 x) {
   x = maximum(broadcast(-9.02f), minimum(broadcast(9.02f), x));
   const F32 u = x * x;
@@ -98,7 +110,9 @@ template <class Real> ELMAN_INLINE Vec<Real> logarithm(Vec<Real> x) {
   m = if_greater(m, sqrt2, m * half, m);
   const Vec<Real> f = m - one, s = f / (f + broadcast(Real(2))), u = s * s;
   Vec<Real> p = broadcast(Real(twice_reciprocal_odd[K::log_terms]));
-  ELMAN_UNROLL for (int k = K::log_terms - 1; k >= 1; --k) p = multiply_add(p, u, broadcast(Real(twice_reciprocal_odd[k])));
+  ELMAN_UNROLL for (int k = K::log_terms - 1; k >= 1; --k) {
+    p = multiply_add(p, u, broadcast(Real(twice_reciprocal_odd[k])));
+  }
   // log m = 2 s + s u p = f - s (f - u p), which loses nothing where m is near 1
   const Vec<Real> tail = multiply_add(n, broadcast(K::ln2_low), (broadcast(Real(0)) - s) * (f - u * p));
   return multiply_add(n, broadcast(K::ln2_high), f + tail);
@@ -112,10 +126,14 @@ template <class Real> ELMAN_INLINE Vec<Real> logarithm_of_one_plus(Vec<Real> e) 
 
 template <class Real> ELMAN_INLINE Vec<Real> apply(Activation f, Vec<Real> z) {
   switch (f) {
-    case Activation::tanh: return hyperbolic_tangent(z);
-    case Activation::relu: return maximum(broadcast(Real(0)), z);
-    case Activation::sigmoid: return logistic(z);
-    default: return z;
+    case Activation::tanh:
+      return hyperbolic_tangent(z);
+    case Activation::relu:
+      return maximum(broadcast(Real(0)), z);
+    case Activation::sigmoid:
+      return logistic(z);
+    default:
+      return z;
   }
 }
 
@@ -123,10 +141,14 @@ template <class Real> ELMAN_INLINE Vec<Real> apply(Activation f, Vec<Real> z) {
 template <class Real> ELMAN_INLINE Vec<Real> apply_derivative(Activation f, Vec<Real> y, Vec<Real> d) {
   const Vec<Real> one = broadcast(Real(1)), zero = broadcast(Real(0));
   switch (f) {
-    case Activation::tanh: return d * (one - y * y);
-    case Activation::relu: return if_greater(y, zero, d, zero);
-    case Activation::sigmoid: return d * (y * (one - y));
-    default: return d;
+    case Activation::tanh:
+      return d * (one - y * y);
+    case Activation::relu:
+      return if_greater(y, zero, d, zero);
+    case Activation::sigmoid:
+      return d * (y * (one - y));
+    default:
+      return d;
   }
 }
 

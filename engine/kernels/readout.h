@@ -1,4 +1,5 @@
-// Rows of outputs: activations over whole rows, and the three losses with their gradients, in one pass over each row.
+// Rows of outputs: activations over whole rows, and the three losses with their gradients, in one pass over
+// each row.
 #pragma once
 #include "math.h"
 
@@ -8,7 +9,9 @@ namespace {
 
 template <class Real> constexpr Real lowest = sizeof(Real) == 4 ? Real(-3.0e38) : Real(-1.7e308);
 
-template <class Real> struct Softmax { Real maximum, sum; };
+template <class Real> struct Softmax {
+  Real maximum, sum;
+};
 
 // y [C] -> exp(y - max y), with their sum
 template <class Real> ELMAN_INLINE Softmax<Real> exponentials(Real* y, Index C) {
@@ -73,10 +76,11 @@ template <class Real> void activate(Activation f, Real* y, Index ld, Index n, In
   }
 }
 
-template <class Real> void activate_backward(Activation f, const Real* y, Index ldy, Real* d, Index ldd, Index n, Index N) {
+template <class Real>
+void activate_backward(Activation f, const Real* y, Index ldy, Real* d, Index ldd, Index n, Index N) {
   constexpr Index w = lanes<Real>;
   for (Index b = 0; b < n; ++b, y += ldy, d += ldd) {
-    Real projection = 0;                                       // softmax: d <- y (d - sum d y)
+    Real projection = 0;  // softmax: d <- y (d - sum d y)
     if (f == Activation::softmax) {
       Lanes<Real> total = lanes_of(Real(0));
       for (Index j = 0; j < N; j += w) {
@@ -88,15 +92,20 @@ template <class Real> void activate_backward(Activation f, const Real* y, Index 
     for (Index j = 0; j < N; j += w) {
       const Lanes<Real> p = load_lanes(y + j, N - j, Real(0));
       Lanes<Real> q = load_lanes(d + j, N - j, Real(0));
-      ELMAN_UNROLL for (int i = 0; i < p.n; ++i)
-        q.v[i] = f == Activation::softmax ? p.v[i] * (q.v[i] - broadcast(projection)) : apply_derivative(f, p.v[i], q.v[i]);
+      ELMAN_UNROLL for (int i = 0; i < p.n; ++i) {
+        q.v[i] = f == Activation::softmax ? p.v[i] * (q.v[i] - broadcast(projection))
+                                          : apply_derivative(f, p.v[i], q.v[i]);
+      }
       store_lanes(d + j, q, N - j);
     }
   }
 }
 
 // What one row's answer adds, before its weight.
-struct Answer { double loss, metric1, metric2, elements; bool given; };
+struct Answer {
+  double loss, metric1, metric2, elements;
+  bool given;
+};
 
 // Is column c the first of the largest of y [C]?
 template <class Real> ELMAN_INLINE bool is_first_maximum(const Real* y, Index C, Index c) {
@@ -113,10 +122,12 @@ template <class Real> ELMAN_INLINE Real log_of(Real x) {
 }
 
 // logits y -> loss, and with `scale` y <- scale (softmax(y) sum(target) - target)
-template <class Real> ELMAN_INLINE Answer cross_entropy(const LossRows<Real>& p, Real* y, Index target, const Real* scale) {
+template <class Real>
+ELMAN_INLINE Answer cross_entropy(const LossRows<Real>& p, Real* y, Index target, const Real* scale) {
   if (p.classes) {
     const Index c = p.classes[target];
-    if (c < 0 || c >= p.C) return {0, 0, 0, 0, false};   // the caller's memory may have changed since it was checked
+    if (c < 0 || c >= p.C)
+      return {0, 0, 0, 0, false};  // the caller's memory may have changed since it was checked
     const Real logit = y[c];
     const bool right = is_first_maximum(y, p.C, c);
     const Softmax<Real> s = exponentials(y, p.C);
@@ -154,9 +165,12 @@ template <class Real> ELMAN_INLINE bool element(const LossRows<Real>& p, Index t
 }
 
 // Up to `lanes` logits, and of each the logistic function and log(1 + exp(-|z|)).
-template <class Real> struct Logits { Real z[lanes<Real>], probability[lanes<Real>], tail[lanes<Real>]; };
+template <class Real> struct Logits {
+  Real z[lanes<Real>], probability[lanes<Real>], tail[lanes<Real>];
+};
 
-template <class Real> ELMAN_INLINE void take_logits(Logits<Real>& l, const Real* y, Index apart, Index count) {
+template <class Real>
+ELMAN_INLINE void take_logits(Logits<Real>& l, const Real* y, Index apart, Index count) {
   constexpr Index w = Vec<Real>::width;
   const Vec<Real> zero = broadcast(Real(0)), one = broadcast(Real(1));
   for (Index i = 0; i < count; ++i) l.z[i] = y[i * apart];
@@ -169,7 +183,9 @@ template <class Real> ELMAN_INLINE void take_logits(Logits<Real>& l, const Real*
 }
 
 // logit z -> max(z, 0) - z y + log(1 + exp(-|z|)), gradient sigmoid(z) - y
-template <class Real> ELMAN_INLINE void add_binary(const LossRows<Real>& p, Real* y, Index target, Index j, const Real* scale, const Logits<Real>& l, Index i, Answer& a) {
+template <class Real>
+ELMAN_INLINE void add_binary(const LossRows<Real>& p, Real* y, Index target, Index j, const Real* scale,
+                             const Logits<Real>& l, Index i, Answer& a) {
   Real t;
   if (!element(p, target, j, t)) {
     if (scale) *y = 0;
@@ -184,7 +200,8 @@ template <class Real> ELMAN_INLINE void add_binary(const LossRows<Real>& p, Real
   if (scale) *y = *scale * (l.probability[i] - t);
 }
 
-template <class Real> ELMAN_INLINE Answer binary_cross_entropy(const LossRows<Real>& p, Real* y, Index target, const Real* scale) {
+template <class Real>
+ELMAN_INLINE Answer binary_cross_entropy(const LossRows<Real>& p, Real* y, Index target, const Real* scale) {
   Answer a = {0, 0, 0, 0, false};
   for (Index first = 0; first < p.C; first += lanes<Real>) {
     const Index count = smaller(lanes<Real>, p.C - first);
@@ -196,7 +213,8 @@ template <class Real> ELMAN_INLINE Answer binary_cross_entropy(const LossRows<Re
 }
 
 // outputs y -> half the squared difference, gradient y - target
-template <class Real> ELMAN_INLINE Answer squared_error(const LossRows<Real>& p, Real* y, Index target, const Real* scale) {
+template <class Real>
+ELMAN_INLINE Answer squared_error(const LossRows<Real>& p, Real* y, Index target, const Real* scale) {
   Answer a = {0, 0, 0, 0, false};
   for (Index j = 0; j < p.C; ++j) {
     Real t;
@@ -216,7 +234,7 @@ template <class Real> ELMAN_INLINE Answer squared_error(const LossRows<Real>& p,
 }
 
 template <class Real> void loss(const LossRows<Real>& p, Real* y, Index ld, Index n, Index t) {
-  const bool together = p.loss == Loss::binary_cross_entropy && p.C == 1;   // logits of several rows at a time
+  const bool together = p.loss == Loss::binary_cross_entropy && p.C == 1;  // logits of several rows at a time
   Logits<Real> l;
   for (Index b = 0; b < n; ++b, y += ld) {
     if (together && b % lanes<Real> == 0) take_logits(l, y, ld, smaller(lanes<Real>, n - b));
@@ -231,12 +249,15 @@ template <class Real> void loss(const LossRows<Real>& p, Real* y, Index ld, Inde
     Answer a = {0, 0, 0, 0, false};
     if (target >= 0) {
       switch (p.loss) {
-        case Loss::cross_entropy: a = cross_entropy(p, y, target, scale); break;
+        case Loss::cross_entropy:
+          a = cross_entropy(p, y, target, scale);
+          break;
         case Loss::binary_cross_entropy:
           if (together) add_binary(p, y, target, 0, scale, l, b % lanes<Real>, a);
           else a = binary_cross_entropy(p, y, target, scale);
           break;
-        default: a = squared_error(p, y, target, scale);
+        default:
+          a = squared_error(p, y, target, scale);
       }
     }
     if (a.given) {

@@ -1,7 +1,9 @@
-// One vector type per scalar type: `Vec<float>` and `Vec<double>`, as wide as the instruction set of this build.
+// One vector type per scalar type: `Vec<float>` and `Vec<double>`, as wide as the instruction set of this
+// build.
 //
-// Each machine has a header of its own; this is the only one that others include. No standard library here or in any file below kernels/: an
-// inline function of the standard library compiled for AVX-512 could be picked by the linker for the whole process.
+// Each machine has a header of its own; this is the only one that others include. No standard library here or
+// in any file below kernels/: an inline function of the standard library compiled for AVX-512 could be picked
+// by the linker for the whole process.
 #pragma once
 
 #include "table.h"
@@ -34,7 +36,8 @@ namespace elman {
 namespace ELMAN_ISA {
 namespace {
 
-// Reductions over the columns of a row run in 64-byte lanes on every machine, so that their order, and with it their bits, is the same.
+// Reductions over the columns of a row run in 64-byte lanes on every machine, so that their order, and with
+// it their bits, is the same.
 template <class Real> constexpr Index lanes = 64 / (Index)sizeof(Real);
 template <class Real> constexpr int vectors_per_lane_group = int(lanes<Real> / Vec<Real>::width);
 

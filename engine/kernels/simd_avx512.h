@@ -7,14 +7,20 @@ namespace ELMAN_ISA {
 namespace {
 
 template <class Real> struct Vec;
-template <> struct Vec<float> { static constexpr Index width = 16; __m512 v; };
-template <> struct Vec<double> { static constexpr Index width = 8; __m512d v; };
+template <> struct Vec<float> {
+  static constexpr Index width = 16;
+  __m512 v;
+};
+template <> struct Vec<double> {
+  static constexpr Index width = 8;
+  __m512d v;
+};
 using F32 = Vec<float>;
 using F64 = Vec<double>;
 
 constexpr int tile_rows = 8;           // rows of a register tile with one chain
 constexpr int tile_vectors = 2;        // and its vectors of columns
-constexpr int tile_accumulators = 24; // that the registers hold beside what is multiplied
+constexpr int tile_accumulators = 24;  // that the registers hold beside what is multiplied
 
 ELMAN_INLINE __mmask16 first16(Index n) { return (__mmask16)((1u << n) - 1u); }
 ELMAN_INLINE __mmask8 first8(Index n) { return (__mmask8)((1u << n) - 1u); }
@@ -26,8 +32,12 @@ ELMAN_INLINE F64 load(const double* p) { return {_mm512_loadu_pd(p)}; }
 ELMAN_INLINE void store(float* p, F32 a) { _mm512_storeu_ps(p, a.v); }
 ELMAN_INLINE void store(double* p, F64 a) { _mm512_storeu_pd(p, a.v); }
 // 0 < n < width
-ELMAN_INLINE F32 load_partial(const float* p, Index n, float fill) { return {_mm512_mask_loadu_ps(_mm512_set1_ps(fill), first16(n), p)}; }
-ELMAN_INLINE F64 load_partial(const double* p, Index n, double fill) { return {_mm512_mask_loadu_pd(_mm512_set1_pd(fill), first8(n), p)}; }
+ELMAN_INLINE F32 load_partial(const float* p, Index n, float fill) {
+  return {_mm512_mask_loadu_ps(_mm512_set1_ps(fill), first16(n), p)};
+}
+ELMAN_INLINE F64 load_partial(const double* p, Index n, double fill) {
+  return {_mm512_mask_loadu_pd(_mm512_set1_pd(fill), first8(n), p)};
+}
 ELMAN_INLINE void store_partial(float* p, F32 a, Index n) { _mm512_mask_storeu_ps(p, first16(n), a.v); }
 ELMAN_INLINE void store_partial(double* p, F64 a, Index n) { _mm512_mask_storeu_pd(p, first8(n), a.v); }
 
@@ -39,7 +49,8 @@ ELMAN_INLINE F32 operator*(F32 a, F32 b) { return {_mm512_mul_ps(a.v, b.v)}; }
 ELMAN_INLINE F64 operator*(F64 a, F64 b) { return {_mm512_mul_pd(a.v, b.v)}; }
 ELMAN_INLINE F32 operator/(F32 a, F32 b) { return {_mm512_div_ps(a.v, b.v)}; }
 ELMAN_INLINE F64 operator/(F64 a, F64 b) { return {_mm512_div_pd(a.v, b.v)}; }
-ELMAN_INLINE F32 multiply_add(F32 a, F32 b, F32 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }   // a b + c, rounded once
+// a b + c, rounded once
+ELMAN_INLINE F32 multiply_add(F32 a, F32 b, F32 c) { return {_mm512_fmadd_ps(a.v, b.v, c.v)}; }
 ELMAN_INLINE F64 multiply_add(F64 a, F64 b, F64 c) { return {_mm512_fmadd_pd(a.v, b.v, c.v)}; }
 ELMAN_INLINE F32 square_root(F32 a) { return {_mm512_sqrt_ps(a.v)}; }
 ELMAN_INLINE F64 square_root(F64 a) { return {_mm512_sqrt_pd(a.v)}; }
@@ -51,7 +62,8 @@ ELMAN_INLINE F64 maximum(F64 a, F64 b) { return {_mm512_max_pd(a.v, b.v)}; }
 // The sum and the largest of the lanes, the upper half onto the lower, and again.
 ELMAN_INLINE float sum(F32 a) {
   const __m256 e = _mm256_add_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
-  const __m128 q = _mm_add_ps(_mm256_castps256_ps128(e), _mm256_extractf128_ps(e, 1)), d = _mm_add_ps(q, _mm_movehl_ps(q, q));
+  const __m128 q = _mm_add_ps(_mm256_castps256_ps128(e), _mm256_extractf128_ps(e, 1)),
+               d = _mm_add_ps(q, _mm_movehl_ps(q, q));
   return _mm_cvtss_f32(_mm_add_ss(d, _mm_shuffle_ps(d, d, 1)));
 }
 ELMAN_INLINE double sum(F64 a) {
@@ -61,7 +73,8 @@ ELMAN_INLINE double sum(F64 a) {
 }
 ELMAN_INLINE float largest(F32 a) {
   const __m256 e = _mm256_max_ps(_mm512_castps512_ps256(a.v), _mm512_extractf32x8_ps(a.v, 1));
-  const __m128 q = _mm_max_ps(_mm256_castps256_ps128(e), _mm256_extractf128_ps(e, 1)), d = _mm_max_ps(q, _mm_movehl_ps(q, q));
+  const __m128 q = _mm_max_ps(_mm256_castps256_ps128(e), _mm256_extractf128_ps(e, 1)),
+               d = _mm_max_ps(q, _mm_movehl_ps(q, q));
   return _mm_cvtss_f32(_mm_max_ss(d, _mm_shuffle_ps(d, d, 1)));
 }
 ELMAN_INLINE double largest(F64 a) {
@@ -73,19 +86,39 @@ ELMAN_INLINE F32 bit_and(F32 a, F32 b) { return {_mm512_and_ps(a.v, b.v)}; }
 ELMAN_INLINE F64 bit_and(F64 a, F64 b) { return {_mm512_and_pd(a.v, b.v)}; }
 ELMAN_INLINE F32 bit_or(F32 a, F32 b) { return {_mm512_or_ps(a.v, b.v)}; }
 ELMAN_INLINE F64 bit_or(F64 a, F64 b) { return {_mm512_or_pd(a.v, b.v)}; }
-ELMAN_INLINE F32 bit_and_not(F32 mask, F32 a) { return {_mm512_andnot_ps(mask.v, a.v)}; }          // a without the bits of mask
+// a without the bits of mask
+ELMAN_INLINE F32 bit_and_not(F32 mask, F32 a) { return {_mm512_andnot_ps(mask.v, a.v)}; }
 ELMAN_INLINE F64 bit_and_not(F64 mask, F64 a) { return {_mm512_andnot_pd(mask.v, a.v)}; }
 // a > b ? x : y and a == b ? x : y, lane by lane
-ELMAN_INLINE F32 if_greater(F32 a, F32 b, F32 x, F32 y) { return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(a.v, b.v, _CMP_GT_OQ), y.v, x.v)}; }
-ELMAN_INLINE F64 if_greater(F64 a, F64 b, F64 x, F64 y) { return {_mm512_mask_blend_pd(_mm512_cmp_pd_mask(a.v, b.v, _CMP_GT_OQ), y.v, x.v)}; }
-ELMAN_INLINE F32 if_equal(F32 a, F32 b, F32 x, F32 y) { return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ), y.v, x.v)}; }
-ELMAN_INLINE F64 if_equal(F64 a, F64 b, F64 x, F64 y) { return {_mm512_mask_blend_pd(_mm512_cmp_pd_mask(a.v, b.v, _CMP_EQ_OQ), y.v, x.v)}; }
-// The bits of a plus those of b moved into the exponent field: a 2^n where b is a float whose low bits hold n.
-ELMAN_INLINE F32 add_to_exponent(F32 a, F32 b) { return {_mm512_castsi512_ps(_mm512_add_epi32(_mm512_castps_si512(a.v), _mm512_slli_epi32(_mm512_castps_si512(b.v), 23)))}; }
-ELMAN_INLINE F64 add_to_exponent(F64 a, F64 b) { return {_mm512_castsi512_pd(_mm512_add_epi64(_mm512_castpd_si512(a.v), _mm512_slli_epi64(_mm512_castpd_si512(b.v), 52)))}; }
+ELMAN_INLINE F32 if_greater(F32 a, F32 b, F32 x, F32 y) {
+  return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(a.v, b.v, _CMP_GT_OQ), y.v, x.v)};
+}
+ELMAN_INLINE F64 if_greater(F64 a, F64 b, F64 x, F64 y) {
+  return {_mm512_mask_blend_pd(_mm512_cmp_pd_mask(a.v, b.v, _CMP_GT_OQ), y.v, x.v)};
+}
+ELMAN_INLINE F32 if_equal(F32 a, F32 b, F32 x, F32 y) {
+  return {_mm512_mask_blend_ps(_mm512_cmp_ps_mask(a.v, b.v, _CMP_EQ_OQ), y.v, x.v)};
+}
+ELMAN_INLINE F64 if_equal(F64 a, F64 b, F64 x, F64 y) {
+  return {_mm512_mask_blend_pd(_mm512_cmp_pd_mask(a.v, b.v, _CMP_EQ_OQ), y.v, x.v)};
+}
+// The bits of a plus those of b moved into the exponent field: a 2^n where b is a float whose low bits hold
+// n.
+ELMAN_INLINE F32 add_to_exponent(F32 a, F32 b) {
+  return {_mm512_castsi512_ps(
+      _mm512_add_epi32(_mm512_castps_si512(a.v), _mm512_slli_epi32(_mm512_castps_si512(b.v), 23)))};
+}
+ELMAN_INLINE F64 add_to_exponent(F64 a, F64 b) {
+  return {_mm512_castsi512_pd(
+      _mm512_add_epi64(_mm512_castpd_si512(a.v), _mm512_slli_epi64(_mm512_castpd_si512(b.v), 52)))};
+}
 // The exponent field of a positive number as low bits.
-ELMAN_INLINE F32 exponent_bits(F32 a) { return {_mm512_castsi512_ps(_mm512_srli_epi32(_mm512_castps_si512(a.v), 23))}; }
-ELMAN_INLINE F64 exponent_bits(F64 a) { return {_mm512_castsi512_pd(_mm512_srli_epi64(_mm512_castpd_si512(a.v), 52))}; }
+ELMAN_INLINE F32 exponent_bits(F32 a) {
+  return {_mm512_castsi512_ps(_mm512_srli_epi32(_mm512_castps_si512(a.v), 23))};
+}
+ELMAN_INLINE F64 exponent_bits(F64 a) {
+  return {_mm512_castsi512_pd(_mm512_srli_epi64(_mm512_castpd_si512(a.v), 52))};
+}
 
 }  // namespace
 }  // namespace ELMAN_ISA

@@ -1,4 +1,5 @@
-// 128-bit vectors (x86-64-v2: SSE4.2). No fused multiply-add: the one place where results may differ in their last bits.
+// 128-bit vectors (x86-64-v2: SSE4.2). No fused multiply-add: the one place where results may differ in their
+// last bits.
 #pragma once
 #include <smmintrin.h>
 
@@ -7,15 +8,20 @@ namespace ELMAN_ISA {
 namespace {
 
 template <class Real> struct Vec;
-template <> struct Vec<float> { static constexpr Index width = 4; __m128 v; };
-template <> struct Vec<double> { static constexpr Index width = 2; __m128d v; };
+template <> struct Vec<float> {
+  static constexpr Index width = 4;
+  __m128 v;
+};
+template <> struct Vec<double> {
+  static constexpr Index width = 2;
+  __m128d v;
+};
 using F32 = Vec<float>;
 using F64 = Vec<double>;
 
-constexpr int tile_rows = 4;           // rows of a register tile with one chain
-constexpr int tile_vectors = 2;        // and its vectors of columns
+constexpr int tile_rows = 4;          // rows of a register tile with one chain
+constexpr int tile_vectors = 2;       // and its vectors of columns
 constexpr int tile_accumulators = 8;  // that the registers hold beside what is multiplied
-
 
 ELMAN_INLINE F32 broadcast(float x) { return {_mm_set1_ps(x)}; }
 ELMAN_INLINE F64 broadcast(double x) { return {_mm_set1_pd(x)}; }
@@ -43,7 +49,8 @@ ELMAN_INLINE F32 operator*(F32 a, F32 b) { return {_mm_mul_ps(a.v, b.v)}; }
 ELMAN_INLINE F64 operator*(F64 a, F64 b) { return {_mm_mul_pd(a.v, b.v)}; }
 ELMAN_INLINE F32 operator/(F32 a, F32 b) { return {_mm_div_ps(a.v, b.v)}; }
 ELMAN_INLINE F64 operator/(F64 a, F64 b) { return {_mm_div_pd(a.v, b.v)}; }
-ELMAN_INLINE F32 multiply_add(F32 a, F32 b, F32 c) { return {_mm_add_ps(_mm_mul_ps(a.v, b.v), c.v)}; }   // a b + c, rounded twice
+// a b + c, rounded twice
+ELMAN_INLINE F32 multiply_add(F32 a, F32 b, F32 c) { return {_mm_add_ps(_mm_mul_ps(a.v, b.v), c.v)}; }
 ELMAN_INLINE F64 multiply_add(F64 a, F64 b, F64 c) { return {_mm_add_pd(_mm_mul_pd(a.v, b.v), c.v)}; }
 ELMAN_INLINE F32 square_root(F32 a) { return {_mm_sqrt_ps(a.v)}; }
 ELMAN_INLINE F64 square_root(F64 a) { return {_mm_sqrt_pd(a.v)}; }
@@ -73,19 +80,37 @@ ELMAN_INLINE F32 bit_and(F32 a, F32 b) { return {_mm_and_ps(a.v, b.v)}; }
 ELMAN_INLINE F64 bit_and(F64 a, F64 b) { return {_mm_and_pd(a.v, b.v)}; }
 ELMAN_INLINE F32 bit_or(F32 a, F32 b) { return {_mm_or_ps(a.v, b.v)}; }
 ELMAN_INLINE F64 bit_or(F64 a, F64 b) { return {_mm_or_pd(a.v, b.v)}; }
-ELMAN_INLINE F32 bit_and_not(F32 mask, F32 a) { return {_mm_andnot_ps(mask.v, a.v)}; }          // a without the bits of mask
+// a without the bits of mask
+ELMAN_INLINE F32 bit_and_not(F32 mask, F32 a) { return {_mm_andnot_ps(mask.v, a.v)}; }
 ELMAN_INLINE F64 bit_and_not(F64 mask, F64 a) { return {_mm_andnot_pd(mask.v, a.v)}; }
 // a > b ? x : y and a == b ? x : y, lane by lane
-ELMAN_INLINE F32 if_greater(F32 a, F32 b, F32 x, F32 y) { return {_mm_blendv_ps(y.v, x.v, _mm_cmpgt_ps(a.v, b.v))}; }
-ELMAN_INLINE F64 if_greater(F64 a, F64 b, F64 x, F64 y) { return {_mm_blendv_pd(y.v, x.v, _mm_cmpgt_pd(a.v, b.v))}; }
-ELMAN_INLINE F32 if_equal(F32 a, F32 b, F32 x, F32 y) { return {_mm_blendv_ps(y.v, x.v, _mm_cmpeq_ps(a.v, b.v))}; }
-ELMAN_INLINE F64 if_equal(F64 a, F64 b, F64 x, F64 y) { return {_mm_blendv_pd(y.v, x.v, _mm_cmpeq_pd(a.v, b.v))}; }
-// The bits of a plus those of b moved into the exponent field: a 2^n where b is a float whose low bits hold n.
-ELMAN_INLINE F32 add_to_exponent(F32 a, F32 b) { return {_mm_castsi128_ps(_mm_add_epi32(_mm_castps_si128(a.v), _mm_slli_epi32(_mm_castps_si128(b.v), 23)))}; }
-ELMAN_INLINE F64 add_to_exponent(F64 a, F64 b) { return {_mm_castsi128_pd(_mm_add_epi64(_mm_castpd_si128(a.v), _mm_slli_epi64(_mm_castpd_si128(b.v), 52)))}; }
+ELMAN_INLINE F32 if_greater(F32 a, F32 b, F32 x, F32 y) {
+  return {_mm_blendv_ps(y.v, x.v, _mm_cmpgt_ps(a.v, b.v))};
+}
+ELMAN_INLINE F64 if_greater(F64 a, F64 b, F64 x, F64 y) {
+  return {_mm_blendv_pd(y.v, x.v, _mm_cmpgt_pd(a.v, b.v))};
+}
+ELMAN_INLINE F32 if_equal(F32 a, F32 b, F32 x, F32 y) {
+  return {_mm_blendv_ps(y.v, x.v, _mm_cmpeq_ps(a.v, b.v))};
+}
+ELMAN_INLINE F64 if_equal(F64 a, F64 b, F64 x, F64 y) {
+  return {_mm_blendv_pd(y.v, x.v, _mm_cmpeq_pd(a.v, b.v))};
+}
+// The bits of a plus those of b moved into the exponent field: a 2^n where b is a float whose low bits hold
+// n.
+ELMAN_INLINE F32 add_to_exponent(F32 a, F32 b) {
+  return {_mm_castsi128_ps(_mm_add_epi32(_mm_castps_si128(a.v), _mm_slli_epi32(_mm_castps_si128(b.v), 23)))};
+}
+ELMAN_INLINE F64 add_to_exponent(F64 a, F64 b) {
+  return {_mm_castsi128_pd(_mm_add_epi64(_mm_castpd_si128(a.v), _mm_slli_epi64(_mm_castpd_si128(b.v), 52)))};
+}
 // The exponent field of a positive number as low bits.
-ELMAN_INLINE F32 exponent_bits(F32 a) { return {_mm_castsi128_ps(_mm_srli_epi32(_mm_castps_si128(a.v), 23))}; }
-ELMAN_INLINE F64 exponent_bits(F64 a) { return {_mm_castsi128_pd(_mm_srli_epi64(_mm_castpd_si128(a.v), 52))}; }
+ELMAN_INLINE F32 exponent_bits(F32 a) {
+  return {_mm_castsi128_ps(_mm_srli_epi32(_mm_castps_si128(a.v), 23))};
+}
+ELMAN_INLINE F64 exponent_bits(F64 a) {
+  return {_mm_castsi128_pd(_mm_srli_epi64(_mm_castpd_si128(a.v), 52))};
+}
 
 }  // namespace
 }  // namespace ELMAN_ISA

@@ -238,7 +238,7 @@ class Online32:
     def gradient(self, out: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')]) -> None: ...
 
     def use(self, optimiser: tuple[int, float, float, float, float, bool], moments: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')]], trainable: Annotated[NDArray[numpy.int64], dict(shape=(None, None), order='C', device='cpu', writable=False)], clip_norm: float) -> None:
-        """The optimiser, with its memory."""
+        """The optimizer, with its memory."""
 
     def reset(self) -> None: ...
 
@@ -274,7 +274,7 @@ class Online64:
     def gradient(self, out: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')]) -> None: ...
 
     def use(self, optimiser: tuple[int, float, float, float, float, bool], moments: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')]], trainable: Annotated[NDArray[numpy.int64], dict(shape=(None, None), order='C', device='cpu', writable=False)], clip_norm: float) -> None:
-        """The optimiser, with its memory."""
+        """The optimizer, with its memory."""
 
     def reset(self) -> None: ...
 
