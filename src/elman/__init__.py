@@ -18,15 +18,22 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from types import ModuleType
 
+    from elman import alarms as alarms
     from elman import anaesthesia as anaesthesia
+    from elman import callbacks as callbacks
     from elman import datasets as datasets
     from elman import errors as errors
     from elman import estimators as estimators
     from elman import evaluation as evaluation
     from elman import features as features
+    from elman import initializers as initializers
+    from elman import layers as layers
     from elman import monitoring as monitoring
+    from elman import optimizers as optimizers
     from elman import plotting as plotting
     from elman import reading as reading
+    from elman import second_order as second_order
+    from elman import sensitivity as sensitivity
     from elman.data.sequences import Sequences as Sequences
     from elman.errors import DivergenceError as DivergenceError
     from elman.estimators.classifier import RNNClassifier as RNNClassifier
@@ -36,12 +43,9 @@ if TYPE_CHECKING:
     from elman.model.forward import Tape as Tape
     from elman.model.gradient_check import check_gradient as check_gradient
     from elman.model.history import History as History
-    from elman.network import sensitivity as sensitivity
     from elman.network.fit_many import fit_many as fit_many
     from elman.network.generate import generate as generate
     from elman.network.network import Network as Network
-    from elman.nn import initializers as initializers
-    from elman.nn import optimizers as optimizers
     from elman.nn.layers import GRU as GRU
     from elman.nn.layers import LSTM as LSTM
     from elman.nn.layers import Dense as Dense
@@ -61,8 +65,6 @@ if TYPE_CHECKING:
     from elman.persistence import save as save
     from elman.reading import read_sequences as read_sequences
     from elman.streaming import stream as stream
-    from elman.training import callbacks as callbacks
-    from elman.training import second_order as second_order
     from elman.training.online import Learner as Learner
 
     __version__: str
@@ -106,6 +108,7 @@ _NAMES = {
 # The public modules. Those that lie in a folder of the package have a shorter public name, which works in
 # `import elman.optimizers` and `from elman.optimizers import Adam` too.
 _MODULES = {
+    "alarms": "elman.evaluation.hysteresis",
     "anaesthesia": "elman.anaesthesia",
     "callbacks": "elman.training.callbacks",
     "datasets": "elman.datasets",
@@ -114,6 +117,7 @@ _MODULES = {
     "evaluation": "elman.evaluation",
     "features": "elman.features",
     "initializers": "elman.nn.initializers",
+    "layers": "elman.nn.layers",
     "monitoring": "elman.monitoring",
     "optimizers": "elman.nn.optimizers",
     "plotting": "elman.plotting",

@@ -112,6 +112,39 @@ def test_one_file_imports_lab_streaming_layer():
     assert found == ["monitoring.lsl"]
 
 
+# Which folders of the engine a folder may include, besides itself.
+ENGINE = {
+    "kernels": set(),
+    "runtime": {"kernels"},
+    "core": {"kernels"},
+    "pass": {"core", "runtime", "kernels"},
+    "second": {"pass", "core", "runtime", "kernels"},
+    "train": {"second", "pass", "core", "runtime", "kernels"},
+    "run": {"second", "pass", "train", "core", "runtime", "kernels"},
+    "bindings": {"run", "train", "second", "pass", "core", "runtime", "kernels"},
+    "smoke": {"run", "train", "second", "pass", "core", "runtime", "kernels"},
+}
+
+
+@pytest.mark.parametrize("folder", ENGINE)
+def test_the_engine_includes_one_way(folder):
+    """Outside of kernels/, only its table (and a cell's facts) may be included."""
+    files = [p for p in (ROOT / "engine" / folder).iterdir() if p.suffix in {".h", ".cpp"}]
+    assert files
+    for file in files:
+        for included in re.findall(r'#include "([^"]+)"', file.read_text(encoding="utf-8")):
+            other, _, name = included.rpartition("/")
+            other = other or folder
+            assert other in {folder, *ENGINE[folder]}, f"{file.name} includes {included}"
+            if other == "kernels" != folder:
+                assert name in {"table.h", "cell_facts.h"}, f"{file.name} includes {included}"
+
+
+def test_every_folder_of_the_engine_has_its_place():
+    folders = {p.name for p in (ROOT / "engine").iterdir() if p.is_dir()}
+    assert folders == set(ENGINE)
+
+
 def test_nanobind_stays_in_the_bindings():
     sources = [p for p in (ROOT / "engine").rglob("*") if p.suffix in {".h", ".cpp", ".hpp", ".cc"}]
     assert sources

@@ -1,0 +1,1 @@
+from elman.evaluation.hysteresis import *  # noqa: F403

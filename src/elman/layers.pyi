@@ -1,0 +1,1 @@
+from elman.nn.layers import *  # noqa: F403
