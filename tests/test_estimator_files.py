@@ -274,7 +274,7 @@ def test_the_file_is_plain_safetensors(tmp_path):
     with safe_open(tmp_path / "model", "numpy") as file:
         spec = json.loads(file.metadata()["elman_spec"])
         assert_same_bits(file.get_tensor("parameters"), each.network_.parameters)
-        assert_same_bits(file.get_tensor("scaler.mean"), each._scaler.mean)
+        assert_same_bits(file.get_tensor("scaler.mean"), each.scaler_.mean)
         assert set(file.keys()) >= {"scaler.scale", "loss_curve"}
     assert spec["kind"] == "RNNClassifier"
     assert spec["estimator"]["classes"]["labels"] == ["a", "b", "c"]

@@ -272,9 +272,9 @@ def test_another_network_cannot_go_on(change):
 
 def test_a_warm_start_keeps_classes_width_and_scales():
     each = fitted(warm_start=True)
-    mean = each._scaler.mean
+    mean = each.scaler_.mean
     each.fit([x * 100.0 for x in X], CLASSES)
-    assert each._scaler.mean is mean
+    assert each.scaler_.mean is mean
     with pytest.raises(ValueError, match="y has the label 'z', expected one of the classes"):
         each.fit(X, ["z"] * N)
     with pytest.raises(ValueError, match="expected 2"):
@@ -465,7 +465,7 @@ def test_noise_is_fresh_each_epoch_gaussian_and_seeded(planned):
 def test_noise_acts_in_training_alone(kind, planned):
     noisy, clean = fitted(kind, input_noise=0.5), fitted(kind)
     assert noisy.loss_curve_ != clean.loss_curve_
-    assert_same_bits(noisy._scaler.mean, clean._scaler.mean)
+    assert_same_bits(noisy.scaler_.mean, clean.scaler_.mean)
     assert_same_bits(stack(noisy.predict(X)), stack(noisy.predict(X)))
     options = {"early_stopping": True, "validation_fraction": 0.25, "max_iter": 3}
     fitted(kind, input_noise=0.5, **options)

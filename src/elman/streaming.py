@@ -124,7 +124,7 @@ class _Answers:
     def __init__(self, model: Any) -> None:
         network = model if isinstance(model, Network) else model.network_
         self._estimator = None if model is network else copy.copy(model)  # a refit gives it other scales
-        self._scaler = None if model is network else model._scaler
+        self._scaler = None if model is network else model.scaler_
         self._native = network.stream()
         self._dtype = network.dtype
         self.symbols = network.model.symbols

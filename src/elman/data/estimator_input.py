@@ -98,7 +98,7 @@ def take_answers(y: Array, batch: Batch, rows: Rows, per_step: bool) -> Array:
     return np.concatenate([y[o[i] : o[i + 1]] for i in rows])
 
 
-def give_back(flat: Array, batch: Batch, X: Any) -> Any:
+def restore_form(flat: Array, batch: Batch, X: Any) -> Any:
     """Return one answer a step, (N,) or (N, C), in the form in which X came.
 
     Labels that are no numbers come as a list where X was `Sequences`, which holds numbers alone.
@@ -116,7 +116,7 @@ def give_back(flat: Array, batch: Batch, X: Any) -> Any:
     return objects
 
 
-def one_a_sequence(y: Any, n: int) -> Any:
+def check_one_per_sequence(y: Any, n: int) -> Any:
     """Return y unless it plainly has another number of answers than X has sequences."""
     if y is None:
         raise ArgumentValueError(

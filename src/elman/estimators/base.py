@@ -121,8 +121,8 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
     loss_: float
     loss_curve_: list[float]
 
-    _table: bool
-    _scaler: Scaler
+    tabular_: bool
+    scaler_: Scaler
     _readout = "softmax"
     pooling = "last"
     class_weight: Any = None
@@ -180,7 +180,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
                 options = options.for_one_epoch()
             data = self._read_labeled(X, y, sample_weight, fresh, classes)
             if fresh:
-                self._scaler = self._learn_scale(data)
+                self.scaler_ = self._learn_scale(data)
             network = self._network(data, fresh, path if resume else None)
             train, held_out = data, None
             if validation_data is not None:
@@ -265,7 +265,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
     def _read(self, X: Any, fresh: bool, *y: Any) -> Any:
         """Return X in the inner form, and y where it is given, of the form (table or not) that was fitted."""
         table = estimator_input.is_table(X)
-        if not fresh and table != self._table:
+        if not fresh and table != self.tabular_:
             if not table:
                 raise ArgumentValueError("X", "is a collection of sequences", "2-D input as in fit")
             if not isinstance(X, (list, tuple)):
@@ -290,7 +290,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
                 self.n_features_in_ = batch.values.shape[1]
                 self.__dict__.pop("feature_names_in_", None)
         if fresh:
-            self._table = table
+            self.tabular_ = table
         return (batch, *y) if y else batch
 
     _multi_output = False
@@ -409,7 +409,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         return self._scaled(data.batch, network.dtype), y, data.weights
 
     def _scaled(self, batch: Batch, dtype: np.dtype[Any]) -> Sequences:
-        return Sequences(self._scaler.apply(batch.values, dtype), batch.offsets)
+        return Sequences(self.scaler_.apply(batch.values, dtype), batch.offsets)
 
     # parameters
 
@@ -569,7 +569,7 @@ class EstimatorStream:
             given = given[..., None]
         if given.shape != self._shape:
             raise ArgumentValueError("x", f"has shape {given.shape}", f"{self._shape}")
-        scaled = self._fitted._scaler.apply(given.reshape(-1, self._shape[-1]), self._dtype)
+        scaled = self._fitted.scaler_.apply(given.reshape(-1, self._shape[-1]), self._dtype)
         out = self._native.step(scaled.reshape(self._shape))
         answers = self._fitted._finish(out.reshape(len(scaled), -1))
         return answers.reshape(*self._shape[:-1], answers.shape[-1])

@@ -22,15 +22,17 @@ def pack(estimator: Any) -> tuple[dict[str, Any], dict[str, Array]]:
         raise TypeError(f"{kind} is a class of its own, which elman.load does not know: pickle keeps it")
     spec, arrays = file.pack(estimator.network_.model)
     own: dict[str, Any] = {
-        "parameters": {name: plain(name, value) for name, value in estimator.get_params(deep=False).items()},
-        "table": estimator._table,
+        "parameters": {
+            name: parameter_to_json(name, value) for name, value in estimator.get_params(deep=False).items()
+        },
+        "table": estimator.tabular_,
         "features": estimator.n_features_in_,
         "feature_names": None,
         "epochs": estimator.n_iter_,
     }
     if hasattr(estimator, "feature_names_in_"):
         own["feature_names"] = [str(name) for name in estimator.feature_names_in_]
-    pack_scaler(arrays, "scaler", estimator._scaler)
+    pack_scaler(arrays, "scaler", estimator.scaler_)
     estimator._pack_answers(own, arrays)
     arrays["loss_curve"] = np.array(estimator.loss_curve_, np.float64)
     if hasattr(estimator, "validation_scores_"):
@@ -71,7 +73,7 @@ def unpack(kind: type[Any], network: Any, spec: dict[str, Any], arrays: dict[str
 
 
 def _unpack(kind: type[Any], own: dict[str, Any], arrays: dict[str, Array], network: Any) -> Any:
-    given = {name: given_back(name, value) for name, value in own["parameters"].items()}
+    given = {name: parameter_from_json(name, value) for name, value in own["parameters"].items()}
     estimator = kind(**given)
     table, features, epochs = own["table"], own["features"], own["epochs"]
     if type(table) is not bool or type(features) is not int or features < 1 or type(epochs) is not int:
@@ -81,10 +83,10 @@ def _unpack(kind: type[Any], own: dict[str, Any], arrays: dict[str, Array], netw
     if network.input_size != width or (type(per_step) is bool and per_step != network.per_step):
         raise ValueError("the network's input or output is not the estimator's")
     estimator.network_ = network
-    estimator._table, estimator.n_features_in_, estimator.n_iter_ = table, features, epochs
+    estimator.tabular_, estimator.n_features_in_, estimator.n_iter_ = table, features, epochs
     if own["feature_names"] is not None:
         estimator.feature_names_in_ = feature_names(own["feature_names"], features)
-    estimator._scaler = unpack_scaler(arrays, "scaler", width)
+    estimator.scaler_ = unpack_scaler(arrays, "scaler", width)
     estimator.loss_curve_ = _numbers(arrays["loss_curve"])
     estimator.loss_ = estimator.loss_curve_[-1] if estimator.loss_curve_ else math.nan
     if "validation_scores" in arrays:
@@ -148,7 +150,7 @@ def unpack_classes(packed: dict[str, Any], count: int) -> Array:
     return classes
 
 
-def plain(name: str, value: Any) -> Any:
+def parameter_to_json(name: str, value: Any) -> Any:
     """Return a parameter as JSON holds it; what has another form is tagged by a dict of one entry."""
     if isinstance(value, np.generic):
         value = value.item()
@@ -159,25 +161,29 @@ def plain(name: str, value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return {"float": str(value)}
     if isinstance(value, (tuple, list, np.ndarray)):
-        return {"tuple": [plain(name, item) for item in value]}
+        return {"tuple": [parameter_to_json(name, item) for item in value]}
     if isinstance(value, dict):
-        return {"dict": [[plain(name, key), plain(name, item)] for key, item in value.items()]}
+        return {
+            "dict": [
+                [parameter_to_json(name, key), parameter_to_json(name, item)] for key, item in value.items()
+            ]
+        }
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
     raise TypeError(f"{name} is {describe(value)}, which has no plain form to be saved in")
 
 
-def given_back(name: str, value: Any) -> Any:
-    """Return the parameter that `plain` gave this form."""
+def parameter_from_json(name: str, value: Any) -> Any:
+    """Return the parameter that `parameter_to_json` gave this form."""
     if name == "dtype" and value is not None:
         return real_dtype(value).name
     if not isinstance(value, dict):
         return value
     ((form, content),) = value.items()
     if form == "tuple":
-        return tuple(given_back(name, item) for item in content)
+        return tuple(parameter_from_json(name, item) for item in content)
     if form == "dict":
-        return {given_back(name, key): given_back(name, item) for key, item in content}
+        return {parameter_from_json(name, key): parameter_from_json(name, item) for key, item in content}
     if form == "float" and content in ("nan", "inf", "-inf"):
         return float(content)
     raise ValueError(f"{name} has the unknown form {form!r}")

@@ -149,7 +149,7 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):  # type: ignore[misc]
         batch, values = self._outputs(X)
         if self._vector:
             values = values[:, 0]
-        return estimator_input.give_back(values, batch, X) if self.network_.per_step else values
+        return estimator_input.restore_form(values, batch, X) if self.network_.per_step else values
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return R2, with ``return_sequences`` over the answered steps; the mean over several outputs."""
@@ -175,7 +175,7 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):  # type: ignore[misc]
     def _read_answers(self, y: Any, batch: Batch) -> Array:
         if self._per_step:
             return _step_numbers(y, batch)
-        y = estimator_input.one_a_sequence(y, batch.n)
+        y = estimator_input.check_one_per_sequence(y, batch.n)
         try:
             y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         except ValueError as error:

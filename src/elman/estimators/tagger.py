@@ -143,12 +143,12 @@ class RNNTagger(SequenceEstimator):
     def predict(self, X: Any) -> Any:
         """Return the most probable label of each step, in the form of X."""
         batch, probabilities = self._outputs(X)
-        return estimator_input.give_back(self.classes_[probabilities.argmax(axis=1)], batch, X)
+        return estimator_input.restore_form(self.classes_[probabilities.argmax(axis=1)], batch, X)
 
     def predict_proba(self, X: Any) -> Any:
         """Return the probability of each class at each step, (T_i, C) float64, in the form of X."""
         batch, probabilities = self._outputs(X)
-        return estimator_input.give_back(probabilities, batch, X)
+        return estimator_input.restore_form(probabilities, batch, X)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy over all labeled steps; ``sample_weight`` (n,) weighs sequences."""

@@ -46,14 +46,14 @@ class FillMissing(SequenceTransformer):
     """
 
     before_: Float64
-    _missing = True
+    takes_missing = True
     _learned = ("before_",)
 
     def __init__(self, *, before: Any = "mean", flags: bool = True) -> None:
         self.before = before
         self.flags = flags
 
-    def _check(self) -> None:
+    def check_parameters(self) -> None:
         flag("flags", self.flags)
         if isinstance(self.before, str):
             if self.before != "mean":
@@ -94,7 +94,7 @@ class FillMissing(SequenceTransformer):
     def stream(self) -> FillStream:
         """Return a stream: ``step(samples)``, (F,) or (k, F) with NaN where one is missing, gives (k, F')."""
         check_is_fitted(self, "before_")
-        self._check()
+        self.check_parameters()
         return FillStream(self.before_.copy(), bool(self.flags))
 
 

@@ -42,10 +42,15 @@ class Windowed(SequenceTransformer):
     # the same for all
 
     @property
-    def _one_a_sequence(self) -> bool:  # type: ignore[override]
+    def window_size(self) -> int | None:
+        """Samples in a window; None where the whole sequence is one."""
+        return self._cut()[0]
+
+    @property
+    def per_sequence(self) -> bool:
         return self._cut()[0] is None
 
-    def _check(self) -> None:
+    def check_parameters(self) -> None:
         self._cut()
 
     def _least(self) -> int:
@@ -120,7 +125,7 @@ class Windowed(SequenceTransformer):
                 "has window None",
                 "a number of samples: the features of a whole sequence cannot stream",
             )
-        return WindowStream(self._channels, self._columns(), window, hop, self._function(window))
+        return WindowStream(self.n_channels, self.n_features_out, window, hop, self._function(window))
 
 
 class WindowStream(FeatureStream):
