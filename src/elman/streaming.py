@@ -154,7 +154,7 @@ class _Answers:
         return scaled
 
     def _finish(self, outputs: Array) -> Array:
-        answers: Array = outputs if self._estimator is None else self._estimator._finish(outputs)
+        answers: Array = outputs if self._estimator is None else self._estimator.to_answers(outputs)
         return answers
 
     def reset(self) -> None:

@@ -95,11 +95,12 @@ class DepthFeatures(SequenceTransformer):
             raise ArgumentTypeError("patient", f"is {describe(self.patient)}", "a Patient or None")
         columns(self.tracks)
 
-    def _learn(self, batch: Batch) -> None:
+    def _learn(self, batch: Batch) -> dict[str, Any]:
         if batch.values.shape[1] != len(self.tracks):
             raise ArgumentValueError(
                 "X", f"has {batch.values.shape[1]} features", f"{len(self.tracks)} (as tracks)"
             )
+        return {}
 
     def _apply(self, batch: Batch) -> Float64:
         made = []

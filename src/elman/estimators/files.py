@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -14,17 +14,18 @@ from elman.data.sequences import Array
 from elman.estimators.scaling import Scaler
 from elman.model import file
 
+if TYPE_CHECKING:
+    from elman.estimators.data import EstimatorData
+
+KINDS: dict[str, type[Any]] = {}  # the estimators that a file can hold, by name; `elman.estimators` fills it
+
 
 def pack(estimator: Any) -> tuple[dict[str, Any], dict[str, Array]]:
     """Return an estimator as plain values and arrays: its network's, and its own beside them."""
-    kind = type(estimator).__name__
-    if type(estimator).__module__.partition(".")[0] != __name__.partition(".")[0]:
-        raise TypeError(f"{kind} is a class of its own, which elman.load does not know: pickle keeps it")
+    parameters = check_saveable(estimator)
     spec, arrays = file.pack(estimator.network_.model)
     own: dict[str, Any] = {
-        "parameters": {
-            name: parameter_to_json(name, value) for name, value in estimator.get_params(deep=False).items()
-        },
+        "parameters": parameters,
         "table": estimator.tabular_,
         "features": estimator.n_features_in_,
         "feature_names": None,
@@ -33,11 +34,22 @@ def pack(estimator: Any) -> tuple[dict[str, Any], dict[str, Array]]:
     if hasattr(estimator, "feature_names_in_"):
         own["feature_names"] = [str(name) for name in estimator.feature_names_in_]
     pack_scaler(arrays, "scaler", estimator.scaler_)
-    estimator._pack_answers(own, arrays)
+    estimator.pack_answers(own, arrays)
     arrays["loss_curve"] = np.array(estimator.loss_curve_, np.float64)
     if hasattr(estimator, "validation_scores_"):
         arrays["validation_scores"] = np.array(estimator.validation_scores_, np.float64)
-    return {"kind": kind, "network": spec, "estimator": own}, arrays
+    return {"kind": type(estimator).__name__, "network": spec, "estimator": own}, arrays
+
+
+def check_saveable(estimator: Any) -> dict[str, Any]:
+    """Return an estimator's parameters as JSON holds them; TypeError for what a file cannot hold."""
+    kind = type(estimator)
+    if KINDS.get(kind.__name__) is not kind:
+        raise TypeError(
+            f"{kind.__name__} is a class of its own, which elman.load does not know: pickle keeps it"
+        )
+    given = estimator.get_params(deep=False)
+    return {name: parameter_to_json(name, value) for name, value in given.items()}
 
 
 def pack_fitted(estimator: Any) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -51,12 +63,14 @@ def pack_fitted(estimator: Any) -> tuple[dict[str, Any], dict[str, Array]]:
         usage.end_read()
 
 
-def fingerprint(*data: Any) -> str:
+def fingerprint(*data: EstimatorData | None) -> str:
     """Return a short checksum of sequences, answers and weights: other data give another one."""
     digest = hashlib.blake2b(digest_size=8)
     for part in data:
         if part is not None:
-            for array in (part.batch.values, part.batch.offsets, part.answers, part.weights):
+            for values, _ in part.blocks(weighted=False):
+                digest.update(np.ascontiguousarray(values).data)
+            for array in (part.offsets(), part.answers, part.weights):
                 digest.update(b"None" if array is None else np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
@@ -79,8 +93,8 @@ def _unpack(kind: type[Any], own: dict[str, Any], arrays: dict[str, Array], netw
     if type(table) is not bool or type(features) is not int or features < 1 or type(epochs) is not int:
         raise ValueError(f"table is {table!r}, features {features!r} and epochs {epochs!r}")
     width = 1 if table else features
-    per_step = vars(kind)["_per_step"]  # a regressor's is a parameter, which may have changed after the fit
-    if network.input_size != width or (type(per_step) is bool and per_step != network.per_step):
+    always = vars(kind).get("per_step")  # a regressor's is a parameter, which may have changed after the fit
+    if network.input_size != width or (type(always) is bool and always != network.per_step):
         raise ValueError("the network's input or output is not the estimator's")
     estimator.network_ = network
     estimator.tabular_, estimator.n_features_in_, estimator.n_iter_ = table, features, epochs
@@ -92,7 +106,7 @@ def _unpack(kind: type[Any], own: dict[str, Any], arrays: dict[str, Array], netw
     if "validation_scores" in arrays:
         estimator.validation_scores_ = _numbers(arrays["validation_scores"])
         estimator.best_validation_score_ = max(estimator.validation_scores_, default=math.nan)
-    estimator._unpack_answers(own, arrays)
+    estimator.restore_answers(own, arrays, network.output_size)
     return estimator
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -96,8 +97,9 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         """Return the fewest steps that a sequence may have."""
         return 1
 
-    def _learn(self, batch: Batch) -> None:
-        """Learn from sequences."""
+    def _learn(self, batch: Batch) -> dict[str, Any]:  # noqa: ARG002
+        """Return what is learned from sequences, by the name of the attribute."""
+        return {}
 
     def learned_arrays(self) -> dict[str, Array]:
         """Return what fit has learned as arrays, for a file."""
@@ -144,20 +146,18 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
     def fit(self, X: Any, y: Any = None) -> SequenceTransformer:  # noqa: ARG002
         """Learn the number of features, and what else there is to learn, from sequences X; y is ignored."""
         self.check_parameters()
-        before = self.__dict__.copy()
-        try:
-            self._learn(self._read(X, True))
-        except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
+        form = copy.copy(self)
+        learned = self._learn(self._read(X, form, True))
+        estimator_input.copy_form(form, self)
+        for name, value in learned.items():
+            setattr(self, name, value)
         return self
 
     def transform(self, X: Any) -> Any:
         """Return the features of sequences X in the form in which they came; 2-D input gives (n, T', F')."""
         check_is_fitted(self, "n_features_in_")
         self.check_parameters()
-        batch = self._read(X, False)
+        batch = self._read(X, self, False)
         with np.errstate(over="ignore", invalid="ignore"):
             values = self._apply(batch)
             if batch.values.dtype == np.float32:
@@ -213,36 +213,21 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         """F, the number of features of one sample: 1 where it was fitted on 2-D input."""
         return 1 if self.tabular_ else self.n_features_in_
 
-    def _read(self, X: Any, fresh: bool) -> Batch:
-        """Return X in the inner form, of the form (table or not) that was fitted."""
-        table = estimator_input.is_table(X)
-        if not fresh and table != self.tabular_:
-            if not table:
-                raise ArgumentValueError("X", "is a collection of sequences", "2-D input as in fit")
-            if not isinstance(X, (list, tuple)):
-                raise ArgumentValueError(
-                    "X",
-                    "is 2-D",
-                    "sequences as in fit: an array (n, T, F) or a list of (T, F); one sequence is [X]",
-                )
-            table, X = False, [np.asarray(row) for row in X]  # lists of numbers, fitted as sequences
-        if table:
-            finite: Any = "allow-nan" if self.takes_missing else True
-            kinds = [np.float64, np.float32]
-            least = self._least() if fresh else 1
-            X = validate_data(
-                self, X, dtype=kinds, reset=fresh, ensure_all_finite=finite, ensure_min_features=least
+    def _read(self, X: Any, form: SequenceTransformer, fresh: bool) -> Batch:
+        """Return X in the inner form; see `estimator_input.read`."""
+
+        def check_table(X: Any) -> Array:
+            checked: Array = validate_data(
+                form,
+                X,
+                dtype=[np.float64, np.float32],
+                reset=fresh,
+                ensure_all_finite="allow-nan" if self.takes_missing else True,
+                ensure_min_features=self._least() if fresh else 1,
             )
-            batch = estimator_input.table_batch(X)
-        else:
-            batch = estimator_input.sequence_batch(X, None if fresh else self.n_features_in_)
-            self._refuse(batch)
-            if fresh:
-                self.n_features_in_ = batch.values.shape[1]
-                self.__dict__.pop("feature_names_in_", None)
-        if fresh:
-            self.tabular_ = table
-        return batch
+            return checked
+
+        return estimator_input.read(form, X, fresh, check_table, self._refuse)
 
     def _refuse(self, batch: Batch) -> None:
         """Raise ValueError naming the first sequence that is too short or not finite."""

@@ -63,14 +63,13 @@ class FillMissing(SequenceTransformer):
             if not np.isfinite(self.before):
                 raise ArgumentValueError("before", f"is {self.before}", "'mean' or a finite number")
 
-    def _learn(self, batch: Batch) -> None:
+    def _learn(self, batch: Batch) -> dict[str, Any]:
         features = batch.values.shape[1]
         if not isinstance(self.before, str):
-            self.before_ = np.full(features, float(self.before))
-            return
+            return {"before_": np.full(features, float(self.before))}
         known = ~np.isnan(batch.values)
         sums = np.where(known, batch.values, 0.0).sum(axis=0, dtype=np.float64)
-        self.before_ = sums / np.maximum(known.sum(axis=0), 1)
+        return {"before_": sums / np.maximum(known.sum(axis=0), 1)}
 
     def _apply(self, batch: Batch) -> Float64:
         first = np.repeat(batch.offsets[:-1], batch.lengths())[:, None]

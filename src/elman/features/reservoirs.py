@@ -145,11 +145,11 @@ class Reservoirs(SequenceTransformer):
     def _least(self) -> int:
         return 1 if self.window is None else int(self.window)
 
-    def _learn(self, batch: Batch) -> None:
+    def _learn(self, batch: Batch) -> dict[str, Any]:
         given = self.random_state
         draw = given.integers if isinstance(given, Generator) else check_random_state(given).randint
         rng = np.random.default_rng(int(draw(2**31 - 1)))
-        self.networks_ = [self._network(batch.values.shape[1], rng) for _ in range(self.networks)]
+        return {"networks_": [self._network(batch.values.shape[1], rng) for _ in range(self.networks)]}
 
     def _network(self, features: int, rng: Generator) -> Network:
         units = self.units

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -56,13 +57,14 @@ class Windowed(SequenceTransformer):
     def _least(self) -> int:
         return self._cut()[0] or 1
 
-    def _learn(self, batch: Batch) -> None:
-        """Learn nothing, but say what cannot be made of these sequences."""
+    def _learn(self, batch: Batch) -> dict[str, Any]:
+        """Learn nothing, but raise for sequences that have no features."""
         window = self._cut()[0]
         if window is None:
             self._whole(batch)
         else:
             self._function(window)
+        return {}
 
     def _lengths(self, lengths: Offsets) -> Offsets:
         window, hop = self._cut()
