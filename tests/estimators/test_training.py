@@ -17,9 +17,10 @@ from elman import (
     OneCycle,
     RNNClassifier,
     RNNTagger,
+    Sequences,
     SimpleRNN,
 )
-from elman.estimators import base
+from elman.estimators import run
 from elman.estimators.stopping import Patience
 from helpers.estimators import KINDS, Problem
 from helpers.support import assert_same_bits, stack
@@ -45,16 +46,20 @@ model, fitted = PROBLEM.model, PROBLEM.fitted
 
 @pytest.fixture
 def planned(monkeypatch):
-    """What the estimators hand to the planner of fit: one (X, y, arguments) a fit."""
+    """What the estimators hand to the planner of fit: one (train, validation, arguments) per fit."""
     calls = []
-    real = base.make_plan
+    real = run.make_plan
 
-    def plan(network, given, y, **arguments):
-        calls.append((given, y, arguments))
-        return real(network, given, y, **arguments)
+    def plan(network, train, validation, **arguments):
+        calls.append((train, validation, arguments))
+        return real(network, train, validation, **arguments)
 
-    monkeypatch.setattr(base, "make_plan", plan)
+    monkeypatch.setattr(run, "make_plan", plan)
     return calls
+
+
+def rows_of(data):
+    return list(Sequences(data.batch.values, data.batch.offsets))
 
 
 # ---------------------------------------------------------------------------------------- the network's fit
@@ -152,17 +157,17 @@ def test_the_attributes_say_what_happened():
 @pytest.mark.parametrize("kind", KINDS)
 def test_standardization_is_one_mean_and_scale_a_feature_over_all_steps(kind, planned):
     fitted(kind)
-    given = planned[0][0].values
+    given = planned[0][0].batch.values
     np.testing.assert_allclose(given.mean(0), 0.0, atol=1e-12)
     np.testing.assert_allclose(given.std(0), 1.0, rtol=1e-12)
     fitted(kind, standardize=False)
-    assert_same_bits(planned[1][0].values, np.concatenate(X))
+    assert_same_bits(planned[1][0].batch.values, np.concatenate(X))
 
 
 def test_a_constant_feature_is_brought_to_zero(planned):
     spoilt = [np.column_stack([x, np.full(len(x), 7.0)]) for x in X]
     each = RNNClassifier(4, max_iter=1).fit(spoilt, Y)
-    assert (planned[0][0].values[:, 2] == 0.0).all()
+    assert (planned[0][0].batch.values[:, 2] == 0.0).all()
     assert np.isfinite(each.predict_proba([np.full((3, 3), 8.0)])).all()
 
 
@@ -262,9 +267,9 @@ def test_another_network_cannot_go_on(change):
 
 def test_a_warm_start_keeps_classes_width_and_scales():
     each = fitted(warm_start=True)
-    mean = each._scaler.mean
+    mean = each.scaler_.mean
     each.fit([x * 100.0 for x in X], CLASSES)
-    assert each._scaler.mean is mean
+    assert each.scaler_.mean is mean
     with pytest.raises(ValueError, match="y has the label 'z', expected one of the classes"):
         each.fit(X, ["z"] * N)
     with pytest.raises(ValueError, match="expected 2"):
@@ -293,15 +298,15 @@ def test_held_out_sequences_are_whole_stratified_seeded_and_not_trained_on(kind,
     fitted(kind, **options)
     fitted(kind, **options, random_state=1)
     splits = []
-    for given, _, arguments in planned:
-        train = {x.tobytes() for x in given}
-        held_out = {x.tobytes() for x in arguments["validation_data"][0]}
+    for training, validation, _ in planned:
+        train = {x.tobytes() for x in rows_of(training)}
+        held_out = {x.tobytes() for x in rows_of(validation)}
         assert not train & held_out and len(held_out) == 6
         assert train | held_out == {x.tobytes() for x in X}
         splits.append(held_out)
     assert splits[0] == splits[1] != splits[2]
     if kind == "classifier":
-        assert sorted(planned[0][2]["validation_data"][1]) == [0, 0, 1, 1, 2, 2]
+        assert sorted(planned[0][1].answers.indices) == [0, 0, 1, 1, 2, 2]
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -311,12 +316,12 @@ def test_held_out_sequences_keep_their_weights(kind, planned):
     if kind == "tagger":
         each.set_params(class_weight={"up": 3.0, "down": 1.0})
     each.fit(X, y, weights)
-    given, _, arguments = planned[0]
-    for rows, found in ((given, arguments["sample_weight"]), arguments["validation_data"][::2]):
-        which = [next(i for i in range(N) if np.array_equal(x, X[i])) for x in rows]
-        assert found.tolist() == weights[which].tolist()
-    if kind == "tagger":
-        assert arguments["class_weight"].tolist() == [1.0, 3.0]
+    for data in planned[0][:2]:
+        which = [next(i for i in range(N) if np.array_equal(x, X[i])) for x in rows_of(data)]
+        assert data.weights.tolist() == weights[which].tolist()
+        if kind == "tagger":
+            assert data.answers.class_weight.tolist() == [1.0, 3.0]
+    assert each.validation_rows_.tolist() == which
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -332,7 +337,7 @@ def test_the_best_weights_are_put_back(kind, planned):
     each.fit(rows, y)
     assert len(each.validation_scores_) == each.n_iter_ == len(each.loss_curve_)
     assert each.best_validation_score_ == max(each.validation_scores_)
-    held_out = list(planned[0][2]["validation_data"][0])
+    held_out = rows_of(planned[0][1])
     which = [next(i for i in range(N) if np.array_equal(x, rows[i])) for x in held_out]
     found = each.score(held_out, [y[i] for i in which])
     assert found == pytest.approx(each.best_validation_score_, abs=1e-12)
@@ -359,7 +364,8 @@ def test_the_score_that_is_watched_weighs_classes_as_training_does(kind):
 def test_validation_data_are_watched_instead_of_held_out_sequences(planned):
     each, y = model("classifier", max_iter=100, learning_rate_init=0.05)
     each.fit(X[6:], y[6:], validation_data=(X[:6], y[:6]))
-    assert len(planned[0][0]) == N - 6
+    assert planned[0][0].batch.n == N - 6
+    assert not hasattr(each, "validation_rows_")
     assert each.best_validation_score_ == each.score(X[:6], y[:6]) == max(each.validation_scores_)
     weights = [1.0, 2.0, 0.0, 1.0, 5.0, 1.0]
     each.fit(X[6:], y[6:], validation_data=(X[:6], y[:6], weights))
@@ -442,7 +448,7 @@ def test_noise_is_fresh_each_epoch_gaussian_and_seeded(planned):
     for given, _, arguments in planned:
         for epoch in (0, 1):
             arguments["prepare"](epoch)
-            noises.append(given.values - np.concatenate(big))
+            noises.append(given.batch.values - np.concatenate(big))
     for noise in noises:
         assert abs(noise.mean()) < 0.01 and noise.std() == pytest.approx(0.25, rel=0.02)
         assert abs(np.mean(noise[1:] * noise[:-1])) < 0.01 * 0.25
@@ -455,12 +461,12 @@ def test_noise_is_fresh_each_epoch_gaussian_and_seeded(planned):
 def test_noise_acts_in_training_alone(kind, planned):
     noisy, clean = fitted(kind, input_noise=0.5), fitted(kind)
     assert noisy.loss_curve_ != clean.loss_curve_
-    assert_same_bits(noisy._scaler.mean, clean._scaler.mean)
+    assert_same_bits(noisy.scaler_.mean, clean.scaler_.mean)
     assert_same_bits(stack(noisy.predict(X)), stack(noisy.predict(X)))
     options = {"early_stopping": True, "validation_fraction": 0.25, "max_iter": 3}
     fitted(kind, input_noise=0.5, **options)
     fitted(kind, **options)
-    held_out = [call[2]["validation_data"][0].values for call in planned[2:]]
+    held_out = [call[1].batch.values for call in planned[2:]]
     assert_same_bits(held_out[0], held_out[1])
 
 

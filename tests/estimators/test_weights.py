@@ -58,8 +58,8 @@ def test_a_weight_is_so_many_repeated_rows(kind, options):
     rows, _ = model(kind, **options)
     rows.fit(repeated(X), repeated(y))
     np.testing.assert_allclose(weighted.loss_curve_, rows.loss_curve_, rtol=1e-11)
-    np.testing.assert_allclose(weighted._scaler.mean, rows._scaler.mean, rtol=1e-12, atol=1e-14)
-    np.testing.assert_allclose(weighted._scaler.scale, rows._scaler.scale, rtol=1e-12)
+    np.testing.assert_allclose(weighted.scaler_.mean, rows.scaler_.mean, rtol=1e-12, atol=1e-14)
+    np.testing.assert_allclose(weighted.scaler_.scale, rows.scaler_.scale, rtol=1e-12)
     predict = "predict" if kind.endswith("regressor") else "predict_proba"
     found, expected = (stack(getattr(each, predict)(X)) for each in (weighted, rows))
     np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-11)
@@ -94,7 +94,7 @@ def test_rows_of_weight_0_are_as_absent_to_the_bit(kind, options):
     without.fit([X[i] for i in kept], [y[i] for i in kept], sample_weight=np.full(len(kept), 2.0))
     assert with_zeros.loss_curve_ == without.loss_curve_
     assert_same_bits(with_zeros.network_.parameters, without.network_.parameters)
-    assert_same_bits(with_zeros._scaler.mean, without._scaler.mean)
+    assert_same_bits(with_zeros.scaler_.mean, without.scaler_.mean)
     assert_same_bits(stack(with_zeros.predict(X)), stack(without.predict(X)))
 
 

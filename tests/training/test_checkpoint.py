@@ -12,7 +12,7 @@ import elman
 from elman import SGD, Adam, AdamW, CosineDecay, Dense, Network, OneCycle, RMSprop, SimpleRNN
 from elman.model import file
 from elman.training import checkpoint, loop
-from elman.training.plan import make_plan
+from elman.training.plan import make_plan, read_training_data
 from helpers import support
 from helpers.kills import Waiting
 from helpers.runs import RAGGED, X, Y, assert_equal, fit, network, refuses
@@ -293,30 +293,10 @@ def test_an_owner_packs_its_own_file(path):
             extra.count += 1
 
         owner = checkpoint.Owner("RNNTagger", pack, {"tol": tol, "wait": np.inf, "how": ("a", 1)}, extra)
-        plan = make_plan(
-            net.model,
-            X,
-            Y,
-            loss=None,
-            optimizer="adam",
-            epochs=epochs,
-            batch_size=4,
-            validation_data=None,
-            sample_weight=None,
-            l2=0.0,
-            shuffle=True,
-            truncation=None,
-            stateful=False,
-            clip_norm=None,
-            reduction="mean",
-            callbacks=[count],
-            verbose=False,
-            n_threads=1,
-            checkpoint=path,
-            resume=True,
-            owner=owner,
-        )
-        loop.fit(net.model, net, plan)
+        train = read_training_data(net.model, X, Y, None, None)
+        options = {"epochs": epochs, "batch_size": 4, "callbacks": [count], "verbose": False, "n_threads": 1}
+        plan = make_plan(net.model, train, None, optimizer="adam", **options)
+        loop.fit(net.model, net, plan, checkpoint.open_run(net.model, plan, path, True, owner))
         return net, extra
 
     train(3)

@@ -21,7 +21,7 @@ from elman import (
     _engine,
     load,
 )
-from elman.training.plan import labeled, make_plan
+from elman.training.plan import make_plan, read_training_data, training_data
 from elman.training.second_order import Objective, jacobian
 from helpers import networks, runs, support
 
@@ -41,11 +41,11 @@ def problem(shape, cell, loss, dtype="float64", missing=0.3):
 
 def curvature(net, X, y, loss, *, way=0, threads=1, weights=None):
     """The matrix and the gradient, undivided."""
-    labels = labeled(net.model, X, y, loss, weights, ("X", "y", "weights"))
+    data = read_training_data(net.model, X, y, weights, loss)
     P = len(net.parameters)
     matrix, gradient = np.empty((P, P), net.dtype), np.empty(P, net.dtype)
     net.model.native.gauss_newton(
-        labels.data, labels.targets, _engine.LOSSES[loss], labels.weights, way, matrix, gradient, threads
+        data.data, data.targets, _engine.LOSSES[loss], data.weights, way, matrix, gradient, threads
     )
     return matrix, gradient
 
@@ -136,32 +136,14 @@ def test_class_weights_count_as_repeated_answers():
     rng = np.random.default_rng(5)
     net = Network([SimpleRNN(4), Dense(3, "softmax")], 2, "float64", seed=0)
     X, y = support.ragged(rng, [4, 6, 5], 2), np.array([0, 1, 2])
-    plan = make_plan(net.model, X, y, **arguments(class_weight=np.array([1.0, 2.0, 3.0])))
+    batch, data = net.model.batch(X)
+    train = training_data(net.model, batch, data, y, None, class_weight=np.array([1.0, 2.0, 3.0]))
+    plan = make_plan(net.model, train, None, optimizer=LevenbergMarquardt(), epochs=1, verbose=False)
     found = Objective(net.model, plan).curvature()
     rows = [0, 1, 1, 2, 2, 2]
     G, g = curvature(net, [X[i] for i in rows], y[rows], "cross_entropy")
     support.assert_near(found.matrix, G / 6.0, "float64")
     support.assert_near(found.gradient, g / 6.0, "float64")
-
-
-def arguments(**more):
-    return {
-        "loss": None,
-        "optimizer": LevenbergMarquardt(),
-        "epochs": 1,
-        "batch_size": 32,
-        "validation_data": None,
-        "sample_weight": None,
-        "l2": 0.0,
-        "shuffle": True,
-        "truncation": None,
-        "stateful": False,
-        "clip_norm": None,
-        "reduction": "mean",
-        "callbacks": (),
-        "verbose": False,
-        "n_threads": None,
-    } | more
 
 
 # --------------------------------------------------------------------------------------------- training

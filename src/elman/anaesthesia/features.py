@@ -82,24 +82,25 @@ class DepthFeatures(SequenceTransformer):
     True
     """
 
-    _missing = True
+    takes_missing = True
 
     def __init__(self, tracks: Sequence[str] = TRACKS, *, ahead: int = 6, patient: Any = None) -> None:
         self.tracks = tracks
         self.ahead = ahead
         self.patient = patient
 
-    def _check(self) -> None:
+    def check_parameters(self) -> None:
         integer("ahead", self.ahead, 1, _DAY)
         if self.patient is not None and not isinstance(self.patient, Patient):
             raise ArgumentTypeError("patient", f"is {describe(self.patient)}", "a Patient or None")
         columns(self.tracks)
 
-    def _learn(self, batch: Batch) -> None:
+    def _learn(self, batch: Batch) -> dict[str, Any]:
         if batch.values.shape[1] != len(self.tracks):
             raise ArgumentValueError(
                 "X", f"has {batch.values.shape[1]} features", f"{len(self.tracks)} (as tracks)"
             )
+        return {}
 
     def _apply(self, batch: Batch) -> Float64:
         made = []
@@ -117,7 +118,7 @@ class DepthFeatures(SequenceTransformer):
     def stream(self) -> DepthStream:
         """Return a stream: ``step(rows)``, (F,) or (k, F) with NaN where one is missing, gives (k, 53)."""
         check_is_fitted(self, "n_features_in_")
-        self._check()
+        self.check_parameters()
         return self._stream()
 
     def _stream(self) -> DepthStream:

@@ -27,10 +27,10 @@ def unpack(spec: dict[str, Any], arrays: dict[str, Array], name: str) -> DepthFo
 
 
 def _unpack(spec: dict[str, Any], arrays: dict[str, Array], name: str) -> DepthForecaster:
-    forecaster = DepthForecaster(**_given_back(spec["parameters"]))
-    features = DepthFeatures(**_given_back(spec["features"]))
-    features._check()
-    features._table, features.n_features_in_ = False, len(features.tracks)
+    forecaster = DepthForecaster(**_parameters_from_json(spec["parameters"]))
+    features = DepthFeatures(**_parameters_from_json(spec["features"]))
+    features.check_parameters()
+    features.tabular_, features.n_features_in_ = False, len(features.tracks)
     features.stream()  # whose patient has a model, or a sentence says why not
     if len(forecaster.tracks) != len(features.tracks):
         raise ValueError("its tracks are not those that it was fitted on")
@@ -45,7 +45,7 @@ def _unpack(spec: dict[str, Any], arrays: dict[str, Array], name: str) -> DepthF
     for i, own in enumerate(spec["networks"]):
         prefix = f"network.{i}."
         belonging = {key.removeprefix(prefix): a for key, a in arrays.items() if key.startswith(prefix)}
-        networks.append(_network(own, belonging, name, features._columns(), len(EDGES) - 1))
+        networks.append(_network(own, belonging, name, features.n_features_out, len(EDGES) - 1))
     if not networks:
         raise ValueError("it has no networks")
     forecaster.features_, forecaster.networks_, forecaster.shares_ = features, networks, shares.copy()
@@ -57,7 +57,7 @@ def _network(spec: dict[str, Any], arrays: dict[str, Array], name: str, width: i
         raise ValueError(f"a network of it is {describe(spec['kind'])}, expected {RNNTagger.__name__!r}")
     net = network_module.unpack(network_spec(spec, name), arrays, name)
     network: RNNTagger = files.unpack(RNNTagger, net, spec, arrays, name)
-    if network._table or network.n_features_in_ != width:
+    if network.tabular_ or network.n_features_in_ != width:
         raise ValueError(f"a network of it reads {network.n_features_in_} features, expected {width}")
     classes = network.classes_
     if classes.dtype.kind != "i" or classes.min() < 0 or classes.max() >= bins:
@@ -65,7 +65,11 @@ def _network(spec: dict[str, Any], arrays: dict[str, Array], name: str, width: i
     return network
 
 
-def _given_back(parameters: dict[str, Any]) -> dict[str, Any]:
-    given = {name: files.given_back(name, value) for name, value in parameters.items() if name != "patient"}
+def _parameters_from_json(parameters: dict[str, Any]) -> dict[str, Any]:
+    given = {
+        name: files.parameter_from_json(name, value)
+        for name, value in parameters.items()
+        if name != "patient"
+    }
     patient = parameters["patient"]
     return given | {"patient": None if patient is None else Patient(**patient)}

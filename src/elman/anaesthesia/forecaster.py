@@ -164,22 +164,22 @@ class DepthForecaster(BaseEstimator):  # type: ignore[misc]
     def predict(self, X: Any) -> Any:
         """Return the median of BIS ``ahead`` steps after each step, (T_i,), in the form of X."""
         batch, last, shares = self._shares(X)
-        return estimator_input.give_back(median(shares, last), batch, X)
+        return estimator_input.restore_form(median(shares, last), batch, X)
 
     def predict_depth(self, X: Any) -> Any:
         """Return the depth ``ahead`` steps after each step, (T_i,): 0 deep, 1 adequate, 2 light."""
         batch, last, shares = self._shares(X)
-        return estimator_input.give_back(self._choose(depth_shares(shares, last)), batch, X)
+        return estimator_input.restore_form(self._choose(depth_shares(shares, last)), batch, X)
 
     def predict_depth_proba(self, X: Any) -> Any:
         """Return the probability of deep, adequate and light, (T_i, 3)."""
         batch, last, shares = self._shares(X)
-        return estimator_input.give_back(depth_shares(shares, last), batch, X)
+        return estimator_input.restore_form(depth_shares(shares, last), batch, X)
 
     def predict_change_proba(self, X: Any) -> Any:
         """Return the probability of each bin of the change of BIS, (T_i, 46); `EDGES` has the bins' ends."""
         batch, _, shares = self._shares(X)
-        return estimator_input.give_back(shares, batch, X)
+        return estimator_input.restore_form(shares, batch, X)
 
     def stream(self) -> ForecastStream:
         """Return a stream: ``step(row)``, (F,) with NaN where there is no value, gives a `Forecast`."""
@@ -303,6 +303,10 @@ def _plain(part: DepthForecaster | DepthFeatures) -> dict[str, Any]:
     """Return the parameters as JSON holds them; a patient is a table of its own."""
     given = part.get_params(deep=False)
     patient = given.pop("patient")
-    parameters = {name: files.plain(name, value) for name, value in given.items()}
-    about = None if patient is None else {key: files.plain(key, v) for key, v in asdict(patient).items()}
+    parameters = {name: files.parameter_to_json(name, value) for name, value in given.items()}
+    about = (
+        None
+        if patient is None
+        else {key: files.parameter_to_json(key, v) for key, v in asdict(patient).items()}
+    )
     return parameters | {"patient": about}

@@ -1,13 +1,13 @@
-"""Forms: what the estimators take for X and y, brought into the inner form and back.
+"""X and y of estimators and features, read from every form, and results brought back to the form of X.
 
-A *table* is what scikit-learn knows: 2-D, a row a univariate sequence. Everything else is sequences: arrays
-(n, T, F), lists or object arrays of (T_i, F) or (T_i,), and `Sequences`.
+A *table* is the 2-D input of scikit-learn: each row is a univariate sequence. Everything else is sequences:
+arrays (n, T, F), lists or object arrays of (T_i, F) or (T_i,), and `Sequences`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,57 @@ from elman.errors import ArgumentTypeError, ArgumentValueError
 
 Rows = NDArray[np.int64]
 _ROWS = (list, tuple, np.ndarray)
+
+
+class Form(Protocol):
+    """What an estimator or a transformer knows of the form of X, once fitted; also ``feature_names_in_``."""
+
+    tabular_: bool
+    n_features_in_: int
+
+
+def read(
+    form: Any, X: Any, fresh: bool, check_table: Callable[[Any], Array], check: Callable[[Batch], object]
+) -> Batch:
+    """Return X in the inner form.
+
+    ``form`` is an estimator or a transformer. Where ``fresh``, the form of X is written into it, otherwise X
+    must have the form that it was fitted on. ``check_table`` is scikit-learn's check of 2-D input, which
+    writes the rest of the form; ``check`` raises for sequences that are not finite.
+    """
+    tabular = is_table(X)
+    if not fresh and tabular != form.tabular_:
+        if not tabular:
+            raise ArgumentValueError("X", "is a collection of sequences", "2-D input as in fit")
+        if not isinstance(X, (list, tuple)):
+            raise ArgumentValueError(
+                "X",
+                "is 2-D",
+                "sequences as in fit: an array (n, T, F) or a list of (T, F); one sequence is [X]",
+            )
+        tabular, X = False, [np.asarray(row) for row in X]  # lists of numbers, fitted as sequences
+    if tabular:
+        batch = table_batch(check_table(X))
+    else:
+        batch = sequence_batch(X, None if fresh else form.n_features_in_)
+        check(batch)
+        if fresh:
+            form.n_features_in_ = batch.values.shape[1]
+            vars(form).pop("feature_names_in_", None)
+    if fresh:
+        form.tabular_ = tabular
+    return batch
+
+
+def copy_form(source: Form, target: Form) -> None:
+    """Let ``target`` have the form of X that `read` has written into ``source``."""
+    names = ("tabular_", "n_features_in_", "feature_names_in_")
+    known = {name: value for name, value in vars(source).items() if name in names}
+    for name in names:
+        if name in known:
+            setattr(target, name, known[name])
+        else:
+            vars(target).pop(name, None)
 
 
 def is_table(X: Any) -> bool:
@@ -71,7 +122,7 @@ def _item(i: int, item: Any, univariate: bool) -> Array:
 
 
 def _features(X: Any) -> int:
-    """F of the first sequence; at least 1, so that what is wrong is said where every form is checked."""
+    """Return F of the first sequence; 1 where it has none, so that `as_batch` says what is wrong."""
     shape: tuple[int, ...]
     if isinstance(X, (list, tuple)):
         shape = X[0].shape[1:] if len(X) else ()
@@ -82,12 +133,32 @@ def _features(X: Any) -> int:
     return int(shape[-1]) if len(shape) == 1 else 1
 
 
-def take(batch: Batch, rows: Rows) -> Batch:
-    """Return some of the sequences, copied."""
-    o = batch.offsets
-    values = np.concatenate([batch.values[o[i] : o[i + 1]] for i in rows])
-    offsets = np.concatenate([[0], np.cumsum(batch.lengths()[rows])]).astype(np.int64)
-    return Batch(values, offsets, batch.steps, batch.listed)
+def step_blocks(
+    batch: Batch, rows: Rows | None, weights: NDArray[np.float64] | None, size: int
+) -> Iterator[tuple[Array, NDArray[np.float64] | None]]:
+    """Yield the steps of some of the sequences, at most ``size`` at a time, with the weight of each step.
+
+    Shapes: ``rows`` are indices of sequences, None for all; ``weights`` one for each of these; values
+    (k, F) and weights (k,), k <= size. Nothing but a block is copied, and where blocks begin follows from the
+    chosen sequences alone.
+
+    >>> batch = Batch(np.arange(6.0)[:, None], np.array([0, 2, 3, 6]), 0, True)
+    >>> [(x[:, 0].tolist(), w.tolist()) for x, w in step_blocks(batch, np.array([2, 0]), np.array([1, 7]), 4)]
+    [([3.0, 4.0, 5.0, 0.0], [1, 1, 1, 7]), ([1.0], [7])]
+    """
+    lengths = batch.lengths() if rows is None else batch.lengths()[rows]
+    ends = np.cumsum(lengths)
+    for begin in range(0, int(ends[-1]), size):
+        end = min(begin + size, int(ends[-1]))
+        first, last = np.searchsorted(ends, [begin, end - 1], side="right")
+        some = slice(first, last + 1)  # the sequences that have steps in this block
+        starts = ends[some] - lengths[some]
+        counts = np.minimum(ends[some], end) - np.maximum(starts, begin)
+        values = batch.values[begin:end]
+        if rows is not None:
+            shifts = batch.offsets[rows[some]] - starts
+            values = batch.values[np.arange(begin, end) + np.repeat(shifts, counts)]
+        yield values, None if weights is None else np.repeat(weights[some], counts)
 
 
 def take_answers(y: Array, batch: Batch, rows: Rows, per_step: bool) -> Array:
@@ -98,10 +169,10 @@ def take_answers(y: Array, batch: Batch, rows: Rows, per_step: bool) -> Array:
     return np.concatenate([y[o[i] : o[i + 1]] for i in rows])
 
 
-def give_back(flat: Array, batch: Batch, X: Any) -> Any:
-    """Return one answer a step, (N,) or (N, C), in the form in which X came.
+def restore_form(flat: Array, batch: Batch, X: Any) -> Any:
+    """Return answers per step, (N,) or (N, C), in the form of X.
 
-    Labels that are no numbers come as a list where X was `Sequences`, which holds numbers alone.
+    Labels that are no numbers are returned as a list where X was `Sequences`, which holds numbers alone.
     """
     if batch.steps:
         return flat.reshape(batch.n, batch.steps, *flat.shape[1:])
@@ -116,7 +187,7 @@ def give_back(flat: Array, batch: Batch, X: Any) -> Any:
     return objects
 
 
-def one_a_sequence(y: Any, n: int) -> Any:
+def check_one_per_sequence(y: Any, n: int) -> Any:
     """Return y unless it plainly has another number of answers than X has sequences."""
     if y is None:
         raise ArgumentValueError(

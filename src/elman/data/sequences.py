@@ -229,6 +229,8 @@ def _from_list(X: Any, features: int, dtype: np.dtype[Any], name: str, source: s
         items.append(array)
     offsets = np.cumsum(lengths)
     _refuse_empty(offsets, name)
+    if len(items) == 1 and items[0].dtype == dtype:  # one long recording: read where it lies
+        return Batch(_readable(items[0]), offsets, 0, True)
     with np.errstate(
         over="ignore", invalid="ignore"
     ):  # what overflows becomes infinite and is refused by its row

@@ -15,9 +15,8 @@ from elman.training.checkpoint import network_spec
 
 __all__ = ["RNNClassifier", "RNNRegressor", "RNNTagger"]
 
-KINDS: dict[str, type[SequenceEstimator]] = {
-    kind.__name__: kind for kind in (RNNClassifier, RNNRegressor, RNNTagger)
-}
+files.KINDS.update({kind.__name__: kind for kind in (RNNClassifier, RNNRegressor, RNNTagger)})
+KINDS: dict[str, type[SequenceEstimator]] = files.KINDS
 
 
 def unpack(spec: dict[str, Any], arrays: dict[str, Array], name: str) -> SequenceEstimator:

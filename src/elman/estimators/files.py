@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -14,28 +14,42 @@ from elman.data.sequences import Array
 from elman.estimators.scaling import Scaler
 from elman.model import file
 
+if TYPE_CHECKING:
+    from elman.estimators.data import EstimatorData
+
+KINDS: dict[str, type[Any]] = {}  # the estimators that a file can hold, by name; `elman.estimators` fills it
+
 
 def pack(estimator: Any) -> tuple[dict[str, Any], dict[str, Array]]:
     """Return an estimator as plain values and arrays: its network's, and its own beside them."""
-    kind = type(estimator).__name__
-    if type(estimator).__module__.partition(".")[0] != __name__.partition(".")[0]:
-        raise TypeError(f"{kind} is a class of its own, which elman.load does not know: pickle keeps it")
+    parameters = check_saveable(estimator)
     spec, arrays = file.pack(estimator.network_.model)
     own: dict[str, Any] = {
-        "parameters": {name: plain(name, value) for name, value in estimator.get_params(deep=False).items()},
-        "table": estimator._table,
+        "parameters": parameters,
+        "table": estimator.tabular_,
         "features": estimator.n_features_in_,
         "feature_names": None,
         "epochs": estimator.n_iter_,
     }
     if hasattr(estimator, "feature_names_in_"):
         own["feature_names"] = [str(name) for name in estimator.feature_names_in_]
-    pack_scaler(arrays, "scaler", estimator._scaler)
-    estimator._pack_answers(own, arrays)
+    pack_scaler(arrays, "scaler", estimator.scaler_)
+    estimator.pack_answers(own, arrays)
     arrays["loss_curve"] = np.array(estimator.loss_curve_, np.float64)
     if hasattr(estimator, "validation_scores_"):
         arrays["validation_scores"] = np.array(estimator.validation_scores_, np.float64)
-    return {"kind": kind, "network": spec, "estimator": own}, arrays
+    return {"kind": type(estimator).__name__, "network": spec, "estimator": own}, arrays
+
+
+def check_saveable(estimator: Any) -> dict[str, Any]:
+    """Return an estimator's parameters as JSON holds them; TypeError for what a file cannot hold."""
+    kind = type(estimator)
+    if KINDS.get(kind.__name__) is not kind:
+        raise TypeError(
+            f"{kind.__name__} is a class of its own, which elman.load does not know: pickle keeps it"
+        )
+    given = estimator.get_params(deep=False)
+    return {name: parameter_to_json(name, value) for name, value in given.items()}
 
 
 def pack_fitted(estimator: Any) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -49,12 +63,14 @@ def pack_fitted(estimator: Any) -> tuple[dict[str, Any], dict[str, Array]]:
         usage.end_read()
 
 
-def fingerprint(*data: Any) -> str:
+def fingerprint(*data: EstimatorData | None) -> str:
     """Return a short checksum of sequences, answers and weights: other data give another one."""
     digest = hashlib.blake2b(digest_size=8)
     for part in data:
         if part is not None:
-            for array in (part.batch.values, part.batch.offsets, part.answers, part.weights):
+            for values, _ in part.blocks(weighted=False):
+                digest.update(np.ascontiguousarray(values).data)
+            for array in (part.offsets(), part.answers, part.weights):
                 digest.update(b"None" if array is None else np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
@@ -71,26 +87,26 @@ def unpack(kind: type[Any], network: Any, spec: dict[str, Any], arrays: dict[str
 
 
 def _unpack(kind: type[Any], own: dict[str, Any], arrays: dict[str, Array], network: Any) -> Any:
-    given = {name: given_back(name, value) for name, value in own["parameters"].items()}
+    given = {name: parameter_from_json(name, value) for name, value in own["parameters"].items()}
     estimator = kind(**given)
     table, features, epochs = own["table"], own["features"], own["epochs"]
     if type(table) is not bool or type(features) is not int or features < 1 or type(epochs) is not int:
         raise ValueError(f"table is {table!r}, features {features!r} and epochs {epochs!r}")
     width = 1 if table else features
-    per_step = vars(kind)["_per_step"]  # a regressor's is a parameter, which may have changed after the fit
-    if network.input_size != width or (type(per_step) is bool and per_step != network.per_step):
+    always = vars(kind).get("per_step")  # a regressor's is a parameter, which may have changed after the fit
+    if network.input_size != width or (type(always) is bool and always != network.per_step):
         raise ValueError("the network's input or output is not the estimator's")
     estimator.network_ = network
-    estimator._table, estimator.n_features_in_, estimator.n_iter_ = table, features, epochs
+    estimator.tabular_, estimator.n_features_in_, estimator.n_iter_ = table, features, epochs
     if own["feature_names"] is not None:
         estimator.feature_names_in_ = feature_names(own["feature_names"], features)
-    estimator._scaler = unpack_scaler(arrays, "scaler", width)
+    estimator.scaler_ = unpack_scaler(arrays, "scaler", width)
     estimator.loss_curve_ = _numbers(arrays["loss_curve"])
     estimator.loss_ = estimator.loss_curve_[-1] if estimator.loss_curve_ else math.nan
     if "validation_scores" in arrays:
         estimator.validation_scores_ = _numbers(arrays["validation_scores"])
         estimator.best_validation_score_ = max(estimator.validation_scores_, default=math.nan)
-    estimator._unpack_answers(own, arrays)
+    estimator.restore_answers(own, arrays, network.output_size)
     return estimator
 
 
@@ -148,7 +164,7 @@ def unpack_classes(packed: dict[str, Any], count: int) -> Array:
     return classes
 
 
-def plain(name: str, value: Any) -> Any:
+def parameter_to_json(name: str, value: Any) -> Any:
     """Return a parameter as JSON holds it; what has another form is tagged by a dict of one entry."""
     if isinstance(value, np.generic):
         value = value.item()
@@ -159,25 +175,29 @@ def plain(name: str, value: Any) -> Any:
     if isinstance(value, float) and not math.isfinite(value):
         return {"float": str(value)}
     if isinstance(value, (tuple, list, np.ndarray)):
-        return {"tuple": [plain(name, item) for item in value]}
+        return {"tuple": [parameter_to_json(name, item) for item in value]}
     if isinstance(value, dict):
-        return {"dict": [[plain(name, key), plain(name, item)] for key, item in value.items()]}
+        return {
+            "dict": [
+                [parameter_to_json(name, key), parameter_to_json(name, item)] for key, item in value.items()
+            ]
+        }
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
     raise TypeError(f"{name} is {describe(value)}, which has no plain form to be saved in")
 
 
-def given_back(name: str, value: Any) -> Any:
-    """Return the parameter that `plain` gave this form."""
+def parameter_from_json(name: str, value: Any) -> Any:
+    """Return the parameter that `parameter_to_json` gave this form."""
     if name == "dtype" and value is not None:
         return real_dtype(value).name
     if not isinstance(value, dict):
         return value
     ((form, content),) = value.items()
     if form == "tuple":
-        return tuple(given_back(name, item) for item in content)
+        return tuple(parameter_from_json(name, item) for item in content)
     if form == "dict":
-        return {given_back(name, key): given_back(name, item) for key, item in content}
+        return {parameter_from_json(name, key): parameter_from_json(name, item) for key, item in content}
     if form == "float" and content in ("nan", "inf", "-inf"):
         return float(content)
     raise ValueError(f"{name} has the unknown form {form!r}")

@@ -25,7 +25,9 @@ _BOOLS = (bool, np.bool_)
 
 def class_labels(y: Any, n: int) -> Array:
     """Return class labels (n,), of any type that scikit-learn takes."""
-    labels = check_array(estimator_input.one_a_sequence(y, n), ensure_2d=False, dtype=None, input_name="y")
+    labels = check_array(
+        estimator_input.check_one_per_sequence(y, n), ensure_2d=False, dtype=None, input_name="y"
+    )
     labels = column_or_1d(labels, warn=True)
     try:
         check_classification_targets(labels)

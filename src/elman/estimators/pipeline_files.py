@@ -46,13 +46,13 @@ def _pack(name: str, part: Any, prefix: str, arrays: dict[str, Array]) -> dict[s
             f"the step {name!r} is {describe(part)}, expected features of elman's: {', '.join(KINDS)}"
         )
     check_is_fitted(part, "n_features_in_")
-    arrays |= {prefix + own: array for own, array in part._kept().items()}
+    arrays |= {prefix + own: array for own, array in part.learned_arrays().items()}
     given, names = part.get_params(deep=False), getattr(part, "feature_names_in_", None)
     return {
         "name": name,
         "kind": kind.__name__,
-        "parameters": {key: files.plain(key, value) for key, value in given.items()},
-        "table": part._table,
+        "parameters": {key: files.parameter_to_json(key, value) for key, value in given.items()},
+        "table": part.tabular_,
         "features": part.n_features_in_,
         "feature_names": None if names is None else [str(each) for each in names],
     }
@@ -71,7 +71,7 @@ def unpack(spec: dict[str, Any], arrays: dict[str, Array], name: str) -> Pipelin
             raise ValueError("its steps have no names, or one twice")
         parts = [(each, part) for each, part in steps if part != "passthrough"]
         for (each, part), (_, following) in pairwise(parts):
-            if following._table != part._one_a_sequence or part._columns() != following.n_features_in_:
+            if following.tabular_ != part.per_sequence or part.n_features_out != following.n_features_in_:
                 raise ValueError(f"the step {each!r} makes other features than the next one reads")
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError) as error:
         raise ValueError(f"{name} holds no pipeline that can be read: {error}") from None
@@ -83,14 +83,15 @@ def _unpack(step: dict[str, Any], prefix: str, arrays: dict[str, Array]) -> tupl
         return step["name"], "passthrough"
     if step["kind"] not in KINDS:
         raise ValueError(f"its features are {describe(step['kind'])}, expected one of {', '.join(KINDS)}")
-    given = {key: files.given_back(key, value) for key, value in step["parameters"].items()}
+    given = {key: files.parameter_from_json(key, value) for key, value in step["parameters"].items()}
     part = KINDS[step["kind"]](**given)
-    part._check()
-    if isinstance(part, Windowed) and (part._cut()[0] or 0) > _LONGEST:
-        raise ValueError(f"its window is {part._cut()[0]}, expected at most {_LONGEST} samples")
-    part._table = flag("table", step["table"])
+    part.check_parameters()
+    if isinstance(part, Windowed) and (part.window_size or 0) > _LONGEST:
+        raise ValueError(f"its window is {part.window_size}, expected at most {_LONGEST} samples")
+    part.tabular_ = flag("table", step["table"])
     part.n_features_in_ = integer("features", step["features"], 1)
     if step["feature_names"] is not None:
         part.feature_names_in_ = files.feature_names(step["feature_names"], part.n_features_in_)
-    part._take({key.removeprefix(prefix): each for key, each in arrays.items() if key.startswith(prefix)})
+    own = {key.removeprefix(prefix): each for key, each in arrays.items() if key.startswith(prefix)}
+    part.restore_arrays(own)
     return step["name"], part

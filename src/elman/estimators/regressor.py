@@ -1,7 +1,9 @@
-"""RNNRegressor: one or several numbers a sequence, or a step."""
+"""RNNRegressor: one or several numbers per sequence, or per step."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -16,12 +18,23 @@ from elman.data.sequences import Array, Batch
 from elman.data.targets import as_weights, per_step_rows
 from elman.errors import ArgumentValueError
 from elman.estimators import files, scaling
-from elman.estimators.base import Labeled, SequenceEstimator
+from elman.estimators.base import SequenceEstimator
+from elman.estimators.data import EstimatorData
+from elman.estimators.parameters import PooledParameters, documented
 from elman.estimators.scaling import Scaler
-from elman.model.model import Float64
 
 
-class RNNRegressor(RegressorMixin, SequenceEstimator):  # type: ignore[misc]
+@dataclass(frozen=True)
+class Targets:
+    """What a fit learns of the targets: their scale, and whether each was a number instead of a row."""
+
+    scaler: Scaler
+    vector: bool
+
+
+@documented
+@dataclass(eq=False, repr=False, kw_only=True)
+class RNNRegressor(RegressorMixin, PooledParameters, SequenceEstimator):  # type: ignore[misc]
     """A recurrent network that gives each sequence, or each step, one or several numbers.
 
     The network ends with a linear `Dense`; its loss is half the squared error. With ``standardize`` the
@@ -33,16 +46,17 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):  # type: ignore[misc]
 
     Parameters
     ----------
+    {shared}
     return_sequences : bool
-        One answer a step instead of one a sequence.
-    hidden_layer_sizes, ..., n_jobs
-        As for `RNNClassifier`; ``pooling`` is "last" with ``return_sequences``, and ``early_stopping``
-        watches R2 on held-out sequences.
+        One answer per step instead of one per sequence; not with ``pooling``.
 
     Attributes
     ----------
-    n_features_in_, n_iter_, loss_, loss_curve_, network_
+    n_features_in_, n_iter_, loss_, loss_curve_, network_, scaler_, tabular_, validation_rows_
         As for `RNNClassifier`; the network's outputs are in standardized units.
+    targets_ : Targets
+        ``scaler`` with ``mean`` and ``scale`` (C,), by which the targets are standardized; ``vector``,
+        whether y was (n,).
 
     Raises
     ------
@@ -59,71 +73,15 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):  # type: ignore[misc]
     _readout = "identity"
     _multi_output = True
 
-    def __init__(
-        self,
-        hidden_layer_sizes: Any = (64,),
-        *,
-        cell: str = "rnn",
-        activation: str = "tanh",
-        bidirectional: bool = False,
-        pooling: str = "last",
-        solver: str = "adam",
-        alpha: float = 0.0,
-        batch_size: int = 32,
-        learning_rate_init: float = 1e-3,
-        learning_rate: str = "constant",
-        max_iter: int = 200,
-        shuffle: bool = True,
-        random_state: Any = None,
-        tol: float = 1e-4,
-        verbose: bool = False,
-        warm_start: bool = False,
-        clip_norm: float | None = 1.0,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
-        truncation: int | None = None,
-        dropout: float = 0.0,
-        input_noise: float = 0.0,
-        dtype: Any = None,
-        standardize: bool = True,
-        n_jobs: int | None = None,
-        return_sequences: bool = False,
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.cell = cell
-        self.activation = activation
-        self.bidirectional = bidirectional
-        self.pooling = pooling
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate_init = learning_rate_init
-        self.learning_rate = learning_rate
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.clip_norm = clip_norm
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.truncation = truncation
-        self.dropout = dropout
-        self.input_noise = input_noise
-        self.dtype = dtype
-        self.standardize = standardize
-        self.n_jobs = n_jobs
-        self.return_sequences = return_sequences
-
-    _targets: Scaler
-    _vector: bool
+    return_sequences: bool = False
 
     @property
-    def _per_step(self) -> bool:  # type: ignore[override]
+    def per_step(self) -> bool:
+        """Whether there is one answer per step: ``return_sequences``, checked."""
         return flag("return_sequences", self.return_sequences)
+
+    def _pooling(self) -> Any:
+        return self.pooling
 
     def fit(
         self,
@@ -134,9 +92,18 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):  # type: ignore[misc]
         validation_data: Any = None,
         checkpoint: Any = None,
         resume: bool = False,
+        on_start: Callable[[], None] | None = None,
     ) -> RNNRegressor:
         """Train on sequences X and their numbers y, and return the estimator; see `RNNClassifier.fit`."""
-        self._train(X, y, sample_weight, validation_data=validation_data, path=checkpoint, resume=resume)
+        self._train(
+            X,
+            y,
+            sample_weight,
+            validation_data=validation_data,
+            path=checkpoint,
+            resume=resume,
+            on_start=on_start,
+        )
         return self
 
     def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> RNNRegressor:
@@ -147,9 +114,9 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):  # type: ignore[misc]
     def predict(self, X: Any) -> Any:
         """Return (n,) or (n, C) as y was; with ``return_sequences`` one answer a step in the form of X."""
         batch, values = self._outputs(X)
-        if self._vector:
+        if self.targets_.vector:
             values = values[:, 0]
-        return estimator_input.give_back(values, batch, X) if self.network_.per_step else values
+        return estimator_input.restore_form(values, batch, X) if self.network_.per_step else values
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return R2, with ``return_sequences`` over the answered steps; the mean over several outputs."""
@@ -173,9 +140,9 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):  # type: ignore[misc]
         return float(np.mean(scores))
 
     def _read_answers(self, y: Any, batch: Batch) -> Array:
-        if self._per_step:
+        if self.per_step:
             return _step_numbers(y, batch)
-        y = estimator_input.one_a_sequence(y, batch.n)
+        y = estimator_input.check_one_per_sequence(y, batch.n)
         try:
             y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         except ValueError as error:
@@ -185,34 +152,39 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):  # type: ignore[misc]
         return np.asarray(y if y.ndim == 2 else column_or_1d(y, warn=True))
 
     def _learn_answers(
-        self, y: Array, batch: Batch, weights: Float64 | None, fresh: bool, classes: Any
-    ) -> Labeled:
+        self, data: EstimatorData, known: Any, classes: Any, standardize: bool
+    ) -> tuple[EstimatorData, Targets]:
+        y = data.answers
         values = y.reshape(len(y), -1)
-        if fresh:
-            self._vector = y.ndim == 1
-            each = weights
-            if weights is not None and self._per_step:
-                each = np.repeat(weights, batch.lengths())
-            empty = np.isnan(values).all(axis=0)
-            if empty.any():
-                raise ArgumentValueError(
-                    "y", f"has no answer in output {int(np.argmax(empty))}", "some that are not NaN"
-                )
-            self._targets = (
-                scaling.learn(values, each, "y")
-                if flag("standardize", self.standardize)
-                else scaling.identity(values.shape[1])
-            )
-        elif values.shape[1] != len(self._targets.mean):
-            count = len(self._targets.mean)
+        learned: Targets = known or self._learn_targets(data, values, standardize)
+        if values.shape[1] != len(learned.scaler.mean):
+            count = len(learned.scaler.mean)
             raise ArgumentValueError("y", f"has {values.shape[1]} outputs", f"{count} (as before)")
-        scaled = self._targets.apply(values, np.dtype(np.float64))
-        return Labeled(batch, scaled, weights, None, values.shape[1], None)
+        scaled = learned.scaler.apply(values, np.dtype(np.float64))
+        return replace(data, answers=scaled, outputs=values.shape[1]), learned
 
-    def _score_of(self, held_out: Labeled) -> Any:
-        w = np.ones(held_out.batch.n) if held_out.weights is None else held_out.weights
-        if self._per_step:
-            w = np.repeat(w, held_out.batch.lengths())
+    def _learn_targets(self, data: EstimatorData, values: Array, standardize: bool) -> Targets:
+        empty = np.isnan(values).all(axis=0)
+        if empty.any():
+            raise ArgumentValueError(
+                "y", f"has no answer in output {int(np.argmax(empty))}", "some that are not NaN"
+            )
+        scaler = scaling.identity(values.shape[1])
+        if standardize:
+            weights = data.step_weights() if self.per_step else data.weights
+            scaler = scaling.learn(scaling.row_blocks(values, weights), "y")
+        return Targets(scaler, data.answers.ndim == 1)
+
+    def _known_answers(self) -> Targets:
+        return self.targets_
+
+    def _keep_answers(self, learned: Targets) -> None:
+        self.targets_: Targets = learned
+
+    def _score_of(self, held_out: EstimatorData) -> Callable[[dict[str, float]], float]:
+        w = held_out.step_weights() if self.per_step else held_out.weights
+        if w is None:
+            w = np.ones(len(held_out.answers))
         given = ~np.isnan(held_out.answers)
         if not given.any(axis=0).all():
             raise ValueError("early_stopping held out sequences without any answer, expected some answers")
@@ -229,19 +201,19 @@ class RNNRegressor(RegressorMixin, SequenceEstimator):  # type: ignore[misc]
 
         return r2
 
-    def _finish(self, outputs: Array) -> Array:
-        return self._targets.undo(outputs)
+    def to_answers(self, outputs: Array) -> Array:
+        """Return network outputs (rows, C) as values (rows, C) in float64, in the units of y."""
+        return self.targets_.scaler.undo(outputs)
 
-    def _pack_answers(self, own: dict[str, Any], arrays: dict[str, Array]) -> None:
-        own["vector"] = self._vector
-        files.pack_scaler(arrays, "targets", self._targets)
+    def _pack_learned(self, learned: Targets, own: dict[str, Any], arrays: dict[str, Array]) -> None:
+        own["vector"] = learned.vector
+        files.pack_scaler(arrays, "targets", learned.scaler)
 
-    def _unpack_answers(self, own: dict[str, Any], arrays: dict[str, Array]) -> None:
-        outputs = self.network_.output_size
+    def restore_answers(self, own: dict[str, Any], arrays: dict[str, Array], outputs: int) -> None:
+        """Set the targets' scale that a file holds; ValueError where it is not one of C ``outputs``."""
         if type(own["vector"]) is not bool or (own["vector"] and outputs != 1):
             raise ValueError(f"vector is {own['vector']!r} for {outputs} outputs")
-        self._vector = own["vector"]
-        self._targets = files.unpack_scaler(arrays, "targets", outputs)
+        self.targets_ = Targets(files.unpack_scaler(arrays, "targets", outputs), own["vector"])
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

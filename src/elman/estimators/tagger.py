@@ -1,7 +1,9 @@
-"""RNNTagger: one class a step."""
+"""RNNTagger: one class per step."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,22 +12,23 @@ from elman.data import estimator_input
 from elman.data.sequences import Array, Batch
 from elman.data.targets import as_weights, per_step_rows
 from elman.errors import ArgumentValueError
-from elman.estimators import files
-from elman.estimators.base import Labeled, SequenceEstimator
+from elman.estimators.base import SequenceEstimator
+from elman.estimators.classes import ClassParameters
+from elman.estimators.data import EstimatorData
 from elman.estimators.labels import (
-    accuracy,
     class_weights,
     encode,
     is_missing,
     learn_classes,
     own_type,
-    probabilities,
     step_labels,
 )
-from elman.model.model import Float64
+from elman.estimators.parameters import documented
 
 
-class RNNTagger(SequenceEstimator):
+@documented
+@dataclass(eq=False, repr=False, kw_only=True)
+class RNNTagger(ClassParameters, SequenceEstimator):
     """A recurrent network that gives every step of a sequence one of several classes.
 
     As `RNNClassifier`, with one label a step and without pooling. Steps whose label is ``missing_label`` have
@@ -35,14 +38,15 @@ class RNNTagger(SequenceEstimator):
 
     Parameters
     ----------
+    {shared}
+    class_weight : dict, "balanced" or None
+        What a labeled step of each class counts; "balanced" gives every class the same sum.
     missing_label : int, float, str or None
-        Stands in y for a step without a label; may be NaN.
-    hidden_layer_sizes, ..., n_jobs
-        As for `RNNClassifier`; ``class_weight`` weighs steps, ``early_stopping`` holds out whole sequences.
+        The label in y of a step that has none; may be NaN.
 
     Attributes
     ----------
-    classes_, n_features_in_, n_iter_, loss_, loss_curve_, network_
+    classes_, n_features_in_, n_iter_, loss_, loss_curve_, network_, scaler_, tabular_, validation_rows_
         As for `RNNClassifier`.
 
     Raises
@@ -58,68 +62,8 @@ class RNNTagger(SequenceEstimator):
     [['on', 'off', 'on']]
     """
 
-    classes_: Array
-
-    def __init__(
-        self,
-        hidden_layer_sizes: Any = (64,),
-        *,
-        cell: str = "rnn",
-        activation: str = "tanh",
-        bidirectional: bool = False,
-        solver: str = "adam",
-        alpha: float = 0.0,
-        batch_size: int = 32,
-        learning_rate_init: float = 1e-3,
-        learning_rate: str = "constant",
-        max_iter: int = 200,
-        shuffle: bool = True,
-        random_state: Any = None,
-        tol: float = 1e-4,
-        verbose: bool = False,
-        warm_start: bool = False,
-        clip_norm: float | None = 1.0,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
-        class_weight: Any = None,
-        truncation: int | None = None,
-        dropout: float = 0.0,
-        input_noise: float = 0.0,
-        dtype: Any = None,
-        standardize: bool = True,
-        n_jobs: int | None = None,
-        missing_label: Any = -1,
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.cell = cell
-        self.activation = activation
-        self.bidirectional = bidirectional
-        self.solver = solver
-        self.alpha = alpha
-        self.batch_size = batch_size
-        self.learning_rate_init = learning_rate_init
-        self.learning_rate = learning_rate
-        self.max_iter = max_iter
-        self.shuffle = shuffle
-        self.random_state = random_state
-        self.tol = tol
-        self.verbose = verbose
-        self.warm_start = warm_start
-        self.clip_norm = clip_norm
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.class_weight = class_weight
-        self.truncation = truncation
-        self.dropout = dropout
-        self.input_noise = input_noise
-        self.dtype = dtype
-        self.standardize = standardize
-        self.n_jobs = n_jobs
-        self.missing_label = missing_label
-
-    _per_step = True
+    missing_label: Any = -1
+    per_step = True
 
     def fit(
         self,
@@ -130,9 +74,18 @@ class RNNTagger(SequenceEstimator):
         validation_data: Any = None,
         checkpoint: Any = None,
         resume: bool = False,
+        on_start: Callable[[], None] | None = None,
     ) -> RNNTagger:
-        """Train on sequences X and one label a step y, and return the estimator; see `RNNClassifier.fit`."""
-        self._train(X, y, sample_weight, validation_data=validation_data, path=checkpoint, resume=resume)
+        """Train on sequences X and labels per step y, and return the estimator; see `RNNClassifier.fit`."""
+        self._train(
+            X,
+            y,
+            sample_weight,
+            validation_data=validation_data,
+            path=checkpoint,
+            resume=resume,
+            on_start=on_start,
+        )
         return self
 
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> RNNTagger:
@@ -143,12 +96,12 @@ class RNNTagger(SequenceEstimator):
     def predict(self, X: Any) -> Any:
         """Return the most probable label of each step, in the form of X."""
         batch, probabilities = self._outputs(X)
-        return estimator_input.give_back(self.classes_[probabilities.argmax(axis=1)], batch, X)
+        return estimator_input.restore_form(self.classes_[probabilities.argmax(axis=1)], batch, X)
 
     def predict_proba(self, X: Any) -> Any:
         """Return the probability of each class at each step, (T_i, C) float64, in the form of X."""
         batch, probabilities = self._outputs(X)
-        return estimator_input.give_back(probabilities, batch, X)
+        return estimator_input.restore_form(probabilities, batch, X)
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the accuracy over all labeled steps; ``sample_weight`` (n,) weighs sequences."""
@@ -172,8 +125,9 @@ class RNNTagger(SequenceEstimator):
         return labels
 
     def _learn_answers(
-        self, y: Array, batch: Batch, weights: Float64 | None, fresh: bool, classes: Any
-    ) -> Labeled:
+        self, data: EstimatorData, known: Any, classes: Any, standardize: bool
+    ) -> tuple[EstimatorData, Array]:
+        y = data.answers
         given = ~is_missing(y, self.missing_label)
         if not given.any():
             raise ArgumentValueError("y", "has no label", f"some that are not {self.missing_label!r}")
@@ -183,25 +137,23 @@ class RNNTagger(SequenceEstimator):
             raise ArgumentValueError(
                 "y", f"has the label {none[0]}", f"labels, or {self.missing_label!r} (missing_label) for none"
             )
-        self.classes_ = learn_classes(labels, None if fresh else self.classes_, classes)
+        learned = learn_classes(labels, known, classes)
         indices = np.full(len(y), -1, np.int64)
-        indices[given] = encode(labels, self.classes_, "y")
-        per_step = None if weights is None else np.repeat(weights, batch.lengths())[given]
-        scales = class_weights(self.class_weight, self.classes_, labels, indices[given], per_step)
-        return Labeled(batch, indices, weights, scales, len(self.classes_), None)
+        indices[given] = encode(labels, learned, "y")
+        per_step = data.step_weights()
+        if per_step is not None:
+            per_step = per_step[given]
+        scales = class_weights(self.class_weight, learned, labels, indices[given], per_step)
+        return replace(data, answers=indices, class_weight=scales, outputs=len(learned)), learned
 
-    def _score_of(self, held_out: Labeled) -> Any:
+    def _score_of(self, held_out: EstimatorData) -> Callable[[dict[str, float]], float]:
         if (held_out.answers < 0).all():
             raise ValueError(
                 "early_stopping held out sequences without any label, expected some labeled steps"
             )
-        return accuracy
+        return super()._score_of(held_out)
 
-    def _finish(self, outputs: Array) -> Array:
-        return probabilities(outputs)
-
-    def _pack_answers(self, own: dict[str, Any], arrays: dict[str, Array]) -> None:
-        own["classes"] = files.pack_classes(self.classes_)
-
-    def _unpack_answers(self, own: dict[str, Any], arrays: dict[str, Array]) -> None:
-        self.classes_ = files.unpack_classes(own["classes"], self.network_.output_size)
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.target_tags.two_d_labels = True  # of 2-D input; it is no classifier, which has one label a row
+        return tags

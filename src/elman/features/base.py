@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -78,33 +79,38 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
     n_features_in_: int
     feature_names_in_: Array
 
-    _table: bool
-    _missing = False  # whether NaN may come
+    tabular_: bool
+    takes_missing = False  # whether X may have NaN
     _learned: tuple[str, ...] = ()  # attributes (F,) in float64 that fit learns
-    _one_a_sequence = False  # rows of features, (n, F'), instead of sequences of them
 
     # what each kind decides for itself
 
-    def _check(self) -> None:
-        """Raise for parameters that cannot be, as far as that can be said without data."""
+    @property
+    def per_sequence(self) -> bool:
+        """Whether the result is one row a sequence, (n, F'), instead of a sequence of them."""
+        return False
+
+    def check_parameters(self) -> None:
+        """Raise TypeError or ValueError for wrong parameters, as far as they can be checked without data."""
 
     def _least(self) -> int:
         """Return the fewest steps that a sequence may have."""
         return 1
 
-    def _learn(self, batch: Batch) -> None:
-        """Learn from sequences."""
+    def _learn(self, batch: Batch) -> dict[str, Any]:  # noqa: ARG002
+        """Return what is learned from sequences, by the name of the attribute."""
+        return {}
 
-    def _kept(self) -> dict[str, Array]:
-        """Return what was learned as arrays, for a file."""
+    def learned_arrays(self) -> dict[str, Array]:
+        """Return what fit has learned as arrays, for a file."""
         return {name: getattr(self, name) for name in self._learned}
 
-    def _take(self, kept: dict[str, Array]) -> None:
-        """Take up what `_kept` gave; ValueError or KeyError where it cannot be."""
+    def restore_arrays(self, kept: dict[str, Array]) -> None:
+        """Set what `learned_arrays` returned; ValueError or KeyError where the arrays do not fit."""
         for name in self._learned:
             found = kept[name]
-            if found.dtype != np.float64 or found.shape != (self._channels,) or not np.isfinite(found).all():
-                raise ValueError(f"{name} is not {self._channels} finite numbers")
+            if found.dtype != np.float64 or found.shape != (self.n_channels,) or not np.isfinite(found).all():
+                raise ValueError(f"{name} is not {self.n_channels} finite numbers")
             setattr(self, name, found.copy())
 
     def _lengths(self, lengths: Offsets) -> Offsets:
@@ -119,9 +125,10 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         """Return the names of the F' columns."""
         raise NotImplementedError
 
-    def _columns(self) -> int:
-        """Return F', once fitted."""
-        return len(self._names([""] * self._channels))
+    @property
+    def n_features_out(self) -> int:
+        """F', the number of columns of the result, once fitted."""
+        return len(self._names([""] * self.n_channels))
 
     def ends(self, steps: int) -> Offsets:
         """Return which sample completes each step of the result, for a sequence of so many samples.
@@ -138,26 +145,24 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
 
     def fit(self, X: Any, y: Any = None) -> SequenceTransformer:  # noqa: ARG002
         """Learn the number of features, and what else there is to learn, from sequences X; y is ignored."""
-        self._check()
-        before = self.__dict__.copy()
-        try:
-            self._learn(self._read(X, True))
-        except BaseException:
-            self.__dict__.clear()
-            self.__dict__.update(before)
-            raise
+        self.check_parameters()
+        form = copy.copy(self)
+        learned = self._learn(self._read(X, form, True))
+        estimator_input.copy_form(form, self)
+        for name, value in learned.items():
+            setattr(self, name, value)
         return self
 
     def transform(self, X: Any) -> Any:
         """Return the features of sequences X in the form in which they came; 2-D input gives (n, T', F')."""
         check_is_fitted(self, "n_features_in_")
-        self._check()
-        batch = self._read(X, False)
+        self.check_parameters()
+        batch = self._read(X, self, False)
         with np.errstate(over="ignore", invalid="ignore"):
             values = self._apply(batch)
             if batch.values.dtype == np.float32:
                 values = values.astype(np.float32)
-        if self._one_a_sequence:
+        if self.per_sequence:
             made = Batch(values, np.arange(batch.n + 1), 0, True)
         else:
             offsets = np.concatenate([[0], np.cumsum(self._lengths(batch.lengths()))]).astype(np.int64)
@@ -169,7 +174,7 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
             raise ValueError(
                 f"X[{row}] has numbers too large for its features to be finite in {values.dtype}"
             )
-        return values if self._one_a_sequence else estimator_input.give_back(values, made, X)
+        return values if self.per_sequence else estimator_input.restore_form(values, made, X)
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
         """Return the names of the columns of the result, (F',); the input's are x0, x1, ... if not given.
@@ -184,8 +189,8 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
                 f"got {len(given)}"
             )
         channels = given
-        if channels is None or self._table:
-            channels = [f"x{i}" for i in range(self._channels)]
+        if channels is None or self.tabular_:
+            channels = [f"x{i}" for i in range(self.n_channels)]
         return np.array(self._names(channels), dtype=object)
 
     def set_output(self, *, transform: str | None = None) -> SequenceTransformer:
@@ -199,45 +204,30 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.three_d_array = True
-        tags.input_tags.allow_nan = self._missing
+        tags.input_tags.allow_nan = self.takes_missing
         tags.transformer_tags.preserves_dtype = ["float64", "float32"]
         return tags
 
     @property
-    def _channels(self) -> int:
-        """F of one sample."""
-        return 1 if self._table else self.n_features_in_
+    def n_channels(self) -> int:
+        """F, the number of features of one sample: 1 where it was fitted on 2-D input."""
+        return 1 if self.tabular_ else self.n_features_in_
 
-    def _read(self, X: Any, fresh: bool) -> Batch:
-        """Return X in the inner form, of the form (table or not) that was fitted."""
-        table = estimator_input.is_table(X)
-        if not fresh and table != self._table:
-            if not table:
-                raise ArgumentValueError("X", "is a collection of sequences", "2-D input as in fit")
-            if not isinstance(X, (list, tuple)):
-                raise ArgumentValueError(
-                    "X",
-                    "is 2-D",
-                    "sequences as in fit: an array (n, T, F) or a list of (T, F); one sequence is [X]",
-                )
-            table, X = False, [np.asarray(row) for row in X]  # lists of numbers, fitted as sequences
-        if table:
-            finite: Any = "allow-nan" if self._missing else True
-            kinds = [np.float64, np.float32]
-            least = self._least() if fresh else 1
-            X = validate_data(
-                self, X, dtype=kinds, reset=fresh, ensure_all_finite=finite, ensure_min_features=least
+    def _read(self, X: Any, form: SequenceTransformer, fresh: bool) -> Batch:
+        """Return X in the inner form; see `estimator_input.read`."""
+
+        def check_table(X: Any) -> Array:
+            checked: Array = validate_data(
+                form,
+                X,
+                dtype=[np.float64, np.float32],
+                reset=fresh,
+                ensure_all_finite="allow-nan" if self.takes_missing else True,
+                ensure_min_features=self._least() if fresh else 1,
             )
-            batch = estimator_input.table_batch(X)
-        else:
-            batch = estimator_input.sequence_batch(X, None if fresh else self.n_features_in_)
-            self._refuse(batch)
-            if fresh:
-                self.n_features_in_ = batch.values.shape[1]
-                self.__dict__.pop("feature_names_in_", None)
-        if fresh:
-            self._table = table
-        return batch
+            return checked
+
+        return estimator_input.read(form, X, fresh, check_table, self._refuse)
 
     def _refuse(self, batch: Batch) -> None:
         """Raise ValueError naming the first sequence that is too short or not finite."""
@@ -245,7 +235,7 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         if lengths.min() < least:
             i = int(np.argmax(lengths < least))
             raise ArgumentValueError(f"X[{i}]", f"has {lengths[i]} steps", f"at least {least} (one window)")
-        if not self._missing:
+        if not self.takes_missing:
             _engine.data(batch, batch.values.dtype)
         elif batch.values.dtype.kind == "f" and np.isinf(batch.values).any():
             step, feature = np.argwhere(np.isinf(batch.values))[0].tolist()

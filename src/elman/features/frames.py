@@ -45,8 +45,9 @@ class Frames(Windowed):
 
         return frames
 
-    def _columns(self) -> int:
-        return (self._cut()[0] or 0) * self._channels
+    @property
+    def n_features_out(self) -> int:
+        return (self._cut()[0] or 0) * self.n_channels
 
     def _names(self, channels: list[str]) -> list[str]:
         width = self._cut()[0] or 0

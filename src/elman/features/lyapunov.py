@@ -99,14 +99,14 @@ class LyapunovExponents(Windowed):
         window = integer("window", self.window, 2)
         return window, window // 2 if self.hop is None else integer("hop", self.hop, 1)
 
-    def _check(self) -> None:
+    def check_parameters(self) -> None:
         number("fs", self.fs, positive=True)
         integer("dimension", self.dimension, 1)
         integer("delay", self.delay, 1)
         integer("horizon", self.horizon, 1)
         if self.separation is not None:
             integer("separation", self.separation)
-        super()._check()
+        super().check_parameters()
 
     def _function(self, window: int) -> Function:
         fs, h = float(self.fs), int(self.horizon)

@@ -46,14 +46,14 @@ class FillMissing(SequenceTransformer):
     """
 
     before_: Float64
-    _missing = True
+    takes_missing = True
     _learned = ("before_",)
 
     def __init__(self, *, before: Any = "mean", flags: bool = True) -> None:
         self.before = before
         self.flags = flags
 
-    def _check(self) -> None:
+    def check_parameters(self) -> None:
         flag("flags", self.flags)
         if isinstance(self.before, str):
             if self.before != "mean":
@@ -63,14 +63,13 @@ class FillMissing(SequenceTransformer):
             if not np.isfinite(self.before):
                 raise ArgumentValueError("before", f"is {self.before}", "'mean' or a finite number")
 
-    def _learn(self, batch: Batch) -> None:
+    def _learn(self, batch: Batch) -> dict[str, Any]:
         features = batch.values.shape[1]
         if not isinstance(self.before, str):
-            self.before_ = np.full(features, float(self.before))
-            return
+            return {"before_": np.full(features, float(self.before))}
         known = ~np.isnan(batch.values)
         sums = np.where(known, batch.values, 0.0).sum(axis=0, dtype=np.float64)
-        self.before_ = sums / np.maximum(known.sum(axis=0), 1)
+        return {"before_": sums / np.maximum(known.sum(axis=0), 1)}
 
     def _apply(self, batch: Batch) -> Float64:
         first = np.repeat(batch.offsets[:-1], batch.lengths())[:, None]
@@ -94,7 +93,7 @@ class FillMissing(SequenceTransformer):
     def stream(self) -> FillStream:
         """Return a stream: ``step(samples)``, (F,) or (k, F) with NaN where one is missing, gives (k, F')."""
         check_is_fitted(self, "before_")
-        self._check()
+        self.check_parameters()
         return FillStream(self.before_.copy(), bool(self.flags))
 
 

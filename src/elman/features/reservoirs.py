@@ -116,10 +116,10 @@ class Reservoirs(SequenceTransformer):
         self.n_jobs = n_jobs
 
     @property
-    def _one_a_sequence(self) -> bool:  # type: ignore[override]
+    def per_sequence(self) -> bool:
         return self.window is None
 
-    def _check(self) -> None:
+    def check_parameters(self) -> None:
         integer("networks", self.networks, 1)
         integer("units", self.units, 1)
         number("spectral_radius", self.spectral_radius)
@@ -145,11 +145,11 @@ class Reservoirs(SequenceTransformer):
     def _least(self) -> int:
         return 1 if self.window is None else int(self.window)
 
-    def _learn(self, batch: Batch) -> None:
+    def _learn(self, batch: Batch) -> dict[str, Any]:
         given = self.random_state
         draw = given.integers if isinstance(given, Generator) else check_random_state(given).randint
         rng = np.random.default_rng(int(draw(2**31 - 1)))
-        self.networks_ = [self._network(batch.values.shape[1], rng) for _ in range(self.networks)]
+        return {"networks_": [self._network(batch.values.shape[1], rng) for _ in range(self.networks)]}
 
     def _network(self, features: int, rng: Generator) -> Network:
         units = self.units
@@ -166,15 +166,15 @@ class Reservoirs(SequenceTransformer):
         layer = SimpleRNN(self.units, return_sequences=True, leak=leak)
         return Network([layer], input_size=features, dtype="float32", seed=0)
 
-    def _kept(self) -> dict[str, Array]:
+    def learned_arrays(self) -> dict[str, Array]:
         layers = [net.layers[0] for net in self.networks_]
         return {
             "leaks": np.array([layer.leak for layer in layers if isinstance(layer, SimpleRNN)]),
             "parameters": np.stack([net.parameters for net in self.networks_]),
         }
 
-    def _take(self, kept: dict[str, Array]) -> None:
-        features, leaks, parameters = self._channels, kept["leaks"], kept["parameters"]
+    def restore_arrays(self, kept: dict[str, Array]) -> None:
+        features, leaks, parameters = self.n_channels, kept["leaks"], kept["parameters"]
         if leaks.dtype != np.float64 or leaks.shape != (self.networks,):
             raise ValueError(f"leaks is not {self.networks} numbers")
         expected = (self.networks, self.units * (features + self.units + 1))
@@ -260,7 +260,7 @@ class Reservoirs(SequenceTransformer):
             raise ArgumentTypeError(
                 "Reservoirs", "has standardize True", "False: the mean of a whole sequence cannot stream"
             )
-        return ReservoirStream(self, self._channels)
+        return ReservoirStream(self, self.n_channels)
 
 
 def statistics(net: Network, x: Array, state: Array | None, window: int) -> tuple[Float64, Array]:

@@ -119,8 +119,8 @@ class LogSpectrum(Windowed):
         window = integer("window", self.window, 2)
         return window, window // 2 if self.hop is None else integer("hop", self.hop, 1)
 
-    def _check(self) -> None:
-        super()._check()
+    def check_parameters(self) -> None:
+        super().check_parameters()
         window, fs = self._cut()[0] or 0, number("fs", self.fs, positive=True)
         number("floor", self.floor, positive=True)
         if self.max_hz is not None and not (
@@ -132,7 +132,7 @@ class LogSpectrum(Windowed):
 
     def frequencies(self) -> Float64:
         """Return the K frequencies, Hz."""
-        self._check()
+        self.check_parameters()
         window = self._cut()[0] or 0
         every = np.arange(1, window // 2 + 1) * float(self.fs) / window
         return every if self.max_hz is None else every[every <= self.max_hz]
@@ -148,8 +148,9 @@ class LogSpectrum(Windowed):
 
         return log_spectrum
 
-    def _columns(self) -> int:
-        return len(self.frequencies()) * self._channels
+    @property
+    def n_features_out(self) -> int:
+        return len(self.frequencies()) * self.n_channels
 
     def _names(self, channels: list[str]) -> list[str]:
         return [f"{channel}_{hz:g}Hz" for channel in channels for hz in self.frequencies().tolist()]
@@ -237,11 +238,11 @@ class BandPower(Windowed):
             raise ArgumentValueError("bands", f"is {describe(bands)}", "at least one band, and none twice")
         return edges
 
-    def _check(self) -> None:
+    def check_parameters(self) -> None:
         self._edges()
         flag("log", self.log)
         number("floor", self.floor, positive=True)
-        super()._check()
+        super().check_parameters()
 
     def _function(self, window: int) -> Function:
         fs = float(self.fs)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -42,22 +43,28 @@ class Windowed(SequenceTransformer):
     # the same for all
 
     @property
-    def _one_a_sequence(self) -> bool:  # type: ignore[override]
+    def window_size(self) -> int | None:
+        """Samples in a window; None where the whole sequence is one."""
+        return self._cut()[0]
+
+    @property
+    def per_sequence(self) -> bool:
         return self._cut()[0] is None
 
-    def _check(self) -> None:
+    def check_parameters(self) -> None:
         self._cut()
 
     def _least(self) -> int:
         return self._cut()[0] or 1
 
-    def _learn(self, batch: Batch) -> None:
-        """Learn nothing, but say what cannot be made of these sequences."""
+    def _learn(self, batch: Batch) -> dict[str, Any]:
+        """Learn nothing, but raise for sequences that have no features."""
         window = self._cut()[0]
         if window is None:
             self._whole(batch)
         else:
             self._function(window)
+        return {}
 
     def _lengths(self, lengths: Offsets) -> Offsets:
         window, hop = self._cut()
@@ -120,7 +127,7 @@ class Windowed(SequenceTransformer):
                 "has window None",
                 "a number of samples: the features of a whole sequence cannot stream",
             )
-        return WindowStream(self._channels, self._columns(), window, hop, self._function(window))
+        return WindowStream(self.n_channels, self.n_features_out, window, hop, self._function(window))
 
 
 class WindowStream(FeatureStream):

@@ -19,8 +19,15 @@ from elman.model.model import Callback, Model, Weights
 from elman.nn import optimizers
 from elman.nn.layers import Layer
 from elman.training import loop
+from elman.training.checkpoint import open_run
 from elman.training.online import Learner
-from elman.training.plan import check_rows_may_be_cut, make_plan
+from elman.training.plan import (
+    BATCH_SIZE,
+    check_rows_may_be_cut,
+    make_plan,
+    read_training_data,
+    read_validation_data,
+)
 
 _MOST_ROWS = 2**24  # of one stream, as the engine's
 
@@ -159,7 +166,7 @@ class Network:
         loss: str | None = None,
         optimizer: str | optimizers.Optimizer = "adam",
         epochs: int = 1,
-        batch_size: int = 32,
+        batch_size: int = BATCH_SIZE,
         validation_data: Any = None,
         sample_weight: Any = None,
         l2: float = 0.0,
@@ -255,16 +262,15 @@ class Network:
         usage = self.model.usage
         usage.begin_write("fit")
         try:
+            train = read_training_data(self.model, X, y, sample_weight, loss)
+            validation = read_validation_data(self.model, validation_data, train.loss)
             plan = make_plan(
                 self.model,
-                X,
-                y,
-                loss=loss,
+                train,
+                validation,
                 optimizer=optimizer,
                 epochs=epochs,
                 batch_size=batch_size,
-                validation_data=validation_data,
-                sample_weight=sample_weight,
                 l2=l2,
                 shuffle=shuffle,
                 truncation=truncation,
@@ -274,12 +280,11 @@ class Network:
                 callbacks=callbacks,
                 verbose=verbose,
                 n_threads=n_threads,
-                checkpoint=checkpoint,
-                resume=resume,
                 initial_state=initial_state,
                 memory=memory,
             )
-            return loop.fit(self.model, self, plan)
+            point = open_run(self.model, plan, checkpoint, resume)
+            return loop.fit(self.model, self, plan, point)
         finally:
             usage.end_write()
 

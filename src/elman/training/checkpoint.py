@@ -3,12 +3,12 @@
 A checkpoint is an ordinary model file (`elman.saving`, docs/format.md) whose network has one entry more,
 "run": what belongs to the run rather than to the network. How it is used:
 
-- `elman.training.plan.make_plan` makes a `Checkpoint`. It reads and compares the file (with ``resume``),
-  finds out whether the path can be written, and changes nothing.
-- `elman.training.fit` calls `Checkpoint.restore`, `Checkpoint.start`, and `Checkpoint.write` after each
+- `open_run` makes a `Checkpoint` for a plan. It reads and compares the file (with ``resume``), finds out
+  whether the path can be written, and changes nothing.
+- `elman.training.loop.fit` calls `Checkpoint.restore`, `Checkpoint.start`, and `Checkpoint.write` after each
   epoch.
 
-An estimator gives `plan` an `Owner`, because its file holds more than a network:
+An estimator gives `open_run` an `Owner`, because its file holds more than a network:
 
 - ``pack() -> (spec, arrays)``, what `file.write` takes. ``spec["kind"]`` is ``kind``, ``spec["network"]``
   the spec of `file.pack`, and ``arrays`` contain the arrays of `file.pack` under their own names. It is
@@ -25,18 +25,23 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import zlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
 from elman._validation import describe, flag, integer
 from elman.data.sequences import Array
+from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.model import atomic_write, file
 from elman.model.model import Model
-from elman.nn.optimizers import Optimizer
+from elman.nn.optimizers import Optimizer, rate_at
 from elman.nn.schedules import CosineDecay, OneCycle
+
+if TYPE_CHECKING:
+    from elman.training.plan import Plan, TrainingData
 
 Packed = tuple[dict[str, Any], dict[str, Array]]
 
@@ -226,6 +231,66 @@ class Checkpoint:
         else:
             spec = spec | {"network": spec["network"] | {"run": run}}
         file.write(self.path, spec, arrays)
+
+
+def open_run(
+    model: Model, plan: Plan, path: Any = None, resume: Any = False, owner: Owner | None = None
+) -> Checkpoint | None:
+    """Check how a run begins, and return where it is kept; None without a path.
+
+    TypeError and ValueError for wrong arguments and for the file of another run, OSError for a path that
+    cannot be written; nothing has changed then.
+    """
+    point = _checkpoint(model, plan, path, resume, owner or Owner())
+    if point is not None and point.found is not None:
+        updates = point.found.updates
+    else:
+        updates = model.updates if plan.optimizer == model.optimizer else 0
+        if plan.stateful:
+            model.carried(plan.train.batch.n)
+    rate_at(plan.optimizer, updates)
+    if point is not None and point.done < plan.epochs and not point.stopped:
+        point.probe()
+    return point
+
+
+def _checkpoint(model: Model, plan: Plan, path: Any, resume: Any, owner: Owner) -> Checkpoint | None:
+    resume = flag("resume", resume)
+    if path is None:
+        if resume:
+            raise ArgumentValueError("resume", "is True without a checkpoint", "the path of one")
+        return None
+    if not isinstance(path, (str, os.PathLike)) or not isinstance(os.fspath(path), str):
+        raise ArgumentTypeError("checkpoint", f"is {describe(path)}", "a path")
+    settings = {
+        "X": _size(plan.train),
+        "validation_data": None if plan.validation is None else _size(plan.validation),
+        "sample_weight": None if plan.train.weights is None else "given",
+        "batch_size": plan.batch_size,
+        "loss": plan.loss,
+        "l2": plan.l2,
+        "shuffle": plan.shuffle,
+        "truncation": plan.truncation or None,
+        "stateful": plan.stateful,
+        "clip_norm": plan.clip_norm or None,
+        "reduction": "mean" if plan.mean else "sum",
+        "initial_state": None if plan.initial is None else "given",
+        "constrained": _constrained(model),
+        "frozen": ", ".join(name for name in model.weights if name in model.frozen) or "nothing",
+    }
+    rows = plan.train.batch.n if plan.stateful else None
+    return Checkpoint(path, model, owner, settings, plan.optimizer, rows, plan.callbacks, resume)
+
+
+def _constrained(model: Model) -> str | None:
+    """Return the names of constrained parameters, with a checksum of what constrains them."""
+    named = sorted(model.constraints.items())
+    sums = (zlib.crc32(each.mask.tobytes() + each.sign.tobytes()) for _, each in named)
+    return ", ".join(f"{name} ({s:08x})" for (name, _), s in zip(named, sums, strict=True)) or None
+
+
+def _size(data: TrainingData) -> str:
+    return f"{data.batch.n} sequences ({data.batch.rows} steps)"
 
 
 def peek(path: str | os.PathLike[str]) -> dict[str, Any] | None:

@@ -20,7 +20,8 @@ from elman.model.model import Callback, Float64, Model
 from elman.nn import losses
 from elman.nn.optimizers import SecondOrder, check_optimizer, rate_at
 from elman.training import second_order
-from elman.training.plan import Labeled, Plan, check_rows_may_be_cut, labeled
+from elman.training.checkpoint import Checkpoint
+from elman.training.plan import Plan, TrainingData, check_rows_may_be_cut, read_training_data
 
 _SPAN = 200_000  # entries of the order array, or learning rates, in one native call
 _SECONDS = 0.1  # a native call returns after about this long, so that the bar moves
@@ -30,15 +31,14 @@ def evaluate(
     model: Model, X: Any, y: Any, loss: Any, sample_weight: Any, stateful: bool, n_threads: Any
 ) -> dict[str, float]:
     """Return the mean loss and the metrics of one pass, by name."""
-    loss = losses.check_loss(loss, model.layers[-1])
-    labels = labeled(model, X, y, loss, sample_weight, ("X", "y", "sample_weight"))
+    data = read_training_data(model, X, y, sample_weight, loss)
     count = _engine.threads(n_threads)
     carry = None
     if stateful:
         check_rows_may_be_cut(model, "stateful", True)
-        carry = model.carry = model.carried(labels.batch.n)
-    keys = losses.report_keys(loss)
-    columns = means(_sums(model, labels, loss, carry, count), len(keys))
+        carry = model.carry = model.carried(data.batch.n)
+    keys = losses.report_keys(data.loss)
+    columns = means(_sums(model, data, carry, count), len(keys))
     return {key: values[0] for key, values in zip(keys, columns, strict=True)}
 
 
@@ -55,18 +55,17 @@ def loss_and_gradient(
     seed: int | None,
 ) -> tuple[float, Array]:
     """Return the loss of X as one update, and its gradient (P,)."""
-    loss = losses.check_loss(loss, model.layers[-1])
-    labels = labeled(model, X, y, loss, sample_weight, ("X", "y", "sample_weight"))
+    data = read_training_data(model, X, y, sample_weight, loss)
     gradient = np.empty_like(model.parameters)
-    initial = initial_states(initial_state, model, labels.batch.n)
+    initial = initial_states(initial_state, model, data.batch.n)
     dropout = model.dropout(seed)
-    batch, dropping = labels.batch, dropout is not None
-    limit = check_memory(memory, model, batch, loss, size=batch.n, dropping=dropping)
+    batch, dropping = data.batch, dropout is not None
+    limit = check_memory(memory, model, batch, data.loss, size=batch.n, dropping=dropping)
     value = model.native.gradient(
-        labels.data,
-        labels.targets,
-        _engine.LOSSES[loss],
-        labels.weights,
+        data.data,
+        data.targets,
+        _engine.LOSSES[data.loss],
+        data.weights,
         mean,
         l2,
         gradient,
@@ -105,17 +104,17 @@ def update(model: Model, gradient: Any, optimizer: Any, clip_norm: Any) -> None:
     model.updates += 1
 
 
-def _sums(model: Model, labels: Labeled, loss: str, carry: list[Array] | None, n_threads: int) -> Float64:
-    code = _engine.LOSSES[loss]
-    return np.array(
-        [model.native.evaluate(labels.data, labels.targets, code, labels.weights, carry, n_threads)]
-    )
+def _sums(model: Model, data: TrainingData, carry: list[Array] | None, n_threads: int) -> Float64:
+    code = _engine.LOSSES[data.loss]
+    return np.array([model.native.evaluate(data.data, data.targets, code, data.weights, carry, n_threads)])
 
 
-def fit(model: Model, net: Any, plan: Plan) -> History:
-    """Train as planned; ``net`` is what callbacks are given. The caller holds the network's write access."""
-    history = _begin(model, plan)
-    point = plan.checkpoint
+def fit(model: Model, net: Any, plan: Plan, point: Checkpoint | None = None) -> History:
+    """Train as planned; ``net`` is passed to the callbacks, ``point`` is where the run is kept.
+
+    The caller holds the network's write access.
+    """
+    history = _begin(model, plan, point)
     run: _Run | second_order.Run
     if isinstance(plan.optimizer, SecondOrder):
         run = second_order.Run(model, plan, history)
@@ -142,12 +141,11 @@ def fit(model: Model, net: Any, plan: Plan) -> History:
     return history
 
 
-def _begin(model: Model, plan: Plan) -> History:
-    """Take up the run in the checkpoint, or begin a new one."""
+def _begin(model: Model, plan: Plan, point: Checkpoint | None) -> History:
+    """Go on with the run in the checkpoint, or begin a new one."""
     keys = losses.report_keys(plan.loss)
     if plan.validation is not None:
         keys += tuple(f"val_{key}" for key in keys)
-    point = plan.checkpoint
     if point is None or not point.restore(plan.optimizer, keys):
         model.history = History(keys)
         model.begin(plan.optimizer)
@@ -310,9 +308,7 @@ class _Run:
             self.model.epoch += finished - recorded  # first: an interrupt may end the validation
             validation = None
             if self.plan.validation is not None:
-                validation = _sums(
-                    self.model, self.plan.validation, self.plan.loss, None, self.plan.n_threads
-                )
+                validation = _sums(self.model, self.plan.validation, None, self.plan.n_threads)
                 loss, weight = validation[0, :2]
                 if weight > 0.0 and not np.isfinite(loss):  # without an answer NaN is right
                     self.spoiled = True

@@ -23,7 +23,7 @@ from elman.model.model import Float64, HasModel, Model
 from elman.nn.optimizers import LBFGS, LevenbergMarquardt, Optimizer
 
 if TYPE_CHECKING:
-    from elman.training.plan import Labeled, Plan
+    from elman.training.plan import Plan, TrainingData
 
 MOST_PARAMETERS = 5000  # the matrix is P x P in float64, its factor costs P^3 / 3
 WAYS = {"auto": 0, "tangents": 1, "reverse": 2}  # the engine's ways to derivatives of answers
@@ -104,12 +104,12 @@ class Objective:
             loss += 0.5 * float(self.decay @ (w * w))
         return loss
 
-    def sums(self, labels: Labeled) -> Float64:
-        """What a report of some data is made of, (5,)."""
+    def sums(self, data: TrainingData) -> Float64:
+        """Return the sums that a report of some data is made of, (5,)."""
         model = self.model
         return np.array(
             model.native.evaluate(
-                labels.data, labels.targets, self._code, labels.weights, None, self.plan.n_threads
+                data.data, data.targets, self._code, data.weights, None, self.plan.n_threads
             )
         )
 

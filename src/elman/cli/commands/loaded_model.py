@@ -63,12 +63,12 @@ class Opened:
     @property
     def table(self) -> bool:
         """Whether it was fitted on 2-D input, where each row is a univariate sequence of one length."""
-        return bool(getattr(_parts(self.it)[0], "_table", False))
+        return bool(getattr(_parts(self.it)[0], "tabular_", False))
 
     @property
     def takes_missing(self) -> bool:
         """Whether its first step fills in what is missing (NaN)."""
-        return bool(getattr(_parts(self.it)[0], "_missing", False))
+        return bool(getattr(_parts(self.it)[0], "takes_missing", False))
 
     def stream(self) -> Stream:
         """Return a new stream of answers, none or several for each step that comes."""
@@ -118,7 +118,7 @@ class Opened:
         for features in self.before:
             rows = features.transform(rows)
         X = list(rows) if self.before else X
-        return [self.last._scaler.apply(x, np.dtype(np.float64)) for x in X]
+        return [self.last.scaler_.apply(x, np.dtype(np.float64)) for x in X]
 
     def _read(self, X: list[Array]) -> list[Array]:
         """Return sequences, as integers for an Embedding: files hold plain numbers."""
@@ -158,7 +158,7 @@ def load(path: str) -> Opened:
         )
     task = _TASKS.get(type(last).__name__, "network")
     classes = last.classes_.tolist() if task in ("classify", "tag") else None
-    features = net.input_size if first is last else first._channels
+    features = net.input_size if first is last else first.n_channels
     return Opened(path, it, task, net.per_step, features, classes)
 
 

@@ -139,21 +139,22 @@ def _epochs_in(keep: str) -> int:
 
 def _fit(estimator: Any, split: Split, keep: str, resume: bool, begun: Callable[[], None]) -> float:
     """Fit the estimator and return the seconds that it took; ``begun`` is called when all is checked."""
-    plan = estimator._plan
 
-    def planned(*args: Any, **options: Any) -> Any:
-        made = plan(*args, **options)  # every option, the data and the checkpoint have been checked by now
+    def start_run() -> None:
         if not resume:  # lest a kill in the first epoch leaves another run to be resumed
             Path(keep).unlink(missing_ok=True)
         begun()
-        return made
 
-    estimator._plan = planned
     start = perf_counter()
     validation = None if split.valid is None else (split.valid.X, split.valid.y)
     try:
         estimator.fit(
-            split.train.X, split.train.y, validation_data=validation, checkpoint=keep, resume=resume
+            split.train.X,
+            split.train.y,
+            validation_data=validation,
+            checkpoint=keep,
+            resume=resume,
+            on_start=start_run,
         )
     except KeyboardInterrupt:
         done = _epochs_in(keep)
@@ -164,8 +165,6 @@ def _fit(estimator: Any, split: Split, keep: str, resume: bool, begun: Callable[
         ) from None
     except (TypeError, ValueError) as error:
         raise ValueError(recipes.as_option(str(error))) from None
-    finally:
-        del estimator._plan
     estimator.verbose = False  # the bar belongs to this run, not to the model
     return perf_counter() - start
 

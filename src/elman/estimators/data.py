@@ -1,0 +1,148 @@
+"""The data of an estimator: sequences as they were read, those of them that count, and their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from elman import _engine
+from elman.data import estimator_input
+from elman.data.estimator_input import Rows
+from elman.data.sequences import Array, Batch, Offsets, Sequences
+from elman.data.targets import as_weights
+from elman.estimators import scaling
+from elman.estimators.scaling import Scaler
+from elman.model.model import Float64, Model
+from elman.training.plan import TrainingData, training_data
+
+# Between these, float32 holds every feature that was standardized by its own mean and standard deviation.
+_LARGEST_MEAN = 1e30
+_LARGEST_RATIO = 1e12  # of the sum of weights to the smallest one
+
+
+@dataclass(frozen=True)
+class EstimatorData:
+    """Sequences with answers as the network takes them: class indices, or standardized values.
+
+    Shapes: ``batch`` holds all sequences of X, ``rows`` (n,) are those that count, None for all; answers (n,
+    ...), or (N, ...) per step, and weights (n,) are theirs. ``class_weight`` (C,) is for answers per step;
+    ``outputs`` is C; ``strata`` (n,) are classes whose shares a split keeps.
+    """
+
+    batch: Batch
+    rows: Rows | None
+    answers: Array
+    weights: Float64 | None
+    class_weight: Float64 | None = None
+    outputs: int = 0
+    strata: Array | None = None
+
+    @property
+    def n(self) -> int:
+        """The number of sequences that count."""
+        return self.batch.n if self.rows is None else len(self.rows)
+
+    def lengths(self) -> Offsets:
+        """Return the number of steps of each sequence that counts, (n,)."""
+        lengths = self.batch.lengths()
+        return lengths if self.rows is None else lengths[self.rows]
+
+    def offsets(self) -> Offsets:
+        """Return the offsets (n + 1,) of the sequences that count, one after the other."""
+        if self.rows is None:
+            return self.batch.offsets
+        return np.concatenate([[0], np.cumsum(self.lengths())]).astype(np.int64)
+
+    def step_weights(self) -> Float64 | None:
+        """Return the weight of each step, (N,)."""
+        return None if self.weights is None else np.repeat(self.weights, self.lengths())
+
+    def blocks(self, weighted: bool = True) -> Iterator[tuple[Array, Float64 | None]]:
+        """Yield the steps that count, and their weights, block by block."""
+        size = scaling.block_rows(self.batch.values.shape[1])
+        return estimator_input.step_blocks(self.batch, self.rows, self.weights if weighted else None, size)
+
+    def part(self, rows: Rows, per_step: bool) -> EstimatorData:
+        """Return some of the sequences that count."""
+        answers = self.answers
+        if per_step:
+            o = self.offsets()
+            answers = np.concatenate([answers[o[i] : o[i + 1]] for i in rows])
+        else:
+            answers = answers[rows]
+        weights = None if self.weights is None else self.weights[rows]
+        strata = None if self.strata is None else self.strata[rows]
+        chosen = rows if self.rows is None else self.rows[rows]
+        return replace(self, rows=chosen, answers=answers, weights=weights, strata=strata)
+
+
+def given_data(batch: Batch, answers: Array, sample_weight: Any, per_step: bool) -> EstimatorData:
+    """Return sequences and answers without those of weight 0, which count as not given."""
+    weights = as_weights(sample_weight, batch.n)
+    data = EstimatorData(batch, None, answers, weights)
+    if weights is None or weights.all():
+        return data
+    return data.part(np.flatnonzero(weights), per_step)
+
+
+def split(
+    data: EstimatorData, fraction: float, seed: int, per_step: bool
+) -> tuple[EstimatorData, EstimatorData]:
+    """Return the sequences to train on and those held out for early stopping."""
+    try:
+        train, held_out = train_test_split(
+            np.arange(data.n), test_size=fraction, random_state=seed, stratify=data.strata
+        )
+    except ValueError as error:
+        raise ValueError(f"early_stopping cannot hold out {fraction:g} of the data: {error}") from None
+    return data.part(train, per_step), data.part(held_out, per_step)
+
+
+def learn_scaler(data: EstimatorData, standardize: bool) -> Scaler:
+    """Return mean and scale of each feature over all steps that count."""
+    if not standardize:
+        return scaling.identity(data.batch.values.shape[1])
+    return scaling.learn(data.blocks())
+
+
+def stays_finite(data: EstimatorData, scaler: Scaler) -> bool:
+    """Whether data standardized by the mean and the scale learned from them are finite without a look.
+
+    A value of weight w is within sqrt(W / w) standard deviations of the mean, W the sum of the weights.
+    """
+    if not np.abs(scaler.mean).max() < _LARGEST_MEAN:
+        return False
+    return data.weights is None or bool(data.weights.sum() < _LARGEST_RATIO * data.weights.min())
+
+
+def for_training(
+    model: Model, data: EstimatorData, scaler: Scaler, names: tuple[str, str, str], finite: bool
+) -> TrainingData:
+    """Return scaled sequences with answers, checked, as the engine reads them.
+
+    ``finite``: the scaled sequences are known to be finite.
+    """
+    batch = _scaled(data, scaler, model.dtype)
+    native = _engine.unchecked_data(batch) if finite else _engine.data(batch, model.dtype, names[0])
+    y: Any = Sequences(data.answers, batch.offsets) if model.per_step else data.answers
+    return training_data(model, batch, native, y, data.weights, names=names, class_weight=data.class_weight)
+
+
+def _scaled(data: EstimatorData, scaler: Scaler, dtype: np.dtype[Any]) -> Batch:
+    """Return the scaled sequences that count; these are the only copy of X."""
+    given = data.batch
+    # A list of several was copied into one array when it was read; that copy is nobody else's.
+    own = given.listed and given.n > 1 and data.rows is None and given.values.dtype == dtype
+    offsets = data.offsets()
+    out = given.values if own else np.empty((int(offsets[-1]), given.values.shape[1]), dtype)
+    blocks = (values for values, _ in data.blocks(weighted=False))
+    return given._replace(values=scaler.apply_blocks(blocks, out), offsets=offsets)
+
+
+def check_finite(batch: Batch) -> None:
+    """Raise ValueError that names the first number of X that is NaN or infinite."""
+    _engine.data(batch, batch.values.dtype)
