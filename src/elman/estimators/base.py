@@ -41,7 +41,7 @@ from elman.nn.layers import (
 from elman.nn.optimizers import LBFGS, SGD, Adam, LevenbergMarquardt, Optimizer
 from elman.nn.schedules import CosineDecay, OneCycle
 from elman.training import loop
-from elman.training.checkpoint import Owner, network_spec, peek
+from elman.training.checkpoint import FileOwner, network_spec, peek
 from elman.training.plan import Plan, make_plan
 
 _CELLS: dict[str, type[SimpleRNN] | type[GRU] | type[LSTM]] = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
@@ -192,7 +192,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
             patience = Patience(options.tol, options.wait, score)
             curve, count = ([], 0) if fresh else (self.loss_curve_, self.n_iter_ if partial else 0)
             note = partial_call(self._note, network, network.history, patience, curve, count)
-            owner = Owner(type(self).__name__, partial_call(self._pack, note))
+            owner = FileOwner(type(self).__name__, partial_call(self._pack, note))
             if path is not None:
                 owner = replace(owner, settings=self._settings(data, held_out))
             plan = self._plan(network, train, held_out, options, patience, path, resume, owner)
@@ -205,12 +205,10 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
             raise
         if not fresh and not options.constant_rate:
             network.reset_optimizer()  # a new cycle of the learning rate
-        usage = network.model.usage
-        usage.begin_write("fit")
         try:
-            loop.fit(network.model, network, plan)
+            with network.model.lock.writing("fit"):
+                loop.fit(network.model, network, plan)
         finally:  # also after Ctrl-C and DivergenceError: the estimator is what the finished epochs made it
-            usage.end_write()
             note()
             if patience.best is not None:
                 network.parameters[:] = patience.best
@@ -338,7 +336,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         patience: Patience,
         path: Any,
         resume: Any,
-        owner: Owner,
+        owner: FileOwner,
     ) -> Plan:
         """Return the checked plan of one run."""
         X, y, weights = self._as_given(network, train)
@@ -377,7 +375,7 @@ class SequenceEstimator(BaseEstimator):  # type: ignore[misc]
         lengths, updates, order = batch.lengths(), 0, np.arange(batch.n)
         for epoch in range(network.model.epoch, network.model.epoch + options.epochs):
             if options.shuffle and truncation:
-                order = _engine.shuffle(network.model.key, epoch, 1, batch.n)
+                order = _engine.shuffle(network.model.shuffle_key, epoch, 1, batch.n)
             updates += loop.count_updates(
                 lengths, order[None], options.batch_size, truncation, self._per_step
             )

@@ -21,7 +21,7 @@ from elman.model.model import Callback, Float64, Model
 from elman.nn import losses
 from elman.nn.layers import POOLS, RECURRENT
 from elman.nn.optimizers import LevenbergMarquardt, Optimizer, SecondOrder, check_optimizer, rate_at
-from elman.training.checkpoint import Checkpoint, Owner
+from elman.training.checkpoint import Checkpoint, FileOwner
 
 
 @dataclass(frozen=True)
@@ -102,7 +102,7 @@ def make_plan(
     initial_state: Any = None,
     class_weight: Float64 | None = None,
     prepare: Callable[[int], None] | None = None,
-    owner: Owner | None = None,
+    owner: FileOwner | None = None,
 ) -> Plan:
     """Check every argument of fit; nothing has changed when this raises.
 
@@ -147,7 +147,7 @@ def make_plan(
         if model.drops or model.constraints:
             what = "dropout" if model.drops else "constraints"
             raise ValueError(f"the network has {what}, expected none with {type(optimizer).__name__}")
-    point = _checkpoint(model, checked, checkpoint, resume, owner or Owner())
+    point = _checkpoint(model, checked, checkpoint, resume, owner or FileOwner())
     if point is not None and point.found is not None:
         updates = point.found.updates
     else:
@@ -181,7 +181,7 @@ def _refuse_minibatches(plan: Plan, batch_size: Any) -> None:
             )
 
 
-def _checkpoint(model: Model, plan: Plan, path: Any, resume: Any, owner: Owner) -> Checkpoint | None:
+def _checkpoint(model: Model, plan: Plan, path: Any, resume: Any, owner: FileOwner) -> Checkpoint | None:
     resume = flag("resume", resume)
     if path is None:
         if resume:
