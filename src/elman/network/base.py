@@ -132,12 +132,12 @@ class BaseNetwork:
         >>> net.frozen
         ('0.recurrent_kernel',)
         """
-        with self.model.lock.writing("freeze", by_callback=True):
+        with self.model.lock.writing_in_callback("freeze"):
             self.model.frozen |= self.model.match(patterns)
 
     def unfreeze(self, *patterns: str) -> None:
         """Include parameters in training again, by name or `fnmatch` pattern. Errors as for `freeze`."""
-        with self.model.lock.writing("unfreeze", by_callback=True):
+        with self.model.lock.writing_in_callback("unfreeze"):
             self.model.frozen -= self.model.match(patterns)
 
     def constrain(self, *patterns: str, mask: Any = None, sign: Any = None) -> None:

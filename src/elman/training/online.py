@@ -78,6 +78,7 @@ class Learner:
         self._clip = 0.0 if clip_norm is None else number("clip_norm", clip_norm, positive=True)
         rate_at(self._optimizer, 0)
         self.network = network
+        self._stepping = model.lock.writing("learner.step")
         self._native = model.native.online(
             RULES.index(self.rule), self.truncation or 1, losses.CODES[self.loss]
         )
@@ -107,7 +108,7 @@ class Learner:
         given = self._symbol(x) if self._symbols else self._input(x)
         index, values = (-1, None) if y is None else self._answer(y)
         out = np.empty(self._outputs, self._dtype)
-        with model.lock.writing("learner.step"):
+        with self._stepping:
             if values is None and index < 0:
                 self._advance(given, x, out)
                 return out
