@@ -12,6 +12,7 @@ from benchmarks.cases import LEARNING_RATE, Case
 from benchmarks.peers import walk
 from benchmarks.peers.worker import seconds
 from elman import GRU, LSTM, SGD, Adam, Dense, MeanPool, Network, SimpleRNN, _engine
+from elman.nn.losses import CODES
 
 CELLS: dict[str, Any] = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
 
@@ -118,7 +119,7 @@ def count(case: Case, threads: int) -> int:
     """Bytes that the engine says a gradient holds, beside what depends on the parameters alone."""
     lengths = case.lengths(1)
     need = network(case).model.native.need
-    loss = _engine.LOSSES[case.loss]
+    loss = CODES[case.loss]
     return need(case.batch, int(lengths.max()), int(lengths.sum()), loss, False, threads)[0]
 
 

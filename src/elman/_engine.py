@@ -1,11 +1,13 @@
-"""The only door to the native module: typed, thin, and where descriptions become the engine's codes.
+"""The only module that imports the native engine: typed and thin.
 
-The protocols below say what the engine offers; each class exists once for float32 and once for float64.
+The protocols below say what the engine offers. Each of its classes exists for float32 and for float64.
+Layers, losses and optimizers know their own codes (`elman.nn`).
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
@@ -14,11 +16,10 @@ from numpy.typing import NDArray
 from elman._validation import integer
 from elman.data.sequences import Array, Batch, Offsets, refuse_symbol
 from elman.errors import ArgumentValueError
-from elman.nn import losses, optimizers
-from elman.nn.layers import GRU, LSTM, Dense, Embedding, Layer, MaxPool, MeanPool, SimpleRNN
 
 if TYPE_CHECKING:
     from elman.data.targets import Answers
+    from elman.nn.layers import NativeLayer
 
 try:
     from elman import _core
@@ -31,20 +32,9 @@ except ImportError as error:
     ) from error
 
 Sums = tuple[float, float, float, float, float]
-States = list[Array] | None  # one array (n, state size) a recurrent layer
+States = list[Array] | None  # one array (n, state size) per recurrent layer
 DropoutKey = tuple[int, int] | None  # key and epoch of the masks; None: no dropout
-_KINDS: dict[type[Layer], int] = {
-    SimpleRNN: 0,
-    GRU: 1,
-    LSTM: 2,
-    Dense: 8,
-    MeanPool: 9,
-    MaxPool: 10,
-    Embedding: 11,
-}
-_ACTIVATIONS = {"identity": 0, "tanh": 1, "relu": 2, "sigmoid": 3, "softmax": 4}
 _MOST_THREADS = 2**31 - 1  # a C int
-LOSSES = {name: code for code, name in enumerate(losses.NAMES)}
 
 
 class Stream(Protocol):
@@ -188,26 +178,10 @@ class Native(Protocol):
     def stream(self, rows: int, initial_state: Any) -> Stream: ...
 
 
-def build(layers: tuple[Layer, ...], input_size: int, dtype: np.dtype[Any]) -> Native:
+def build(layers: Sequence[NativeLayer], input_size: int, dtype: np.dtype[Any]) -> Native:
     """Return the engine's network for a stack of layers, its parameters all zero."""
-    spec = [
-        (
-            _KINDS[type(layer)],
-            getattr(layer, "units", 0) or 0,
-            _ACTIVATIONS[getattr(layer, "activation", "identity")],
-            getattr(layer, "use_bias", False),
-            getattr(layer, "return_sequences", False),
-            getattr(layer, "leak", 1.0),
-            getattr(layer, "reset_after", True),
-            getattr(layer, "bidirectional", False),
-            getattr(layer, "dropout", 0.0),
-            getattr(layer, "recurrent_dropout", 0.0),
-            getattr(layer, "n", 0),
-        )
-        for layer in layers
-    ]
-    kind = _core.Network32 if dtype == np.float32 else _core.Network64
-    return cast(Native, kind(input_size, spec))
+    network = _core.Network32 if dtype == np.float32 else _core.Network64
+    return cast(Native, network(input_size, layers))
 
 
 def unchecked_data(batch: Batch) -> Any:
@@ -224,10 +198,11 @@ def data(batch: Batch, dtype: np.dtype[Any], name: str = "X") -> Any:
         values = np.asarray(batch.values[bad])
         with np.errstate(over="ignore"):
             feature = int(np.argmin(np.isfinite(values.astype(dtype))))
-        raise ValueError(
-            f"{name}[{row}] has {values[feature]} at step {bad - int(batch.offsets[row])}, "
-            f"feature {feature}; "
-            f"expected numbers that are finite in {dtype}"
+        step = bad - int(batch.offsets[row])
+        raise ArgumentValueError(
+            f"{name}[{row}]",
+            f"has {values[feature]} at step {step}, feature {feature}",
+            f"numbers that are finite in {dtype}",
         )
     return made
 
@@ -250,40 +225,6 @@ def targets(answers: Answers) -> Any:
     if values.dtype == np.float32:
         return _core.Targets(values32=values)
     return _core.Targets(values64=values)
-
-
-def optimizer_code(optimizer: optimizers.Optimizer) -> tuple[int, float, float, float, float, bool]:
-    """Return (kind, a, b, epsilon, weight_decay, nesterov).
-
-    >>> optimizer_code(optimizers.SGD(0.1, momentum=0.9))
-    (0, 0.9, 0.0, 0.0, 0.0, False)
-    """
-    match optimizer:
-        case optimizers.SGD():
-            return (0, optimizer.momentum, 0.0, 0.0, 0.0, optimizer.nesterov)
-        case optimizers.RMSprop():
-            return (1, optimizer.rho, 0.0, optimizer.epsilon, 0.0, False)
-        case optimizers.AdamW():
-            betas = (optimizer.beta_1, optimizer.beta_2)
-            return (3, *betas, optimizer.epsilon, optimizer.weight_decay, False)
-        case optimizers.Adam():
-            return (2, optimizer.beta_1, optimizer.beta_2, optimizer.epsilon, 0.0, False)
-    raise ArgumentValueError("optimizer", f"is {optimizer}", "one of SGD, RMSprop, Adam, AdamW")
-
-
-def moment_count(optimizer: optimizers.Optimizer) -> int:
-    """Return how many arrays of the parameters' size an optimizer keeps.
-
-    >>> moment_count(optimizers.Adam())
-    2
-    """
-    if isinstance(optimizer, optimizers.SGD):
-        return 1 if optimizer.momentum else 0
-    if isinstance(optimizer, optimizers.LBFGS):
-        return 2 * optimizer.memory + 1
-    if isinstance(optimizer, optimizers.LevenbergMarquardt):
-        return 1
-    return 1 if isinstance(optimizer, optimizers.RMSprop) else 2
 
 
 def threads(n_threads: Any) -> int:

@@ -681,14 +681,14 @@ def test_check_in_words_and_its_options(folder):
 
 
 def test_a_wrong_gradient_is_exit_code_1(folder, monkeypatch):
-    right = gradient_check._labeled
+    right = gradient_check._mean_loss
 
     def wrong(*arguments):
         measure, gradient = right(*arguments)
         gradient[3] += 0.01
         return measure, gradient
 
-    monkeypatch.setattr(gradient_check, "_labeled", wrong)
+    monkeypatch.setattr(gradient_check, "_mean_loss", wrong)
     answer = command("check", "tag.elman")
     assert answer.code == 1
     assert "NOT ok: " in answer.out and "  0.kernel[0,3]: expected " in answer.out

@@ -14,7 +14,7 @@ import pytest
 import elman
 import reference as ref
 from elman import Dense, Embedding, MaxPool, MeanPool, Network, Sequences
-from elman.model import file
+from elman.model import file, seeds
 from helpers.networks import build, lively_weights, rnn
 from helpers.support import (
     GRADIENT_TOLERANCE,
@@ -159,7 +159,7 @@ def test_dropout_is_the_reference(cell, units, dtype):
         Dense(C, "softmax"),
     ]
     net, X, answers, _ = made(layers, dtype)
-    masks = [ref.masks_of(layers, 1, elman.initializers.dropout_key(5), 0, row) for row in range(len(X))]
+    masks = [ref.masks_of(layers, 1, seeds.dropout_key(5), 0, row) for row in range(len(X))]
     expected = ref.minibatch(layers, weights_of(net), X, answers, "cross_entropy", masks=masks)
     value, gradient = net.loss_and_gradient(X, as_y(layers, answers), seed=5)
     assert_near(value, expected.loss, dtype)

@@ -271,7 +271,7 @@ def test_a_wrong_gradient_is_found(cell, name, monkeypatch):
         if list(net.weights).index(other) < list(net.weights).index(name)
     )
     X, y = ragged(generator, LENGTHS, F), np.arange(len(LENGTHS)) % 3
-    right = gradient_check._labeled
+    right = gradient_check._mean_loss
 
     def wrong(*arguments):
         measure, gradient = right(*arguments)
@@ -280,7 +280,7 @@ def test_a_wrong_gradient_is_found(cell, name, monkeypatch):
         return measure, gradient
 
     assert elman.check_gradient(net, X, y).ok
-    monkeypatch.setattr(gradient_check, "_labeled", wrong)
+    monkeypatch.setattr(gradient_check, "_mean_loss", wrong)
     report = elman.check_gradient(net, X, y)
     assert not report.ok
     assert report.max_relative_error == pytest.approx(1e-3, rel=0.01)

@@ -13,6 +13,7 @@ import pytest
 import elman
 import reference as ref
 from elman import LSTM, Dense, MaxPool, MeanPool
+from elman.model import seeds
 from helpers.networks import BOTH, build, lively_weights, rnn
 from helpers.support import (
     GRADIENT_TOLERANCE,
@@ -298,7 +299,7 @@ def test_dropout_is_the_reference(shape, cell, dtype):
     layers = DROPPED[shape](cell)
     net, X, answers, _ = made(layers, dtype)
     weights, seed = weights_of(net), 5
-    masks = masks_of(net, elman.initializers.dropout_key(seed))
+    masks = masks_of(net, seeds.dropout_key(seed))
     expected = ref.minibatch(layers, weights, X, answers, "cross_entropy", masks=masks)
     value, gradient = net.loss_and_gradient(X, as_y(layers, answers), seed=seed)
     assert_near(value, expected.loss, dtype, "loss")

@@ -33,7 +33,7 @@ def test_right_gradients_pass_in_both_dtypes():
 @pytest.mark.parametrize("y", [None, [0, 1, 2, 0]])
 def test_a_wrong_gradient_is_found(monkeypatch, y):
     """One entry off by a thousandth, behind the check's back."""
-    original = {name: getattr(gradient_check, name) for name in ("_summed", "_labeled")}
+    original = {name: getattr(gradient_check, name) for name in ("_output_sum", "_mean_loss")}
 
     def wrong(name):
         def call(*arguments):

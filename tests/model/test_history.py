@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import copy
 import re
 import sys
 import time
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -25,6 +27,27 @@ def filled(**columns):
     for key, values in columns.items():
         history.history[key] = list(values)
     return history
+
+
+def test_a_history_is_a_read_only_mapping():
+    net = elman.Network([elman.SimpleRNN(2)], input_size=1, seed=0)
+    assert len(net.history) == 0
+    X, y = np.zeros((3, 4, 1)), np.zeros((3, 2))
+    history = net.fit(X, y, epochs=3, validation_data=(X, y), verbose=False)
+    keys = ["loss", "mean_squared_error", "mean_absolute_error"]
+    assert list(history) == list(history.keys()) == keys + [f"val_{key}" for key in keys]
+    assert len(history) == 6 and history.epoch == 3
+    assert history["loss"] is history.history["loss"] and len(history["loss"]) == 3
+    assert "val_loss" in history and "accuracy" not in history and history.get("accuracy") is None
+    assert dict(history) == history.history == dict(history.items())
+    assert history == history.history and history == copy.deepcopy(history)
+    with pytest.raises(KeyError, match="no 'accuracy' in the history; there are loss, mean"):
+        history["accuracy"]
+    with pytest.raises(KeyError, match="no 'loss' in the history; there are none before a fit"):
+        History()["loss"]
+    with pytest.raises(TypeError):
+        history["loss"] = []
+    assert isinstance(history, Mapping)
 
 
 def test_last_and_best_of_each_key():

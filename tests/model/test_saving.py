@@ -5,9 +5,12 @@ import json
 import os
 import pathlib
 import shutil
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+from safetensors import safe_open
 
 import elman
 from elman import SGD, Adam, CosineDecay, Dense, MeanPool, Network, SimpleRNN, _engine
@@ -51,6 +54,65 @@ def test_a_loaded_network_goes_on_as_the_saved_one(tmp_path, dtype, optimizer):
     for each in (net, other):
         each.fit(X, Y, epochs=3, batch_size=2, optimizer=optimizer, verbose=False)
     np.testing.assert_array_equal(other.parameters, net.parameters)
+
+
+SAVES = """
+import sys
+import numpy as np
+from sklearn.pipeline import make_pipeline
+import elman
+from elman.anaesthesia import DepthForecaster, simulate_anaesthesia
+
+folder = sys.argv[1]
+rng = np.random.default_rng(0)
+X = [rng.normal(size=(n, 2)) for n in (40, 52, 45, 60)]
+quick = {"max_iter": 2, "random_state": 0}
+net = elman.Network([elman.GRU(3, dropout=0.1), elman.Dense(2, "softmax")], input_size=2, seed=0)
+net.freeze("0.bias", "1.*")
+net.constrain("0.bias", "0.recurrent_bias", mask=np.arange(9) % 2)
+net.constrain("0.kernel", mask=np.ones((2, 9)))
+net.fit(X, [0, 1, 0, 1], epochs=2, validation_data=(X, [0, 1, 0, 1]), verbose=False,
+        checkpoint=f"{folder}/checkpoint")
+net.save(f"{folder}/network")
+learner = elman.Network([elman.SimpleRNN(3)], input_size=2, seed=0).online("sgd")
+learner.step([0.5, 1.0], [0.0, 1.0, 0.0])
+learner.save(f"{folder}/learner")
+classifier = elman.RNNClassifier(3, class_weight={"b": 2.0, "a": 1.0}, **quick)
+elman.save(classifier.fit(X, ["a", "b", "a", "b"]), f"{folder}/classifier")
+regressor = elman.RNNRegressor(3, early_stopping=True, validation_fraction=0.5, **quick)
+regressor.fit(X, [0.0, 1.0, 2.0, 3.0], checkpoint=f"{folder}/estimator-checkpoint")
+regressor.save(f"{folder}/regressor")
+elman.RNNTagger(3, **quick).fit(X, [np.arange(len(x)) % 2 for x in X]).save(f"{folder}/tagger")
+bands = elman.features.BandPower(100.0, {"slow": (0, 20.0), "fast": (20, 50)}, 32)
+pipeline = make_pipeline(bands, elman.RNNClassifier(3, **quick))
+elman.save(pipeline.fit(X, ["a", "b", "a", "b"]), f"{folder}/pipeline")
+signals, _, about = simulate_anaesthesia(2, seed=5, minutes=(15, 16))
+forecaster = DepthForecaster(list(about.channels), hidden=3, epochs=1, random_state=7)
+elman.save(forecaster.fit(signals), f"{folder}/forecaster")
+"""
+
+
+def test_the_same_model_is_saved_to_the_same_bytes(tmp_path):
+    """Also by another process: no order of names is that of a hash."""
+    folders = [tmp_path / hashed for hashed in ("1", "2")]
+    running = []
+    for folder in folders:
+        folder.mkdir()
+        environment = os.environ | {"PYTHONHASHSEED": folder.name}
+        command = [sys.executable, "-W", "ignore", "-c", SAVES, str(folder)]
+        running.append(subprocess.Popen(command, env=environment))
+    assert [process.wait() for process in running] == [0, 0]
+    names = sorted(path.name for path in folders[0].iterdir())
+    assert len(names) == 9
+    for name in names:
+        one, two = ((folder / name).read_bytes() for folder in folders)
+        assert one == two, name
+        with safe_open(folders[0] / name, framework="numpy") as opened:  # safetensors' own reader
+            assert set(opened.metadata()) == {"elman_version", "elman_checksum", "elman_spec"}
+            assert len(opened.keys()) > 1
+        elman.save(elman.load(folders[0] / name), tmp_path / "again")
+        if "checkpoint" not in name:  # which is loaded as the network or estimator in it
+            assert (tmp_path / "again").read_bytes() == one, name
 
 
 def test_a_network_that_never_trained_is_saved_too(tmp_path):

@@ -1,10 +1,13 @@
 """Layers are checked descriptions; stacks, initial weights, freezing and the summary follow from them."""
 
+import dataclasses
+import re
+
 import numpy as np
 import pytest
 
-from elman import Dense, MaxPool, MeanPool, Network, SimpleRNN
-from elman.nn import initializers, layers
+from elman import GRU, LSTM, Dense, MaxPool, MeanPool, Network, SimpleRNN
+from elman.nn import initializers, stack
 
 
 @pytest.mark.parametrize(
@@ -77,7 +80,7 @@ def test_a_bad_network_names_its_argument(options, error, message):
     "layer", [SimpleRNN(3, "relu", use_bias=False), Dense(2, "tanh"), MeanPool(), MaxPool()]
 )
 def test_layers_survive_json(layer):
-    assert layers.from_dict(layers.to_dict(layer)) == layer
+    assert stack.from_dict(stack.to_dict(layer)) == layer
 
 
 @pytest.mark.parametrize("name", initializers.NAMES)
@@ -113,16 +116,78 @@ def test_a_fresh_seed_is_kept():
     np.testing.assert_array_equal(net.parameters, Network([SimpleRNN(5)], 4, seed=net.seed).parameters)
 
 
-def test_weights_are_views_and_cannot_be_replaced():
+def test_weights_are_views_of_the_parameters():
     net = Network([SimpleRNN(2)], 1, seed=0)
     net.weights["0.bias"][:] = 5.0
     assert (net.parameters[-2:] == 5.0).all()
-    with pytest.raises(TypeError, match=r"weights\['0.bias'\]\[...\] = values"):
-        net.weights["0.bias"] = np.zeros(2)
+    net.weights["0.bias"] = [6.0, 7]
+    net.weights.update({"0.kernel": np.full((1, 2), 8.0), "0.recurrent_kernel": np.eye(2, dtype=bool)})
+    assert net.parameters.tolist() == [8.0, 8.0, 1.0, 0.0, 0.0, 1.0, 6.0, 7.0]
+    net.weights["0.kernel"] *= 2.0
+    net.weights.update({"0.recurrent_kernel": net.weights["0.recurrent_kernel"][::-1]})  # of the same memory
+    assert net.parameters.tolist() == [16.0, 16.0, 0.0, 1.0, 1.0, 0.0, 6.0, 7.0]
+    net.weights.update(Network([SimpleRNN(2)], 1, seed=3).weights)
+    np.testing.assert_array_equal(net.parameters, Network([SimpleRNN(2)], 1, seed=3).parameters)
     with pytest.raises(AttributeError, match=r"net.parameters\[:\] = values"):
         net.parameters = np.zeros(8)
     with pytest.raises(KeyError, match=r"there are 0\.kernel"):
         net.weights["1.kernel"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "error", "message"),
+    [
+        ("0.bias", np.zeros((1, 2)), ValueError, "weights['0.bias'] has shape (1, 2), expected (2,)"),
+        ("0.bias", 0.0, ValueError, "weights['0.bias'] has shape (), expected (2,)"),
+        ("0.bias", ["a", "b"], TypeError, "weights['0.bias'] has dtype <U1, expected real numbers"),
+        ("0.bias", [1j, 2], TypeError, "weights['0.bias'] has dtype complex128, expected real numbers"),
+        ("0.kernel", [[1.0], [2.0, 3.0]], ValueError, "weights['0.kernel'] is [[1.0], [2.0, 3.0]] (a list)"),
+        (
+            "1.bias",
+            None,
+            ValueError,
+            "weights['1.bias'] is not a parameter of the network, expected one of 0.kernel, 0.rec",
+        ),
+    ],
+)
+def test_weights_that_do_not_fit_are_refused_and_none_is_written(name, value, error, message):
+    net = Network([SimpleRNN(2)], 1, seed=0)
+    before = net.parameters.copy()
+    with pytest.raises(error, match=re.escape(message)) as raised:
+        net.weights[name] = value
+    assert raised.value.argument == "weights"
+    with pytest.raises(error, match=re.escape(message)):
+        net.weights.update({"0.recurrent_kernel": np.zeros((2, 2)), name: value})
+    with pytest.raises(TypeError, match=r"weights is 3 \(a int\), expected a dict of arrays"):
+        net.weights.update(3)
+    np.testing.assert_array_equal(net.parameters, before)
+
+
+def test_writing_weights_is_writing_into_the_views():
+    """Frozen and constrained parameters too, and numbers that are not finite."""
+    one, two = (Network([SimpleRNN(2)], 1, seed=0) for _ in range(2))
+    for net in (one, two):
+        net.freeze("0.bias")
+        net.constrain("0.kernel", sign=[1])
+    for name, value in (("0.bias", [np.nan, np.inf]), ("0.kernel", [[-1.0, 2.0]])):
+        one.weights[name] = value
+        two.weights[name][...] = value
+    np.testing.assert_array_equal(one.parameters, two.parameters)
+
+
+@pytest.mark.parametrize("kind", stack.KINDS.values(), ids=stack.KINDS)
+def test_layers_describe_every_parameter(kind):
+    """Also those that the recurrent layers share."""
+    assert "RecurrentLayer" not in kind.__doc__
+    for field in dataclasses.fields(kind):
+        assert re.search(rf"^    (\w+, )*{field.name}(, \w+)* : ", kind.__doc__, re.MULTILINE), field.name
+
+
+def test_layers_show_their_arguments_in_the_order_of_the_signature():
+    shown = repr(SimpleRNN(3, "relu", leak=0.5))
+    assert shown.startswith("SimpleRNN(units=3, activation='relu', use_bias=True, ")
+    for layer in (SimpleRNN(3, "relu", leak=0.5), GRU(2, reset_after=False), LSTM(4, unit_forget_bias=False)):
+        assert eval(repr(layer)) == layer
 
 
 def test_views_outlive_the_network():

@@ -10,7 +10,7 @@ import pytest
 
 import elman
 from elman import Dense, Network, SimpleRNN
-from elman.model.model import Weights
+from elman.model.weights import Weights
 from elman.training.callbacks import SpectralRadius, spectral_radii
 
 X, Y = np.random.default_rng(0).normal(size=(8, 5, 2)), np.tile([0, 1], 4)

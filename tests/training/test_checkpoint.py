@@ -183,6 +183,19 @@ def test_what_a_callback_freezes_stays_frozen(path):
     assert_equal(net, whole)
 
 
+def test_a_seed_that_was_not_given_is_the_files_with_its_dropout_masks(path):
+    def fresh():
+        return Network([SimpleRNN(4, dropout=0.5), Dense(3, "softmax")], input_size=2)
+
+    started = fresh()
+    fit(started, 2, checkpoint=path)
+    whole = Network(started.layers, 2, seed=started.seed)
+    fit(whole, 6)
+    resumed = fresh()
+    fit(resumed, 6, checkpoint=path, resume=True)
+    assert_equal(resumed, whole)
+
+
 # ------------------------------------------------------------------------------------------------- the file
 
 
@@ -292,7 +305,7 @@ def test_an_owner_packs_its_own_file(path):
         def count(*_):
             extra.count += 1
 
-        owner = checkpoint.Owner("RNNTagger", pack, {"tol": tol, "wait": np.inf, "how": ("a", 1)}, extra)
+        owner = checkpoint.FileOwner("RNNTagger", pack, {"tol": tol, "wait": np.inf, "how": ("a", 1)}, extra)
         train = read_training_data(net.model, X, Y, None, None)
         options = {"epochs": epochs, "batch_size": 4, "callbacks": [count], "verbose": False, "n_threads": 1}
         plan = make_plan(net.model, train, None, optimizer="adam", **options)

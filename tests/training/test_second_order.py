@@ -18,9 +18,9 @@ from elman import (
     MeanPool,
     Network,
     SimpleRNN,
-    _engine,
     load,
 )
+from elman.nn import losses
 from elman.training.plan import make_plan, read_training_data, training_data
 from elman.training.second_order import Objective, jacobian
 from helpers import networks, runs, support
@@ -45,7 +45,7 @@ def curvature(net, X, y, loss, *, way=0, threads=1, weights=None):
     P = len(net.parameters)
     matrix, gradient = np.empty((P, P), net.dtype), np.empty(P, net.dtype)
     net.model.native.gauss_newton(
-        data.data, data.targets, _engine.LOSSES[loss], data.weights, way, matrix, gradient, threads
+        data.data, data.targets, losses.CODES[loss], data.weights, way, matrix, gradient, threads
     )
     return matrix, gradient
 
@@ -244,6 +244,96 @@ def test_frozen_parameters_stay(optimizer):
         "0.bias",
         "1.kernel",
     ]
+
+
+def change(method, *patterns, after):
+    """A callback that freezes or unfreezes parameters after one epoch."""
+
+    def callback(net, epoch, logs):
+        if epoch == after:
+            getattr(net, method)(*patterns)
+
+    return callback
+
+
+EVERY = [*BOTH, Adam(0.05)]
+EVERY_NAME = [*NAMES, "adam"]
+
+
+@pytest.mark.parametrize("dtype", support.DTYPES)
+@pytest.mark.parametrize("optimizer", EVERY, ids=EVERY_NAME)
+def test_what_a_callback_freezes_stays(optimizer, dtype):
+    """From the next epoch on, as if it had been frozen between two fits."""
+    net, two_fits, seen = small(dtype), small(dtype), []
+    fit(
+        net,
+        optimizer,
+        8,
+        callbacks=[
+            change("freeze", "0.kernel", "1.bias", after=2),
+            lambda net, epoch, logs: seen.append(net.parameters.copy()),
+        ],
+    )
+    fit(two_fits, optimizer, 3)
+    support.assert_same_bits(two_fits.parameters, seen[2])
+    two_fits.freeze("0.kernel", "1.bias")
+    fit(two_fits, optimizer, 5)
+    support.assert_same_bits(net.parameters, two_fits.parameters)
+    at_two = small(dtype)
+    at_two.parameters[:] = seen[2]
+    moved = [name for name, w in net.weights.items() if not np.array_equal(w, at_two.weights[name])]
+    assert moved == ["0.recurrent_kernel", "0.bias", "1.kernel"]
+
+
+@pytest.mark.parametrize("optimizer", EVERY, ids=EVERY_NAME)
+def test_what_a_callback_unfreezes_is_trained_again(optimizer):
+    net, two_fits = small(), small()
+    for each in (net, two_fits):
+        each.freeze("0.*")
+    before = net.weights["0.kernel"].copy()
+    fit(net, optimizer, 8, callbacks=[change("unfreeze", "0.kernel", after=3)])
+    assert net.frozen == ("0.recurrent_kernel", "0.bias")
+    assert not np.array_equal(net.weights["0.kernel"], before)
+    fit(two_fits, optimizer, 4)
+    np.testing.assert_array_equal(two_fits.weights["0.kernel"], before)
+    two_fits.unfreeze("0.kernel")
+    fit(two_fits, optimizer, 4)
+    support.assert_same_bits(net.parameters, two_fits.parameters)
+
+
+@pytest.mark.parametrize("optimizer", EVERY, ids=EVERY_NAME)
+def test_what_a_callback_froze_stays_in_a_resumed_run(optimizer, tmp_path):
+    callbacks = [change("freeze", "0.*", after=1), change("unfreeze", "0.bias", after=4)]
+    whole = small()
+    fit(whole, optimizer, 9, callbacks=callbacks)
+    for epochs in (2, 3, 5, 9):
+        net = small()
+        fit(net, optimizer, epochs, callbacks=callbacks, checkpoint=tmp_path / "run", resume=True)
+    runs.assert_equal(net, whole)
+
+
+@pytest.mark.parametrize("optimizer", EVERY, ids=EVERY_NAME)
+def test_a_callback_may_freeze_all(optimizer):
+    net, seen = small(), []
+    callbacks = [change("freeze", "*", after=1), lambda net, *_: seen.append(net.parameters.copy())]
+    fit(net, optimizer, 6, callbacks=callbacks)
+    for parameters in seen[2:]:
+        support.assert_same_bits(parameters, seen[1])
+
+
+def test_a_callback_that_unfreezes_too_many_is_told():
+    net = Network([SimpleRNN(70)], 2, seed=0)
+    net.freeze("0.recurrent_kernel")
+    with pytest.raises(ValueError, match="5110 parameters to train, expected at most 5000"):
+        net.fit(
+            runs.X,
+            np.zeros((10, 70)),
+            optimizer=LevenbergMarquardt(),
+            epochs=3,
+            callbacks=[change("unfreeze", "*", after=0)],
+            verbose=False,
+        )
+    assert net.history.epoch == 1
 
 
 @pytest.mark.parametrize("optimizer", BOTH, ids=NAMES)

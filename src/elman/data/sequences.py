@@ -339,7 +339,7 @@ def _asarray(name: str, value: Any) -> Array:
     try:
         array = np.asarray(value)
     except (ValueError, TypeError) as error:
-        raise ValueError(f"{name} is not one array of numbers: {error}") from None
+        raise ArgumentValueError(name, f"is not one array of numbers: {error}") from None
     _refuse_mask(name, value)
     return array
 

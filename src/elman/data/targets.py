@@ -1,7 +1,7 @@
 """Answers: y in every form, checked against the loss, as the engine reads it.
 
-Inside there is one row for each answer: n rows (one a sequence) or N rows (one a step), either class indices
-(rows,) with -1 for a missing one, or values (rows, C) with NaN for a missing one.
+Inside there is one row per answer: n rows (one per sequence) or N rows (one per step). They are either class
+indices (rows,), with -1 for a missing answer, or values (rows, C), with NaN for a missing answer.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ _SUM_TOLERANCE = 1e-4  # how far probabilities may be from a sum of 1
 class Answers:
     """Class indices int64 (rows,), or values (rows, C) of the network's dtype; the other one is None.
 
-    ``class_weight`` (C,), with indices alone: what an answer of each class counts in loss and metrics, as so
-    many repeated answers would.
+    ``class_weight`` (C,), only with indices: the weight of an answer of each class in loss and metrics. An
+    answer of weight 2 counts as two answers.
     """
 
     indices: NDArray[np.int64] | None
@@ -40,7 +40,7 @@ class Answers:
 def as_answers(
     y: Any, batch: Batch, outputs: int, per_step: bool, loss: str, dtype: np.dtype[Any], name: str = "y"
 ) -> Answers:
-    """Return y as the engine reads it, or say what is wrong with it.
+    """Return y as the engine reads it; TypeError or ValueError where it does not fit.
 
     Shapes: y (n,) or (n, C); per step (n, T), (n, T, C), a list of (T_i,) or (T_i, C), or `Sequences`.
 
@@ -101,9 +101,9 @@ def _per_sequence_rows(y: Any, batch: Batch, name: str) -> Array:
 
 
 def per_step_rows(y: Any, batch: Batch, name: str, read: Reader | None = None) -> Array:
-    """Return one answer a step, (N,) or (N, C), from any form; lengths are checked against the batch.
+    """Return one answer per step, (N,) or (N, C), from any form; lengths are checked against the batch.
 
-    ``read(name, item)`` makes an array of what was given; without it only numbers will do.
+    ``read(name, item)`` makes an array of an item; without it the items must be numbers.
     """
     read = read or _numbers
     lengths = batch.lengths()
@@ -168,9 +168,10 @@ def _numbers(name: str, y: Any) -> Array:
 
 def _indices(flat: Array, outputs: int, where: _Where) -> NDArray[np.int64]:
     if flat.dtype.kind not in "iu":
-        raise TypeError(
-            f"{where.name} has dtype {flat.dtype}, expected class indices as integers, or probabilities with "
-            f"{outputs} values an answer"
+        raise ArgumentTypeError(
+            where.name,
+            f"has dtype {flat.dtype}",
+            f"class indices as integers, or probabilities with {outputs} values an answer",
         )
     low = -1 if where.may_miss else 0
     bad: NDArray[np.bool_] = np.asarray(flat >= outputs)
@@ -179,9 +180,10 @@ def _indices(flat: Array, outputs: int, where: _Where) -> NDArray[np.int64]:
     if bad.any():
         row = int(np.argmax(bad))
         missing = ", or -1 for no answer" if where.may_miss else ""
-        raise ValueError(
-            f"{where(row)} is {flat[row]!s}, expected a class index from 0 to {outputs - 1}{missing} "
-            f"(the network has {outputs} outputs)"
+        raise ArgumentValueError(
+            where(row),
+            f"is {flat[row]!s}",
+            f"a class index from 0 to {outputs - 1}{missing} (the network has {outputs} outputs)",
         )
     return np.ascontiguousarray(flat, dtype=np.int64)
 
@@ -189,7 +191,7 @@ def _indices(flat: Array, outputs: int, where: _Where) -> NDArray[np.int64]:
 def _refuse(bad: NDArray[np.bool_], values: Array, where: _Where, expected: str) -> None:
     if bad.any():
         row, column = (int(k) for k in np.argwhere(bad)[0])
-        raise ValueError(f"{where(row)} is {values[row, column]} (output {column}), expected {expected}")
+        raise ArgumentValueError(where(row), f"is {values[row, column]} (output {column})", expected)
 
 
 def _check_squared_error(values: Array, where: _Where) -> None:
@@ -217,7 +219,7 @@ def _check_probabilities(values: Array, where: _Where) -> None:
     wrong = ~(np.abs(sums - 1.0) <= _SUM_TOLERANCE) & ~missing
     if wrong.any():
         row = int(np.argmax(wrong))
-        raise ValueError(f"{where(row)} has probabilities that sum to {sums[row]:.6g}, expected 1")
+        raise ArgumentValueError(where(row), f"has probabilities that sum to {sums[row]:.6g}", "1")
 
 
 _CHECKS = {

@@ -30,7 +30,7 @@ from elman.model import file
 from elman.model.history import History, history_html
 from elman.network.network import Network
 from elman.training import loop
-from elman.training.checkpoint import Checkpoint, Owner, open_run
+from elman.training.checkpoint import Checkpoint, FileOwner, open_run
 from elman.training.plan import Plan
 
 
@@ -152,7 +152,7 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
         patience = Patience(options.tol, options.wait, score)
         curve, count = ([], 0) if fresh else (self.loss_curve_, self.n_iter_ if partial else 0)
         note = partial_call(self._note, network, network.history, patience, curve, count)
-        owner = Owner(type(self).__name__, partial_call(self._pack, note))
+        owner = FileOwner(type(self).__name__, partial_call(self._pack, note))
         if path is not None:
             found = run.settings(self.get_params(deep=False), data, held_out, learned)
             owner = replace(owner, settings=found)
@@ -182,14 +182,12 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
     ) -> None:
         """Train as planned; the estimator is what the finished epochs made it, also after an interrupt."""
         network = self.network_
-        usage = network.model.usage
-        usage.begin_write("fit")
         try:
-            if on_start is not None:
-                on_start()
-            loop.fit(network.model, network, plan, point)
+            with network.model.lock.writing("fit"):
+                if on_start is not None:
+                    on_start()
+                loop.fit(network.model, network, plan, point)
         finally:  # also after Ctrl-C and DivergenceError
-            usage.end_write()
             note()
             if patience.best is not None:
                 network.parameters[:] = patience.best

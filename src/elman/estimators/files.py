@@ -55,12 +55,8 @@ def check_saveable(estimator: Any) -> dict[str, Any]:
 def pack_fitted(estimator: Any) -> tuple[dict[str, Any], dict[str, Array]]:
     """Return what `pack` does, while nothing trains the estimator."""
     check_is_fitted(estimator, "network_")
-    usage = estimator.network_.model.usage
-    usage.begin_read()
-    try:
+    with estimator.network_.model.lock.reading():
         return pack(estimator)
-    finally:
-        usage.end_read()
 
 
 def fingerprint(*data: EstimatorData | None) -> str:

@@ -97,7 +97,7 @@ def _updates(network: Network, batch: Batch, options: Options) -> int:
     model, lengths, updates, order = network.model, batch.lengths(), 0, np.arange(batch.n)
     for epoch in range(model.epoch, model.epoch + options.epochs):
         if options.shuffle and truncation:
-            order = _engine.shuffle(model.key, epoch, 1, batch.n)
+            order = _engine.shuffle(model.shuffle_key, epoch, 1, batch.n)
         updates += loop.count_updates(lengths, order[None], options.batch_size, truncation, model.per_step)
     return updates
 

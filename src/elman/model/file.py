@@ -1,6 +1,7 @@
-"""Saving: one safetensors file; its metadata hold a spec as JSON, a version and a checksum of it all.
+"""The file: one safetensors file, whose metadata hold a spec as JSON, a version and a checksum.
 
-No pickle. The checksum is SHA-256 over the file's bytes with the checksum's own 64 digits set to zero.
+No pickle. The checksum is SHA-256 over all bytes of the file, with its own 64 digits set to zero. The same
+model gives the same bytes. The format: docs/format.md.
 """
 
 from __future__ import annotations
@@ -10,18 +11,18 @@ import json
 import math
 import os
 import re
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from elman import _engine
 from elman._validation import describe, flag, integer, real_dtype
 from elman.data.sequences import Array
 from elman.model import atomic_write
 from elman.model.history import History
 from elman.model.model import Model
-from elman.nn import layers, optimizers
+from elman.nn import optimizers, stack
 from elman.nn.constraints import Constraint, constraint
 
 VERSION = 1
@@ -46,9 +47,24 @@ def write(path: str | os.PathLike[str], spec: dict[str, Any], arrays: dict[str, 
         "elman_spec": json.dumps(spec, allow_nan=False),
     }
     content = save({name: np.ascontiguousarray(a) for name, a in arrays.items()}, metadata)
-    begin, end = _find(content)
-    view = memoryview(content)
-    atomic_write.replace(path, (view[:begin], _digest(content, begin, end), view[end:]))
+    header, numbers = _fixed_header(content, metadata)
+    begin, end = _find(header)
+    digest = _digest((header[:begin], _EMPTY, header[end:], numbers))
+    atomic_write.replace(path, (header[:begin], digest, header[end:], numbers))
+
+
+def _fixed_header(content: bytes, metadata: dict[str, str]) -> tuple[bytes, memoryview]:
+    """Return the header of a file, its length before it, and the numbers that follow.
+
+    safetensors orders the arrays by dtype and name, but the metadata at random. Here their order is that of
+    ``metadata``, so that equal models give equal files.
+    """
+    end = 8 + int.from_bytes(content[:8], "little")
+    entries = json.loads(content[8:end])
+    entries["__metadata__"] = metadata
+    text = json.dumps(entries, ensure_ascii=False, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)  # the numbers begin at a multiple of eight
+    return len(text).to_bytes(8, "little") + text, memoryview(content)[end:]
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Array]]:
@@ -62,7 +78,8 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Array]
         begin, end = _find(content)
     except ValueError:
         raise ValueError(f"{name} is damaged: it has no checksum") from None
-    if _digest(content, begin, end) != content[begin:end]:
+    view = memoryview(content)
+    if _digest((view[:begin], _EMPTY, view[end:])) != content[begin:end]:
         raise ValueError(f"{name} is damaged: its checksum does not match its content")
     try:
         arrays = load(content)
@@ -75,7 +92,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Array]
 
 
 def _content(path: Path, name: str) -> tuple[bytes, bytes]:
-    """Return all of a file and its header; no number in the file is believed, and no other file read."""
+    """Return all bytes of a file, and its header. Every length is compared with the size of the file."""
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         start = file.read(8)
@@ -94,7 +111,7 @@ def _content(path: Path, name: str) -> tuple[bytes, bytes]:
 
 
 def _find(content: bytes) -> tuple[int, int]:
-    """Return where the digits of the checksum are."""
+    """Return where the digits of the checksum begin and end."""
     header = int.from_bytes(content[:8], "little")
     found = _CHECKSUM.search(content, 8, 8 + header)
     if found is None:
@@ -102,16 +119,15 @@ def _find(content: bytes) -> tuple[int, int]:
     return found.span(1)
 
 
-def _digest(content: bytes, begin: int, end: int) -> bytes:
-    view = memoryview(content)
-    digest = hashlib.sha256(view[:begin])
-    digest.update(_EMPTY)
-    digest.update(view[end:])
+def _digest(parts: Iterable[bytes | memoryview]) -> bytes:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
     return digest.hexdigest().encode()
 
 
 def _json(text: str | bytes) -> Any:
-    """Return what a text says; NaN and infinity, which JSON does not know, are refused."""
+    """Return the value of a JSON text; ValueError for NaN and infinity, which are not part of JSON."""
 
     def refuse(constant: str) -> None:
         raise ValueError(f"it has {constant}, expected plain JSON")
@@ -120,15 +136,15 @@ def _json(text: str | bytes) -> Any:
 
 
 def pack(model: Model) -> tuple[dict[str, Any], dict[str, Array]]:
-    """Return a network as plain values and arrays: all of it but carried states.
+    """Return a network as plain values and arrays: everything except carried states.
 
-    An optimizer whose rate is a callable of the user's own has no JSON: its state is left out, and the next
-    fit starts it anew.
+    An optimizer whose learning rate is a user's function cannot be written as JSON. Its state is left out,
+    and the next fit starts it again.
     """
     optimizer = None if model.optimizer is None else optimizers.to_dict(model.optimizer)
     spec = {
         "kind": "network",
-        "layers": [layers.to_dict(layer) for layer in model.layers],
+        "layers": [stack.to_dict(layer) for layer in model.layers],
         "input_size": model.input_size,
         "dtype": model.dtype.name,
         "seed": model.seed,
@@ -150,7 +166,7 @@ def pack(model: Model) -> tuple[dict[str, Any], dict[str, Array]]:
 
 
 def unpack(spec: dict[str, Any], arrays: dict[str, Array], name: str) -> Model:
-    """Return the network that `pack` wrote; ValueError where spec and arrays do not belong together."""
+    """Return the network that `pack` described; ValueError where spec and arrays do not fit each other."""
     try:
         return _unpack(spec, arrays)
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
@@ -159,11 +175,11 @@ def unpack(spec: dict[str, Any], arrays: dict[str, Array], name: str) -> Model:
 
 def _unpack(spec: dict[str, Any], arrays: dict[str, Array]) -> Model:
     spec = _current_keys(spec)
-    stack = layers.check_stack([layers.from_dict(values) for values in spec["layers"]])
-    expected = parameter_count(stack, integer("input_size", spec["input_size"], 1))
+    layers = stack.check_stack([stack.from_dict(values) for values in spec["layers"]])
+    expected = stack.parameter_count(layers, integer("input_size", spec["input_size"], 1))
     dtype = real_dtype(spec["dtype"])
-    parameters = _array(arrays, "parameters", (expected,), dtype)  # before the engine makes room for them
-    model = Model(stack, spec["input_size"], dtype, integer("seed", spec["seed"], maximum=math.inf))
+    parameters = _array(arrays, "parameters", (expected,), dtype)  # before the engine allocates them
+    model = Model(layers, spec["input_size"], dtype, integer("seed", spec["seed"], maximum=math.inf))
     model.seed_given = flag("seed_given", spec["seed_given"])
     model.parameters[:] = parameters
     model.frozen = _frozen(spec["frozen"], model)
@@ -174,7 +190,7 @@ def _unpack(spec: dict[str, Any], arrays: dict[str, Array]) -> Model:
         model.moments = moments(arrays, model.optimizer, model)
         model.updates = integer("updates", spec["updates"], maximum=MOST_EPOCHS)
     model.history = _history(spec["history"], arrays)
-    if "run" in spec:  # a checkpoint's
+    if "run" in spec:  # only in a checkpoint
         _take_up_run(model, spec["run"], arrays)
     return model
 
@@ -184,7 +200,7 @@ def _current_keys(spec: dict[str, Any]) -> dict[str, Any]:
 
 
 def reason(error: Exception) -> str:
-    """Return what an error says of a file, in words where it is only the name of a missing part.
+    """Return the message of an error about a file; for a KeyError, which has only a name, a sentence.
 
     >>> reason(KeyError("seed"))
     "it has no 'seed'"
@@ -222,10 +238,10 @@ def _take_up_run(model: Model, run: dict[str, Any], arrays: dict[str, Array]) ->
 
 
 def moments(arrays: dict[str, Array], optimizer: optimizers.Optimizer, model: Model) -> list[Array]:
-    """Return the arrays that an optimizer keeps, from a file's."""
+    """Return the arrays that an optimizer keeps, from the arrays of a file."""
     return [
         _array(arrays, f"moment.{i}", model.parameters.shape, model.dtype).copy()
-        for i in range(_engine.moment_count(optimizer))
+        for i in range(optimizer.moments)
     ]
 
 
@@ -240,28 +256,15 @@ def _history(keys: Any, arrays: dict[str, Array]) -> History:
 
 
 def _array(arrays: dict[str, Array], name: str, shape: tuple[int, ...], dtype: np.dtype[Any]) -> Array:
-    """Return one of a file's arrays, as it must be."""
+    """Return an array of a file; ValueError for another shape or dtype."""
     found = arrays[name]
     if found.shape != shape or found.dtype != dtype:
         raise ValueError(f"{name} is {found.dtype} of shape {found.shape}, expected {dtype} of shape {shape}")
     return found
 
 
-def parameter_count(stack: tuple[layers.Layer, ...], input_size: int) -> int:
-    """Return P, counted from the layers alone, in Python's unbounded integers.
-
-    >>> parameter_count((layers.SimpleRNN(3), layers.Dense(5)), 5)
-    47
-    """
-    width, total = input_size, 0
-    for layer in stack:
-        total += layers.parameter_count(layer, width)
-        width = layers.output_width(layer, width)
-    return total
-
-
 def state(model: Model) -> dict[str, Any]:
-    """Return a network for pickle and deepcopy: everything it remembers."""
+    """Return everything that a network remembers, for pickle and deepcopy."""
     return {
         "layers": model.layers,
         "input_size": model.input_size,
@@ -284,10 +287,16 @@ def state(model: Model) -> dict[str, Any]:
 def restore(values: dict[str, Any]) -> Model:
     """Return the network that `state` described."""
     model = Model(values["layers"], values["input_size"], values["dtype"], values["seed"])
+    model.seed_given = values["seed_given"]
     model.parameters[:] = values["parameters"]
+    model.frozen = values["frozen"]
     model.constraints = values.get("constraints", {})
-    for name in ("seed_given", "frozen", "optimizer", "moments", "updates", "epoch", "began", "carry"):
-        setattr(model, name, values[name])
+    model.optimizer = values["optimizer"]
+    model.moments = values["moments"]
+    model.updates = values["updates"]
+    model.epoch = values["epoch"]
+    model.began = values["began"]
+    model.carry = values["carry"]
     model.history = History()
     model.history.history = values["history"]
     return model

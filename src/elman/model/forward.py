@@ -1,4 +1,4 @@
-"""Recording: a forward pass kept for looking inside, and vector-Jacobian products through it."""
+"""The forward pass: predictions, hidden states, and a tape for vector-Jacobian products."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ import numpy as np
 from elman import _engine
 from elman.data.sequences import Array, Batch, Sequences, as_batch
 from elman.errors import ArgumentTypeError, ArgumentValueError
-from elman.model.initial_states import as_given, initial_states
-from elman.model.model import Model, Weights, views
+from elman.model.initial_states import initial_states, to_user_form
+from elman.model.model import Model
+from elman.model.weights import Weights, views
 
 _LITTLE = 1_000_000  # multiply-adds
-_OVERHEAD = 200  # of a row of a step, in the same unit
+_OVERHEAD = 200  # of one step of one sequence, in multiply-adds
 
 
 class Gradients(NamedTuple):
-    """What `Tape.backward` gives.
+    """The gradients that `Tape.backward` returns.
 
     Shapes: parameters (P,), in the order of ``net.parameters``; weights by name, views of the same memory;
     inputs in the form of X, None where X holds the integers of an Embedding; initial_state a list with one
-    entry a recurrent layer, in the form in which ``initial_state`` is given.
+    entry per recurrent layer, in the form of the argument ``initial_state``.
     """
 
     parameters: Array
@@ -31,7 +32,7 @@ class Gradients(NamedTuple):
 
 
 class Tape:
-    """A forward pass with all that going backward needs, at the weights of the moment of recording.
+    """A recorded forward pass, with the weights at the time of recording and all that backward needs.
 
     >>> import elman
     >>> net = elman.Network([elman.SimpleRNN(3), elman.Dense(2)], input_size=1, seed=0)
@@ -51,14 +52,14 @@ class Tape:
 
     @property
     def outputs(self) -> Any:
-        """What predict gives: (n, C), or per step in the form of X; fresh each time."""
+        """The outputs, as of predict: (n, C), or per step in the form of X. Each access makes a new array."""
         out = self._model.new_outputs(self._batch)
         self._native.outputs(out)
         return self._model.shape_outputs(out, self._batch)
 
     @property
     def states(self) -> list[Any]:
-        """The states of each recurrent layer after every step, in the form of X; fresh each time."""
+        """The states of each recurrent layer after every step, in the form of X, in new arrays."""
         outs = self._model.new_states(self._batch.rows)
         self._native.states(outs)
         return [self._batch.give_back(out) for out in outs]
@@ -66,8 +67,8 @@ class Tape:
     def backward(self, d_outputs: Any) -> Gradients:
         """Return the vector-Jacobian product: sum over outputs of d_outputs times their derivatives.
 
-        Shapes: d_outputs as ``outputs`` (a list or `Sequences` where these are), finite. ValueError and
-        TypeError say what does not fit.
+        Shapes: d_outputs as ``outputs`` (a list or `Sequences` where these are), finite; otherwise TypeError
+        or ValueError.
         """
         flat = cotangent(d_outputs, self._batch, self._model)
         d_parameters = np.empty_like(self._model.parameters)
@@ -77,7 +78,7 @@ class Tape:
         self._native.backward(flat, d_parameters, d_inputs, d_initial, self._threads)
         named = Weights(views(self._model.table, d_parameters))
         inputs = None if d_inputs is None else self._batch.give_back(d_inputs)
-        return Gradients(d_parameters, named, inputs, as_given(d_initial, self._model))
+        return Gradients(d_parameters, named, inputs, to_user_form(d_initial, self._model))
 
 
 def cotangent(d_outputs: Any, batch: Batch, model: Model) -> Array:
@@ -119,7 +120,7 @@ def predict(model: Model, X: Any, initial_state: Any, n_threads: Any) -> Any:
     """Return the outputs: (n, C), or per step in the form of X."""
     batch, data = model.batch(X)
     out = model.new_outputs(batch)
-    # so little work is one thread's: asking for the CPUs would cost as much
+    # One thread does so little work: counting the CPUs would take as long.
     little = n_threads is None and batch.rows * (model.parameters.size + _OVERHEAD) < _LITTLE
     count = 1 if little else _engine.threads(n_threads)
     model.native.predict(data, out, count, initial_states(initial_state, model, batch.n))

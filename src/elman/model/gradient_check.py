@@ -21,7 +21,7 @@ from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.model.memory import AUTO
 from elman.model.model import HasModel, Model
 from elman.nn import losses
-from elman.nn.layers import MaxPool
+from elman.nn.layers import Dense, Layer, MaxPool, SimpleRNN
 
 _OK = 1e-6  # the largest relative error that passes; right gradients stay below 1e-7, wrong ones far above
 _SKIPPED = 0.05  # the largest share of entries that may lie at a kink
@@ -114,7 +114,7 @@ def check_gradient(
             "loss", f"is {loss!r} without y", "y too (without it the loss is the outputs' sum)"
         )
     twin = _twin(net.model)
-    measure, actual = _summed(twin, X, seed) if y is None else _labeled(twin, X, y, loss, seed)
+    measure, actual = _output_sum(twin, X, seed) if y is None else _mean_loss(twin, X, y, loss, seed)
     total = len(actual)
     entries = (
         np.arange(total) if total <= max_entries else np.sort(rng.choice(total, max_entries, replace=False))
@@ -124,20 +124,18 @@ def check_gradient(
 
 def _twin(model: Model) -> Model:
     """Return the same network in float64."""
-    model.usage.begin_read()
-    try:
+    with model.lock.reading():
         twin = Model(model.layers, model.input_size, "float64", model.seed)
         twin.parameters[:] = model.parameters
-    finally:
-        model.usage.end_read()
     return twin
 
 
-def _labeled(model: Model, X: Any, y: Any, loss: str | None, seed: int | None) -> tuple[Loss, Array]:
+def _mean_loss(model: Model, X: Any, y: Any, loss: str | None, seed: int | None) -> tuple[Loss, Array]:
+    """Return what measures the mean loss of the answers, and its gradient (P,)."""
     name = losses.check_loss(loss, model.layers[-1])
     batch, data = model.batch(X)
     targets = _engine.targets(as_answers(y, batch, model.outputs, model.per_step, name, model.dtype))
-    code, native = _engine.LOSSES[name], model.native
+    code, native = losses.CODES[name], model.native
     gradient = np.empty_like(model.parameters)
     n_threads = _engine.threads(None)
     dropout = model.dropout(seed)
@@ -150,8 +148,8 @@ def _labeled(model: Model, X: Any, y: Any, loss: str | None, seed: int | None) -
     return measure, gradient
 
 
-def _summed(model: Model, X: Any, seed: int | None) -> tuple[Loss, Array]:
-    """The loss without answers: the sum of the outputs of each sequence's last step."""
+def _output_sum(model: Model, X: Any, seed: int | None) -> tuple[Loss, Array]:
+    """Return what measures the sum of the outputs of each sequence's last step, and its gradient (P,)."""
     batch, data = model.batch(X)
     n_threads = _engine.threads(None)
     out = model.new_outputs(batch)
@@ -240,9 +238,7 @@ class _Probe:
 
 def _report(model: Model, actual: Array, entries: list[int], probe: _Probe) -> GradientReport:
     quotients = {i: probe.quotient(i) for i in entries}
-    kinky = any(
-        isinstance(layer, MaxPool) or getattr(layer, "activation", None) == "relu" for layer in model.layers
-    )
+    kinky = any(_has_kink(layer) for layer in model.layers)
     overall = float(np.abs(actual).max(initial=0.0))
     rows: list[Row] = []
     skipped: list[tuple[str, Index]] = []
@@ -271,6 +267,13 @@ def _report(model: Model, actual: Array, entries: list[int], probe: _Probe) -> G
     worst = max((row.relative_error for row in rows), default=0.0)
     ok = worst <= _OK and len(skipped) <= _SKIPPED * len(entries)
     return GradientReport(rows, skipped, worst, bool(ok))
+
+
+def _has_kink(layer: Layer) -> bool:
+    """Whether the output of a layer has points without a derivative."""
+    return isinstance(layer, MaxPool) or (
+        isinstance(layer, (Dense, SimpleRNN)) and layer.activation == "relu"
+    )
 
 
 def _at_kink(q: _Quotient, actual: float) -> bool:

@@ -1,11 +1,11 @@
-"""History: what training reported, one value an epoch."""
+"""History: what training reported, one value per epoch."""
 
 from __future__ import annotations
 
 import base64
 import html
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,15 @@ from numpy.typing import NDArray
 _HIGHER_IS_BETTER = ("accuracy", "score")
 
 
-class History:
-    """The reports of one fit: ``history.history["loss"]``, ..., one value an epoch.
+class History(Mapping[str, list[float]]):
+    """The reports of one fit, one value per epoch: ``history["loss"]``, ``history["val_loss"]``, ...
 
-    >>> h = History(("loss", "accuracy"))
-    >>> h.epoch, h.history
-    (0, {'loss': [], 'accuracy': []})
+    A read-only mapping from keys to lists. ``history.history`` is the same as a dict, as in Keras. Errors:
+    KeyError for a key that the fit did not report.
+
+    >>> history = History(("loss", "accuracy"))
+    >>> history["loss"], list(history), "val_loss" in history, history.epoch
+    ([], ['loss', 'accuracy'], False, 0)
     """
 
     __slots__ = ("history",)
@@ -28,6 +31,19 @@ class History:
 
     def __init__(self, keys: tuple[str, ...] = ()) -> None:
         self.history = {key: [] for key in keys}
+
+    def __getitem__(self, key: str) -> list[float]:
+        try:
+            return self.history[key]
+        except KeyError:
+            keys = ", ".join(self.history) or "none before a fit"
+            raise KeyError(f"no {key!r} in the history; there are {keys}") from None
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.history)
+
+    def __len__(self) -> int:
+        return len(self.history)
 
     @property
     def epoch(self) -> int:
@@ -62,8 +78,8 @@ class History:
 def history_html(history: Mapping[str, Sequence[float]]) -> str:
     """Return what a notebook shows: the last and the best value of each key, and the curves as a picture.
 
-    The best is the highest of an accuracy or a score, otherwise the lowest; NaN is never the best. Without
-    matplotlib the table stands alone.
+    The best value is the highest of an accuracy or a score, otherwise the lowest; NaN is never the best.
+    Without matplotlib there is no picture.
 
     >>> history_html({"loss": []}).count("<tr>")
     2

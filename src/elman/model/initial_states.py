@@ -1,4 +1,4 @@
-"""Initial states: what the user gives, checked, as the engine takes it, and back."""
+"""Initial states: from the user's form to the engine's, checked, and back."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from elman.nn.layers import LSTM
 
 
 def initial_states(given: Any, model: Model, n: int) -> list[Array] | None:
-    """Return one array (n, state size) a recurrent layer, of an LSTM h and c side by side; None stays None.
+    """Return one array (n, state size) per recurrent layer (an LSTM has h and c side by side), or None.
 
-    Shapes: a list with one entry a recurrent layer: (n, H), (n, 2H) where bidirectional, the pair (h, c) of
+    Shapes: a list with one entry per recurrent layer: (n, H), (n, 2H) where bidirectional, the pair (h, c) of
     such arrays for an LSTM, or None for zeros.
     """
     if given is None:
@@ -59,8 +59,8 @@ def _state(given: Any, shape: tuple[int, int], dtype: np.dtype[Any], name: str) 
     return made
 
 
-def as_given(flat: list[Array], model: Model) -> list[Any]:
-    """Return states in the form in which they are given: an LSTM's as the pair (h, c)."""
+def to_user_form(flat: list[Array], model: Model) -> list[Any]:
+    """Return states in the form of ``initial_state``: those of an LSTM as the pair (h, c)."""
     entries: list[Any] = []
     for array, i in zip(flat, model.recurrent, strict=True):
         if isinstance(model.layers[i], LSTM):

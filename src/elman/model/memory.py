@@ -6,18 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from elman import _engine
 from elman._validation import describe, integer
 from elman.data.sequences import Batch
 from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.model.model import Model
+from elman.nn import losses
 from elman.nn.layers import RECURRENT
 
-AUTO = 2**30  # bytes; some hundred thousand steps of rows of a middling network
+AUTO = 2**30  # bytes: some hundred thousand steps of all sequences of a network of medium size
 
 
 def limit(given: Any) -> int:
-    """Return the bytes that a gradient may hold before it works from checkpoints.
+    """Return the number of bytes that a gradient may hold before it uses checkpoints.
 
     >>> limit("auto"), limit(1e9)
     Traceback (most recent call last):
@@ -36,25 +36,23 @@ def limit(given: Any) -> int:
 def needed(
     model: Model, batch: Batch, loss: str, *, size: int, truncation: int = 0, dropping: bool
 ) -> tuple[int, int]:
-    """Return the bytes that the gradient of a minibatch holds: at once, and the least, from checkpoints.
+    """Return the bytes that the gradient of a minibatch needs: without checkpoints, and the least with them.
 
     Counted are the buffers that grow with sequences and steps, for the minibatch of ``size`` sequences that
-    needs most: the longest of them, with a thread for each.
+    needs most: that of the longest sequences, with one thread for each.
     """
     lengths = np.partition(batch.lengths(), batch.n - size)[batch.n - size :]
     if truncation:
         lengths = np.minimum(lengths, truncation)
-    return model.native.need(
-        size, int(lengths.max()), int(lengths.sum()), _engine.LOSSES[loss], dropping, size
-    )
+    return model.native.need(size, int(lengths.max()), int(lengths.sum()), losses.CODES[loss], dropping, size)
 
 
 def check_memory(
     given: Any, model: Model, batch: Batch, loss: str, *, size: int, truncation: int = 0, dropping: bool
 ) -> int:
-    """Return ``memory`` in bytes; ValueError, naming the least possible, where it is too little.
+    """Return ``memory`` in bytes; ValueError with the least possible number where it is too small.
 
-    What "auto" means is where checkpoints begin, and never too little.
+    "auto" is never too small: beyond it the gradient uses checkpoints.
     """
     most = limit(given)
     whole, least = needed(model, batch, loss, size=size, truncation=truncation, dropping=dropping)

@@ -1,6 +1,6 @@
 """Model: everything that a network is and remembers, below its facade.
 
-The modules that train, record, check and save take a Model; `Network` holds one.
+The modules that train, record, check and save take a Model; a `Network` has one.
 """
 
 from __future__ import annotations
@@ -8,8 +8,7 @@ from __future__ import annotations
 import fnmatch
 import math
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from threading import get_ident
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -19,94 +18,88 @@ from elman import _engine
 from elman._validation import describe, integer, real_dtype
 from elman.data.sequences import Array, Batch, Offsets, as_batch, as_symbols
 from elman.errors import ArgumentTypeError, ArgumentValueError
+from elman.model import seeds
 from elman.model.history import History
+from elman.model.lock import ReadWriteLock
+from elman.model.weights import Weights, views
 from elman.nn import initializers
 from elman.nn.constraints import Constraint, constraint, flat_bounds
-from elman.nn.layers import LSTM, RECURRENT, Embedding, Layer, check_stack
+from elman.nn.layers import LSTM, RECURRENT, Embedding, Layer
 from elman.nn.optimizers import Optimizer
+
+Callback = Callable[[Any, int, dict[str, float]], Any]
+Float64 = NDArray[np.float64]
 
 _MOST_INPUTS = 2**31 - 1  # times the most units, far from the end of the engine's 64-bit sizes
 
 
-class Weights(Mapping[str, Array]):
-    """The parameters by name, as writable views; the mapping itself cannot be changed.
-
-    Shapes: kernel (F, GH), recurrent_kernel (H, GH), bias (GH,), of a cell with G gates.
-
-    >>> weights = Weights({"0.bias": np.zeros(2)})
-    >>> weights["0.bias"][:] = 1.0
-    >>> weights["0.bias"] = np.ones(2)
-    Traceback (most recent call last):
-    ...
-    TypeError: weights cannot be replaced, only written into: weights['0.bias'][...] = values
-    """
-
-    __slots__ = ("_views",)
-
-    def __init__(self, views: dict[str, Array]) -> None:
-        self._views = views
-
-    def __getitem__(self, name: str) -> Array:
-        try:
-            return self._views[name]
-        except KeyError:
-            raise KeyError(f"no parameter {name!r}; there are {', '.join(self._views)}") from None
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._views)
-
-    def __len__(self) -> int:
-        return len(self._views)
-
-    def __setitem__(self, name: str, value: object) -> None:
-        if value is self[name]:  # the end of weights[name] *= 2, already written into the view
-            return
-        raise TypeError(f"weights cannot be replaced, only written into: weights[{name!r}][...] = values")
-
-    def __repr__(self) -> str:
-        return "{" + ", ".join(f"{name!r}: {v.shape}" for name, v in self._views.items()) + "}"
-
-
-def views(table: list[tuple[str, int, tuple[int, ...]]], flat: Array) -> dict[str, Array]:
-    """Return views into a flat buffer (P,) by parameter name."""
-    named = {}
-    for name, offset, shape in table:
-        named[name] = flat[offset : offset + math.prod(shape)].reshape(shape)
-    return named
-
-
 class Model:
-    """A network's description, its machine, and the memory that training leaves behind.
+    """The description of a network, its engine, and what training remembers.
 
-    ``epoch`` counts the epochs ever trained: with ``key`` it is the random state. ``updates`` and ``moments``
-    belong to ``optimizer``. ``carry`` holds the states of ``stateful`` rows, one array (n, H) a recurrent
-    layer, of an LSTM (n, 2H): h, then c. ``began`` is the epoch at which the latest fit began if it writes a
-    checkpoint, otherwise None. ``symbols`` is the n of an Embedding as the first layer, otherwise 0.
+    Attributes
+    ----------
+    layers : tuple of layers
+        From the input upwards, as `check_stack` returns them.
+    input_size : int
+        F, the number of input features; 1 where the first layer is an Embedding.
+    symbols : int
+        The n of an Embedding as the first layer, whose X holds integers below n; otherwise 0.
+    dtype : numpy.dtype
+        float32 or float64: of parameters, states and results.
+    outputs, per_step : int, bool
+        C, the number of outputs, and whether there is an output for each step.
+    drops : bool
+        Whether a layer has dropout.
+    seed, seed_given : int, bool
+        The seed, and whether the user gave it. ``shuffle_key`` and ``dropout_key`` follow from it.
+    native : _engine.Native
+        The engine's network; ``table`` holds the name, offset and shape of each parameter.
+    parameters, weights : array (P,), Weights
+        The parameters, which the engine reads in place, and views of them by name.
+    frozen, constraints : frozenset of str, dict
+        The names of the parameters that training leaves alone, and the constraints of others by name.
+    optimizer, moments, updates : Optimizer or None, list of arrays (P,), int
+        The optimizer of the latest fit, what it remembers, and the number of its updates.
+    epoch : int
+        The number of epochs ever trained. It and the keys decide order and dropout of the next epoch.
+    began : int or None
+        ``epoch`` at the start of the latest fit, if that fit wrote a checkpoint.
+    carry : list of arrays (n, state size) or None
+        The states with which ``stateful`` sequences ended, one array per recurrent layer; for an LSTM h and
+        c side by side, (n, 2H).
+    history : History
+        The reports of the latest fit.
+    lock : ReadWriteLock
+        Who uses the network now.
+    stop : threading.Event or None
+        Set by another thread, it ends a fit as Ctrl-C does.
     """
 
-    def __init__(self, layers: Any, input_size: Any, dtype: Any, seed: Any) -> None:
-        self.layers: tuple[Layer, ...] = check_stack(layers)
-        first = self.layers[0]
-        self.symbols = first.n if isinstance(first, Embedding) else 0  # X holds integers below it
+    def __init__(self, layers: tuple[Layer, ...], input_size: Any, dtype: Any, seed: Any) -> None:
+        self.layers = layers
+        first = layers[0]
+        self.symbols = first.n if isinstance(first, Embedding) else 0
         self.input_size = _input_size(input_size, self.symbols)
         self.dtype: np.dtype[Any] = real_dtype(dtype)
-        self.seed_given = seed is not None
-        self.seed = _fresh_seed() if seed is None else integer("seed", seed, maximum=math.inf)
-        self.key = initializers.shuffle_key(self.seed)
-        self.dropout_key = initializers.dropout_key(self.seed)
         self.drops = any(
             layer.dropout > 0.0 or layer.recurrent_dropout > 0.0
             for layer in self.layers
             if isinstance(layer, RECURRENT)
         )
-        self.native = _engine.build(self.layers, self.input_size, self.dtype)
+
+        self.seed_given = seed is not None
+        self.set_seed(seeds.fresh_seed() if seed is None else integer("seed", seed, maximum=math.inf))
+
+        described = [layer.native() for layer in self.layers]
+        self.native = _engine.build(described, self.input_size, self.dtype)
         self.table = self.native.table
-        self.parameters: Array = self.native.parameters
-        self.weights = Weights(views(self.table, self.parameters))
         self.outputs = self.native.output_size
         self.per_step = self.native.per_step
+        self.parameters: Array = self.native.parameters
+        self.weights = Weights(views(self.table, self.parameters))
         self.frozen: frozenset[str] = frozenset()
         self.constraints: dict[str, Constraint] = {}
+
         self.optimizer: Optimizer | None = None
         self.moments: list[Array] = []
         self.updates = 0
@@ -114,35 +107,42 @@ class Model:
         self.began: int | None = None
         self.carry: list[Array] | None = None
         self.history = History()
-        self.usage = Usage()
-        self.stop: threading.Event | None = None  # set from outside, it ends a fit as Ctrl-C does
+
+        self.lock = ReadWriteLock()
+        self.stop: threading.Event | None = None
+
+    def set_seed(self, seed: int) -> None:
+        """Set the seed and the keys that follow from it; the parameters stay as they are."""
+        self.seed = seed
+        self.shuffle_key = seeds.shuffle_key(seed)
+        self.dropout_key = seeds.dropout_key(seed)
 
     def draw(self) -> None:
         """Set every parameter to its initial value."""
         for i, layer in enumerate(self.layers):
-            rng = initializers.generator(self.seed, i)
+            rng = seeds.weights_generator(self.seed, i)
             for half in ("", "reverse."):
                 for part, initializer in _INITIALIZERS.items():
                     name = f"{i}.{half}{part}"
                     if name in self.weights:
                         view = self.weights[name]
-                        # a gate at a time in the recurrent kernel: each part is orthogonal by itself
+                        # The recurrent kernel is drawn gate by gate, so that each part is orthogonal.
                         parts = view.shape[1] // view.shape[0] if part == "recurrent_kernel" else 1
                         for gate in np.split(view, parts, axis=-1):
                             gate[...] = initializers.draw(getattr(layer, initializer), gate.shape, rng)
-                name = f"{i}.{half}bias"
-                if isinstance(layer, LSTM) and layer.unit_forget_bias and name in self.weights:
-                    self.weights[name][layer.units : 2 * layer.units] += 1.0
+                bias = f"{i}.{half}bias"
+                if isinstance(layer, LSTM) and layer.unit_forget_bias and bias in self.weights:
+                    self.weights[bias][layer.units : 2 * layer.units] += 1.0
 
     def batch(self, X: Any, name: str = "X") -> tuple[Batch, Any]:
-        """Return X in the inner form, and as the engine reads it; what does not fit is refused."""
+        """Return X in the inner form, and as the engine reads it; its values are checked."""
         batch = self.sequences(X, name)
         if self.symbols:
             return batch, _engine.symbols(batch, self.symbols, name)
         return batch, _engine.data(batch, self.dtype, name)
 
     def sequences(self, X: Any, name: str = "X") -> Batch:
-        """Return X in the inner form, its values not looked at."""
+        """Return X in the inner form; its values are not checked."""
         if self.symbols:
             return as_symbols(X, self.symbols, name)
         return as_batch(X, self.input_size, self.dtype, name)
@@ -164,23 +164,22 @@ class Model:
         return batch.give_back(out) if self.per_step else out
 
     def begin(self, optimizer: Optimizer) -> None:
-        """Take up an optimizer: an equal one goes on, another one starts anew."""
+        """Use an optimizer: an equal one goes on, another one starts with its moments at 0."""
         if optimizer != self.optimizer:
             self.reset_optimizer()
             self.optimizer = optimizer
-            count = _engine.moment_count(optimizer)
-            self.moments = [np.zeros_like(self.parameters) for _ in range(count)]
+            self.moments = [np.zeros_like(self.parameters) for _ in range(optimizer.moments)]
 
     def reset_optimizer(self) -> None:
         """Forget moments and update count."""
         self.optimizer, self.moments, self.updates = None, [], 0
 
     def reset_carry(self) -> None:
-        """Forget the states of stateful rows."""
+        """Forget the states of stateful sequences."""
         self.carry = None
 
     def carried(self, n: int) -> list[Array]:
-        """Return the carried states of n rows, zeros at first; another number of rows is refused."""
+        """Return the carried states of n sequences, zeros at first; ValueError for another number of them."""
         if self.carry is None:
             return [np.zeros((n, size), self.dtype) for size in self.native.state_sizes]
         if self.carry and len(self.carry[0]) != n:
@@ -192,7 +191,7 @@ class Model:
         return self.carry
 
     def constrain(self, patterns: tuple[Any, ...], mask: Any, sign: Any) -> None:
-        """Bind weights, and bring them within their bounds at once; without mask and sign, set them free."""
+        """Constrain parameters, and bring them within bounds at once; without mask and sign, free them."""
         names = self.match(patterns)
         if mask is None and sign is None:
             self.constraints = {name: c for name, c in self.constraints.items() if name not in names}
@@ -208,7 +207,7 @@ class Model:
         return flat_bounds(self.constraints, self.table, self.parameters)
 
     def match(self, patterns: tuple[Any, ...]) -> set[str]:
-        """Return the names of the parameters that the patterns mean; each must match something."""
+        """Return the names of the parameters that match the patterns; ValueError for one without a match."""
         if not patterns:
             raise ValueError(
                 "no pattern was given, expected at least one such as '0.recurrent_kernel' or '0.*'"
@@ -219,8 +218,8 @@ class Model:
                 raise ArgumentTypeError("pattern", f"is {describe(pattern)}", "a string such as '0.*'")
             names = {name for name in self.weights if fnmatch.fnmatchcase(name, pattern)}
             if not names:
-                raise ValueError(
-                    f"pattern {pattern!r} matches no parameter; there are {', '.join(self.weights)}"
+                raise ArgumentValueError(
+                    f"pattern {pattern!r}", f"matches no parameter; there are {', '.join(self.weights)}"
                 )
             found |= names
         return found
@@ -239,12 +238,12 @@ class Model:
         return np.array(ranges, dtype=np.int64).reshape(-1, 2)
 
     def dropout(self, seed: int | None) -> tuple[int, int] | None:
-        """Return what the masks of one pass with a seed of its own follow from; None: no dropout."""
-        return None if seed is None or not self.drops else (initializers.dropout_key(seed), 0)
+        """Return the key and epoch of the dropout masks of one pass with its own seed; None: no dropout."""
+        return None if seed is None or not self.drops else (seeds.dropout_key(seed), 0)
 
     @property
     def recurrent(self) -> list[int]:
-        """The places of the recurrent layers."""
+        """The indices of the recurrent layers."""
         return [i for i, layer in enumerate(self.layers) if isinstance(layer, RECURRENT)]
 
 
@@ -275,59 +274,8 @@ def _input_size(given: Any, symbols: int) -> int:
     return integer("input_size", given, 1, _MOST_INPUTS)
 
 
-def _fresh_seed() -> int:
-    return int(np.random.SeedSequence().generate_state(1, np.uint64)[0])
-
-
 class HasModel(Protocol):
-    """Whatever holds a Model: `Network`."""
+    """Whatever has a Model: `Network`."""
 
     @property
     def model(self) -> Model: ...
-
-
-Callback = Callable[[Any, int, dict[str, float]], Any]
-Float64 = NDArray[np.float64]
-
-
-class Usage:
-    """Who uses a network now: many readers (predict), or one writer (fit) whose own thread may read too."""
-
-    __slots__ = ("_lock", "_name", "_readers", "_writer")
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._writer: int | None = None
-        self._name = ""
-        self._readers = 0
-
-    def begin_read(self) -> None:
-        """Enter as a reader; RuntimeError while another thread writes."""
-        with self._lock:
-            if self._writer is not None and self._writer != get_ident():
-                raise RuntimeError(
-                    f"another thread is inside {self._name} of this network: wait until it is done"
-                )
-            self._readers += 1
-
-    def end_read(self) -> None:
-        with self._lock:
-            self._readers -= 1
-
-    def begin_write(self, name: str) -> None:
-        """Enter as the writer; RuntimeError while anybody else uses the network."""
-        with self._lock:
-            if self._writer is not None:
-                who = "a callback" if self._writer == get_ident() else "another thread"
-                raise RuntimeError(
-                    f"{name} was called by {who} during {self._name}: {self._name} is exclusive"
-                )
-            if self._readers:
-                raise RuntimeError(
-                    f"{name} was called while another thread uses this network: {name} is exclusive"
-                )
-            self._writer, self._name = get_ident(), name
-
-    def end_write(self) -> None:
-        with self._lock:
-            self._writer = None

@@ -1,18 +1,18 @@
-"""The table that `Network.summary` gives."""
+"""The table of `Network.summary`."""
 
 from __future__ import annotations
 
 from elman.model.model import Model
-from elman.nn.layers import POOLS, RECURRENT, output_width
+from elman.nn.stack import ends_time_axis, output_width
 
 
 def table(model: Model) -> str:
-    """Return layer, output shape and parameters of each layer, and the parameters' total."""
+    """Return the name, output shape and number of parameters of each layer, and the total number."""
     lines = ["layer          output shape  parameters", "-" * 39]
     steps, width = True, model.input_size
     for i, layer in enumerate(model.layers):
         width = output_width(layer, width)
-        if isinstance(layer, POOLS) or (isinstance(layer, RECURRENT) and not layer.return_sequences):
+        if ends_time_axis(layer):
             steps = False
         shape = f"(n, T, {width})" if steps else f"(n, {width})"
         count = sum(w.size for name, w in model.weights.items() if name.split(".")[0] == str(i))

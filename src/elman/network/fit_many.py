@@ -1,4 +1,4 @@
-"""Many networks at once: independent fits spread over the threads, each with the bits that it has alone."""
+"""Many networks at once: independent fits on several threads, each with the same bits as alone."""
 
 from __future__ import annotations
 
@@ -27,17 +27,17 @@ def fit_many(
 ) -> list[History]:
     """Train independent networks, as many at a time as there are threads, and return their histories.
 
-    Every network ends with the bits that ``net.fit(X, y, **options)`` gives it alone. Shapes: X and y as for
+    Every network ends with the same bits as after ``net.fit(X, y, **options)``. Shapes: X and y as for
     `Network.fit`, shared by all.
 
     Parameters
     ----------
     nets : list of Network
-        Different objects: seeds, sizes, folds of one experiment.
+        Different objects, such as the seeds, sizes or folds of one experiment.
     each : list of dict or None
-        Options of `Network.fit` for each network, "X" and "y" too, which take the place of the shared ones.
+        Options of `Network.fit` for each network, "X" and "y" included; they replace the shared ones.
     verbose : bool
-        A progress bar that counts networks.
+        Whether to show a progress bar that counts networks.
     n_threads : int or None
         Networks at a time; None takes the CPUs of this process, bounded by OMP_NUM_THREADS.
     **options
@@ -46,11 +46,11 @@ def fit_many(
     Raises
     ------
     TypeError, ValueError
-        Naming the argument and, as a note, the place of the network in ``nets``.
+        If an argument has a wrong type or value. The error names it; a note has the network's index.
     DivergenceError
-        Of the first network that diverged, when the others are done.
+        That of the first network that diverged, after the others are done.
     KeyboardInterrupt
-        Ctrl-C; every network keeps its finished epochs.
+        After Ctrl-C; every network keeps its finished epochs.
 
     >>> import numpy as np
     >>> from elman import Network, SimpleRNN, fit_many
@@ -73,7 +73,7 @@ def fit_many(
 
     with ThreadPoolExecutor(threads, thread_name_prefix="elman-fit") as pool:
         futures: list[Future[History]] = []
-        try:  # from the first of them on: Ctrl-C may come while they are handed out
+        try:  # Ctrl-C may come while the first ones run and others are submitted
             futures.extend(pool.submit(fit, net, own) for net, own in zip(nets, given, strict=True))
             _follow(futures, flag("verbose", verbose))
         except BaseException:
@@ -118,7 +118,7 @@ def _options(nets: list[Network], X: Any, y: Any, each: Any, options: dict[str, 
 
 
 def _once(nets: list[Network], X: Any) -> Any:
-    """Return a list of sequences as one buffer, so that it is put together once and not for every network."""
+    """Return a list of sequences as one buffer: it is concatenated once and not for every network."""
     sizes = {(net.input_size, net.model.symbols, net.dtype) for net in nets}
     if not isinstance(X, (list, tuple)) or len(sizes) > 1:
         return X
@@ -127,7 +127,7 @@ def _once(nets: list[Network], X: Any) -> Any:
 
 
 def _follow(futures: list[Future[History]], verbose: bool) -> None:
-    """Wait for all, in slices that let Ctrl-C through; show how many are done."""
+    """Wait for all, for 0.1 s at a time so that Ctrl-C works; show how many are done."""
     bar = None
     if verbose:
         from tqdm.auto import tqdm

@@ -1,4 +1,4 @@
-"""Generation: a network goes on with a sequence, each output becoming the next input."""
+"""Generation: a network continues a sequence; each output is the next input."""
 
 from __future__ import annotations
 
@@ -18,37 +18,37 @@ from elman.nn.layers import Dense
 def generate(
     net: Network, start: Any, steps: int, temperature: float = 1.0, seed: int | None = None
 ) -> Array:
-    """Return the steps that a network adds to a sequence.
+    """Return the steps with which a network continues a sequence.
 
     A softmax network draws its next symbol, i with probability p_i^(1 / temperature) / sum_j p_j^(1 /
-    temperature), and reads it as its next input. Any other network whose outputs are as many as its inputs
-    runs closed-loop: the output is the next input, and nothing is drawn.
+    temperature), and reads it as its next input. Any other network, with as many outputs as inputs, runs in a
+    closed loop: the output is the next input, and nothing is drawn.
 
     Shapes: with an Embedding, start (T,) of integers -> (steps,) of integers; without it and with a softmax,
     over one-hot rows, start (T,) of integers or (T, F) -> (steps,) of integers; otherwise start (T, F) ->
-    (steps, F). T is at least 1. The result does not hold start.
+    (steps, F). T is at least 1. The result does not contain start.
 
     Parameters
     ----------
     net : Network
-        Of as many outputs as inputs (symbols, where it begins with an Embedding), without bidirectional
+        It has as many outputs as inputs (symbols, where it begins with an Embedding), and no bidirectional
         layers.
     start : array or list
-        What the sequence begins with; it fills the state, and the last answer to it is the first new step.
+        The beginning of the sequence. The output after its last step is the first new step.
     steps : int, at least 1
-        How many to add.
+        The number of new steps.
     temperature : float, at least 0
-        Below 1 likely symbols are drawn more often than the network says, above 1 less; 0 always takes the
-        most likely one. For a softmax alone.
+        Below 1 likely symbols are drawn more often than with the network's probabilities, above 1 less often;
+        0 always takes the most likely one. Only for a softmax.
     seed : int or None
         The same seed draws the same symbols; None takes a fresh one.
 
     Raises
     ------
     TypeError, ValueError
-        Naming the argument, what was expected and what came.
+        If an argument has a wrong type or value. The error names it.
     RuntimeError
-        A closed loop that has grown beyond all numbers.
+        If the outputs of a closed loop become infinite or NaN.
 
     >>> from elman import GRU, Embedding
     >>> net = Network([Embedding(5), GRU(4, return_sequences=True), Dense(5, "softmax")], seed=0)
@@ -82,9 +82,10 @@ def generate(
 
 def _check_loop(model: Model, softmax: bool) -> None:
     if model.symbols and not softmax:
-        raise ValueError(
-            "net begins with an Embedding, expected a Dense with softmax as its last layer: what it says "
-            "must be one of the symbols that it reads"
+        raise ArgumentValueError(
+            "net",
+            "begins with an Embedding",
+            "a Dense with softmax as its last layer: what it says must be one of the symbols that it reads",
         )
     inputs = model.symbols or model.input_size
     if model.outputs != inputs:
@@ -97,7 +98,7 @@ def _check_loop(model: Model, softmax: bool) -> None:
 
 
 def _start(model: Model, start: Any, softmax: bool) -> Any:
-    """Return the first inputs, one a step; what does not fit is refused."""
+    """Return the first inputs, one per step; TypeError or ValueError where they do not fit."""
     array = np.asarray(start)
     if array.size == 0:
         raise ArgumentValueError("start", "is empty", "at least one step")
@@ -133,11 +134,13 @@ def _closed_loop(stream: Any, y: Array, steps: int, model: Model) -> Array:
 
 
 def _draw(p: Array, temperature: float, rng: np.random.Generator) -> int:
-    """Return a place of p, drawn."""
+    """Return an index of p, drawn at random."""
     if temperature == 0.0:
         return int(p.argmax())
-    with np.errstate(divide="ignore", over="ignore"):  # what is impossible stays so
+    with np.errstate(divide="ignore", over="ignore"):  # log(0): what is impossible stays impossible
         log: Float64 = np.log(p.astype(np.float64))
         up_to = np.cumsum(np.exp((log - log.max()) / temperature))
     place = int(np.searchsorted(up_to, rng.random() * up_to[-1], side="right"))
-    return min(place, int(np.searchsorted(up_to, up_to[-1])))  # rounding must not lead beyond the last
+    return min(
+        place, int(np.searchsorted(up_to, up_to[-1]))
+    )  # rounding must not lead past the last possible one

@@ -1,9 +1,8 @@
-"""Network: the facade. Each method is one call into the modules below."""
+"""Network: the class that users train and ask. Each method is one call into the modules below."""
 
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,12 +11,14 @@ import numpy as np
 from elman import _engine
 from elman._validation import choice, flag, integer, number
 from elman.data.sequences import Array
-from elman.model import file, forward, summary
+from elman.model import file, forward
 from elman.model.forward import Tape
 from elman.model.history import History
-from elman.model.model import Callback, Model, Weights
+from elman.model.model import Callback, Model
+from elman.network.base import BaseNetwork
 from elman.nn import optimizers
 from elman.nn.layers import Layer
+from elman.nn.stack import check_stack
 from elman.training import loop
 from elman.training.checkpoint import open_run
 from elman.training.online import Learner
@@ -32,7 +33,7 @@ from elman.training.plan import (
 _MOST_ROWS = 2**24  # of one stream, as the engine's
 
 
-class Network:
+class Network(BaseNetwork):
     """A recurrent network: layers over sequences of ``input_size`` features, trained by the native engine.
 
     Shapes (n sequences, T steps, F = input_size, C outputs): X is (n, T, F), a list of (T_i, F), or
@@ -52,15 +53,13 @@ class Network:
     Raises
     ------
     TypeError, ValueError
-        Naming the argument, what was expected and what came.
+        If an argument has a wrong type or value. The error names it.
 
     >>> from elman import Dense, Network, SimpleRNN
     >>> net = Network([SimpleRNN(3), Dense(5, activation="softmax")], input_size=5, seed=123)
     >>> net.predict(np.zeros((2, 7, 5))).shape
     (2, 5)
     """
-
-    model: Model
 
     def __init__(
         self,
@@ -69,92 +68,8 @@ class Network:
         dtype: str | type | np.dtype[Any] = "float32",
         seed: int | None = None,
     ) -> None:
-        self.model = Model(layers, input_size, dtype, seed)
+        self.model = Model(check_stack(layers), input_size, dtype, seed)
         self.model.draw()
-
-    # what it is
-
-    @property
-    def layers(self) -> tuple[Layer, ...]:
-        """The layers, from the input upwards."""
-        return self.model.layers
-
-    @property
-    def input_size(self) -> int:
-        """F, the number of input features; 1 where X holds the integers of an Embedding."""
-        return self.model.input_size
-
-    @property
-    def output_size(self) -> int:
-        """C, the number of outputs."""
-        return self.model.outputs
-
-    @property
-    def per_step(self) -> bool:
-        """Whether the output has a time axis: one answer a step instead of one a sequence."""
-        return self.model.per_step
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """float32 or float64."""
-        return self.model.dtype
-
-    @property
-    def seed(self) -> int:
-        """The seed of weights and shuffling, given or fresh."""
-        return self.model.seed
-
-    @property
-    def weights(self) -> Weights:
-        """The parameters by name ("0.kernel", ...), as writable views of ``parameters``."""
-        return self.model.weights
-
-    @weights.setter
-    def weights(self, _: object) -> None:
-        raise AttributeError(
-            "net.weights cannot be replaced, only written into: net.weights['0.kernel'][:] = values"
-        )
-
-    @property
-    def parameters(self) -> Array:
-        """All parameters as one writable view (P,), in the order of ``weights``."""
-        return self.model.parameters
-
-    @parameters.setter
-    def parameters(self, value: object) -> None:
-        if value is self.parameters:  # the end of net.parameters *= 2, already written into the view
-            return
-        raise AttributeError(
-            "net.parameters cannot be replaced, only written into: net.parameters[:] = values"
-        )
-
-    @property
-    def history(self) -> History:
-        """The history of the latest fit, also of one that was interrupted."""
-        return self.model.history
-
-    @property
-    def frozen(self) -> tuple[str, ...]:
-        """The names of the parameters that fit leaves alone, in the order of ``weights``."""
-        return tuple(name for name in self.model.weights if name in self.model.frozen)
-
-    def summary(self) -> str:
-        """Return a table: layer, output shape, parameters, and their total.
-
-        >>> from elman import Dense, Network, SimpleRNN
-        >>> print(Network([SimpleRNN(3), Dense(5, activation="softmax")], input_size=5, seed=0).summary())
-        layer          output shape  parameters
-        ---------------------------------------
-        0 SimpleRNN    (n, 3)                27
-        1 Dense        (n, 5)                20
-        ---------------------------------------
-        total                                47
-        """
-        return summary.table(self.model)
-
-    def __repr__(self) -> str:
-        m = self.model
-        return f"Network({list(m.layers)}, input_size={m.input_size}, dtype={m.dtype.name!r}, seed={m.seed})"
 
     # learning
 
@@ -259,9 +174,7 @@ class Network:
         >>> net.fit(X, [0, 1], optimizer=Adam(0.05), epochs=50, verbose=False).history["accuracy"][-1]
         1.0
         """
-        usage = self.model.usage
-        usage.begin_write("fit")
-        try:
+        with self.model.lock.writing("fit"):
             train = read_training_data(self.model, X, y, sample_weight, loss)
             validation = read_validation_data(self.model, validation_data, train.loss)
             plan = make_plan(
@@ -285,8 +198,6 @@ class Network:
             )
             point = open_run(self.model, plan, checkpoint, resume)
             return loop.fit(self.model, self, plan, point)
-        finally:
-            usage.end_write()
 
     def update(
         self, gradient: Any, optimizer: str | optimizers.Optimizer, clip_norm: float | None = None
@@ -302,57 +213,8 @@ class Network:
         >>> net.parameters
         array([ 0.5,  0. , -0.5], dtype=float32)
         """
-        usage = self.model.usage
-        usage.begin_write("update")
-        try:
+        with self.model.lock.writing("update"):
             loop.update(self.model, gradient, optimizer, clip_norm)
-        finally:
-            usage.end_write()
-
-    def reset_optimizer(self) -> None:
-        """Forget the optimizer's moments and its update count: the next fit starts it anew."""
-        self._write("reset_optimizer", self.model.reset_optimizer)
-
-    def reset_state(self) -> None:
-        """Forget the states that ``stateful=True`` carries from one pass to the next."""
-        self._write("reset_state", self.model.reset_carry)
-
-    def freeze(self, *patterns: str) -> None:
-        """Let fit leave parameters alone, by name or `fnmatch` pattern; one without match: ValueError.
-
-        >>> from elman import Network, SimpleRNN
-        >>> net = Network([SimpleRNN(2)], input_size=1, seed=0)
-        >>> net.freeze("*.recurrent_kernel")
-        >>> net.frozen
-        ('0.recurrent_kernel',)
-        """
-        self.model.frozen |= self.model.match(patterns)
-
-    def unfreeze(self, *patterns: str) -> None:
-        """Let fit train parameters again, by name or `fnmatch` pattern; one without match: ValueError."""
-        self.model.frozen -= self.model.match(patterns)
-
-    def constrain(self, *patterns: str, mask: Any = None, sign: Any = None) -> None:
-        """Bind weights, by name or `fnmatch` pattern: they obey now and after every update, exactly.
-
-        ``mask``: False (0) where a weight stays 0, of the weight's shape: sparse nets. ``sign``: 1, -1 or 0
-        (free) for each row, (rows,), or each entry: Dale's law, since row i of a recurrent kernel holds what
-        unit i sends. Weights that stay 0 have no share in the gradient's norm and in moments. A second call
-        replaces the first; one without mask and sign sets free. Errors: ValueError for another shape, other
-        values, or a pattern without match.
-
-        >>> from elman import Network, SimpleRNN
-        >>> net = Network([SimpleRNN(2)], input_size=1, seed=0)
-        >>> net.constrain("0.recurrent_kernel", sign=[1, -1], mask=[[0, 1], [1, 0]])
-        >>> (net.weights["0.recurrent_kernel"] * [[1], [-1]] >= 0).all()
-        np.True_
-        """
-        self._write("constrain", lambda: self.model.constrain(patterns, mask, sign))
-
-    @property
-    def constrained(self) -> tuple[str, ...]:
-        """The names of the parameters that `constrain` has bound, in the order of ``weights``."""
-        return tuple(name for name in self.model.weights if name in self.model.constraints)
 
     # answers
 
@@ -369,12 +231,8 @@ class Network:
         >>> Network([SimpleRNN(4)], input_size=2, seed=0).predict(np.zeros((3, 5, 2))).shape
         (3, 4)
         """
-        usage = self.model.usage
-        usage.begin_read()
-        try:
+        with self.model.lock.reading():
             return forward.predict(self.model, X, initial_state, n_threads)
-        finally:
-            usage.end_read()
 
     def evaluate(
         self,
@@ -397,17 +255,9 @@ class Network:
         >>> sorted(net.evaluate(np.zeros((2, 5, 1)), [0, 1]))
         ['accuracy', 'loss']
         """
-        usage = self.model.usage
-        if flag("stateful", stateful):
-            usage.begin_write("evaluate(stateful=True)")
-            end = usage.end_write
-        else:
-            usage.begin_read()
-            end = usage.end_read
-        try:
+        lock, writes = self.model.lock, flag("stateful", stateful)
+        with lock.writing("evaluate(stateful=True)") if writes else lock.reading():
             return loop.evaluate(self.model, X, y, loss, sample_weight, stateful, n_threads)
-        finally:
-            end()
 
     def loss_and_gradient(
         self,
@@ -435,9 +285,7 @@ class Network:
         (0.0, (8,))
         """
         mean = choice("reduction", reduction, ("mean", "sum")) == "mean"
-        usage = self.model.usage
-        usage.begin_read()
-        try:
+        with self.model.lock.reading():
             return loop.loss_and_gradient(
                 self.model,
                 X,
@@ -450,8 +298,6 @@ class Network:
                 memory,
                 _seed(seed),
             )
-        finally:
-            usage.end_read()
 
     # looking inside
 
@@ -463,12 +309,8 @@ class Network:
         >>> [h.shape for h in net.states(np.zeros((6, 5, 2)))]
         [(6, 5, 4), (6, 5, 3)]
         """
-        usage = self.model.usage
-        usage.begin_read()
-        try:
+        with self.model.lock.reading():
             return forward.states(self.model, X, _engine.threads(None))
-        finally:
-            usage.end_read()
 
     def record(self, X: Any, *, initial_state: Any = None, seed: int | None = None) -> Tape:
         """Return a tape of the forward pass: outputs, states, and vector-Jacobian products.
@@ -480,12 +322,8 @@ class Network:
         >>> tape.backward(np.ones((6, 4))).inputs.shape
         (6, 5, 2)
         """
-        usage = self.model.usage
-        usage.begin_read()
-        try:
+        with self.model.lock.reading():
             return Tape(self.model, X, initial_state, _seed(seed), _engine.threads(None))
-        finally:
-            usage.end_read()
 
     def stream(self, rows: int | None = None, *, initial_state: Any = None) -> _engine.Stream:
         """Return a stream: after t steps it gives what predict gives on them, to the bit.
@@ -527,46 +365,6 @@ class Network:
         (4,)
         """
         return Learner(self, optimizer, rule, truncation, loss, clip_norm)
-
-    # keeping
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the network into one safetensors file that `elman.load` reads; no pickle.
-
-        Kept: layers, parameters, dtype, seed, frozen names, optimizer state, epoch count and history. States
-        carried by ``stateful`` are not. A file of that name is replaced in one step. Errors: OSError where it
-        cannot be written; the file before is intact then.
-        """
-        usage = self.model.usage
-        usage.begin_read()
-        try:
-            file.write(path, *file.pack(self.model))
-        finally:
-            usage.end_read()
-
-    def __getstate__(self) -> dict[str, Any]:
-        usage = self.model.usage
-        usage.begin_read()
-        try:
-            return file.state(self.model)
-        finally:
-            usage.end_read()
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.model = file.restore(state)
-
-    def _write(self, name: str, change: Any) -> None:
-        self.model.usage.begin_write(name)
-        try:
-            change()
-        finally:
-            self.model.usage.end_write()
-
-
-def _not_yet(**arguments: Any) -> None:
-    for name, value in arguments.items():
-        if value is not None:
-            raise NotImplementedError(f"{name} is not available yet, expected None")
 
 
 def _seed(seed: Any) -> int | None:

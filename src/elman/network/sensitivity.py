@@ -1,4 +1,4 @@
-"""Sensitivity: how strongly an answer depends on what came in long before it."""
+"""Sensitivity: how strongly an answer depends on inputs long before it."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ _STATES = 2**23  # numbers that one recording may hold, about; more sequences ar
 def gradient_norms(net: Network, X: Any, y: Any = None, *, loss: str | None = None) -> Norms | list[Norms]:
     """Return the norm of the gradient of each answer's loss by the input k steps before the answer.
 
-    norms[i][k] = || dL_i / dx_{T_i - k} ||, the Euclidean norm over the F features, with L_i the loss of
-    sequence i's answer; for networks with one answer a step, that of the last step. With ``y=None`` L_i is
-    the sum of the outputs of the last step.
+    norms[i][k] = || dL_i / dx_{T_i - k} ||, the Euclidean norm over the F features, where L_i is the loss of
+    the answer of sequence i; for networks with one answer per step, of the answer at the last step. With
+    ``y=None`` L_i is the sum of the outputs of the last step.
 
-    Shapes: X and y as for fit; (n, T) for an array X (n, T, F), otherwise a list of n arrays (T_i,). Place k
-    is the distance, 0 the step of the answer. Computed in float64 whatever the network's dtype, and from the
+    Shapes: X and y as for fit; (n, T) for an array X (n, T, F), otherwise a list of n arrays (T_i,). Index k
+    is the distance; 0 is the step of the answer. Computed in float64 for networks of any dtype, and from the
     sums before softmax or sigmoid, so that small gradients are not lost. The network does not change.
 
     Raises
@@ -47,7 +47,7 @@ def gradient_norms(net: Network, X: Any, y: Any = None, *, loss: str | None = No
     if not isinstance(net, Network):
         raise ArgumentTypeError("net", f"is {describe(net)}", "an elman.Network")
     if net.model.symbols:
-        raise ValueError("net begins with an Embedding, expected numbers: integers have no gradient")
+        raise ArgumentValueError("net", "begins with an Embedding", "numbers: integers have no gradient")
     name = _loss_of(net, y, loss)
     twin = _twin(net, name)
     batch, _ = twin.model.batch(X)
@@ -64,14 +64,14 @@ def gradient_norms(net: Network, X: Any, y: Any = None, *, loss: str | None = No
 
 
 def _loss_of(net: Network, y: Any, loss: str | None) -> str:
-    """Return the name of the loss, "" for the sum of the outputs."""
+    """Return the name of the loss; "" means the sum of the outputs."""
     if y is not None:
         return losses.check_loss(loss, net.layers[-1])
     if loss is not None:
         raise ArgumentValueError(
             "loss", f"is {loss!r} without y", "y too (without it the loss is the outputs' sum)"
         )
-    # The mean over steps of what sums to 1 sums to 1 as well.
+    # The mean over steps of outputs that sum to 1 sums to 1 as well.
     last = next(layer for layer in reversed(net.layers) if not isinstance(layer, MeanPool))
     if isinstance(last, Dense) and last.activation == "softmax":
         raise ArgumentValueError(
@@ -95,7 +95,7 @@ def _twin(net: Network, loss: str) -> Network:
 
 def _groups(batch: Batch, net: Network) -> list[tuple[int, int]]:
     """Return the groups [first, end) of neighboring sequences that are recorded together."""
-    most = _STATES // max(1, sum(getattr(layer, "units", 0) for layer in net.layers))
+    most = _STATES // max(1, sum(layer.native().units for layer in net.layers))
     groups, first = [], 0
     for end in range(1, batch.n + 1):
         if end == batch.n or batch.offsets[end + 1] - batch.offsets[first] > most:
@@ -105,7 +105,7 @@ def _groups(batch: Batch, net: Network) -> list[tuple[int, int]]:
 
 
 def _targets(y: Any, batch: Batch, net: Network, loss: str) -> Norms:
-    """Return the answer of each sequence (n, C), that of its last step where there is one a step."""
+    """Return the answer of each sequence (n, C), at its last step where there is one per step."""
     answers = as_answers(y, batch, net.output_size, net.per_step, loss, np.dtype(np.float64))
     at = batch.offsets[1:] - 1 if net.per_step else np.arange(batch.n)
     if answers.indices is not None:
@@ -125,7 +125,7 @@ def _targets(y: Any, batch: Batch, net: Network, loss: str) -> Norms:
 
 
 def _cotangent(outputs: Any, targets: Norms | None, loss: str) -> Any:
-    """Return dL/d outputs in the form of the outputs: zero but in the last steps."""
+    """Return dL/d outputs in the form of the outputs: zero except at the last steps."""
     per_step = isinstance(outputs, Sequences)
     flat = outputs.values if per_step else outputs
     at = outputs.offsets[1:] - 1 if per_step else np.arange(len(outputs))
@@ -146,7 +146,7 @@ def _derivative(last: Norms, targets: Norms, loss: str) -> Norms:
 
 
 def _norm(rows: Norms) -> Norms:
-    """Return the norm of each row (N,); a square of what is below 1e-154 or above 1e154 would be lost."""
+    """Return the norm of each row (N,). Scaled: squares of numbers below 1e-154 or above 1e154 are lost."""
     largest = np.abs(rows).max(axis=1, initial=0.0)
     scale = np.where((largest > 0.0) & np.isfinite(largest), largest, 1.0)
     norms = scale * np.sqrt(np.square(rows / scale[:, None]).sum(axis=1))

@@ -1,4 +1,4 @@
-"""Constraints on weights: which may be other than zero, and of which sign."""
+"""Constraints on weights: which of them stay 0, and which keep their sign."""
 
 from __future__ import annotations
 
@@ -15,7 +15,10 @@ from elman.errors import ArgumentValueError
 
 @dataclass(frozen=True, eq=False)
 class Constraint:
-    """One parameter's, of its shape: ``mask`` False where it stays 0, ``sign`` -1, 0 (free) or 1."""
+    """The constraint of one parameter: ``mask`` is False where it stays 0, ``sign`` is -1, 0 (free) or 1.
+
+    Shapes: mask and sign as the parameter.
+    """
 
     mask: NDArray[np.bool_]
     sign: NDArray[np.int8]
@@ -35,8 +38,8 @@ class Constraint:
 def constraint(name: str, shape: tuple[int, ...], mask: Any, sign: Any) -> Constraint:
     """Return a checked constraint for the parameter ``name``.
 
-    Shapes: mask as the parameter; sign too, or one number a row, (rows,): Dale's law, where row i of a
-    recurrent kernel holds what unit i sends.
+    Shapes: mask as the parameter; sign as the parameter, or (rows,), one number per row. The latter is Dale's
+    law: row i of a recurrent kernel holds the weights of the connections from unit i.
     """
     allowed = np.ones(shape, bool)
     if mask is not None:

@@ -43,9 +43,8 @@ def _he_normal(shape: tuple[int, ...], rng: Generator) -> Matrix:
 def _orthogonal(shape: tuple[int, ...], rng: Generator) -> Matrix:
     rows, columns = (shape[0], shape[1]) if len(shape) == 2 else (shape[0], 1)
     q, r = np.linalg.qr(rng.normal(size=(max(rows, columns), min(rows, columns))))
-    q = q * np.where(
-        np.diagonal(r) < 0.0, -1.0, 1.0
-    )  # the signs of r's diagonal make q uniform over rotations
+    # The signs of r's diagonal make q uniform over rotations.
+    q = q * np.where(np.diagonal(r) < 0.0, -1.0, 1.0)
     return np.ascontiguousarray(q if rows >= columns else q.T).reshape(shape)
 
 
@@ -67,7 +66,7 @@ _DRAW: dict[str, Callable[[tuple[int, ...], Generator], Any]] = {
     "constant": lambda shape, _: np.ones(shape),
 }
 
-# With a number after a colon: what it means, and the size of what is drawn without one.
+# Initializers that take a number after a colon: what it means, and its value where none is given.
 _SIZED: dict[str, tuple[str, float]] = {
     "orthogonal": ("the spectral radius", 1.0),
     "identity": ("the diagonal", 1.0),
@@ -76,7 +75,7 @@ _SIZED: dict[str, tuple[str, float]] = {
     "constant": ("the value", 1.0),
 }
 
-NAMES: tuple[str, ...] = tuple(name for name in _DRAW if name != "constant")  # that needs no number
+NAMES: tuple[str, ...] = tuple(name for name in _DRAW if name != "constant")  # which needs a number
 
 
 def _parts(name: str) -> tuple[str, float | None]:
@@ -85,7 +84,7 @@ def _parts(name: str) -> tuple[str, float | None]:
 
 
 def check(name: str, value: Any) -> str:
-    """Return an initializer that can be drawn: one of `NAMES`, or "orthogonal:0.9" and the like.
+    """Return ``value`` if it is an initializer: one of `NAMES`, or one with a number, "orthogonal:0.9".
 
     >>> check("recurrent_initializer", "orthogonal:0.9")
     'orthogonal:0.9'
@@ -115,11 +114,11 @@ def check(name: str, value: Any) -> str:
 def draw(name: str, shape: tuple[int, ...], rng: Generator) -> Matrix:
     """Return initial values of one parameter.
 
-    ``glorot`` has variance 2/(fan in + fan out), ``he`` 2/(fan in); ``uniform`` lies in [-0.05, 0.05],
-    ``normal`` has standard deviation 0.05; ``orthogonal`` is a random rotation (part of one, if not square).
-    A number after a colon is the limit of ``uniform:0.1``, the standard deviation of ``normal:0.01``, the
-    spectral radius of ``orthogonal:0.9``, the diagonal of ``identity:0.5`` (IRNN: ``identity``, with relu),
-    the value of ``constant:0.5``.
+    ``glorot`` has variance 2/(fan in + fan out), ``he`` 2/(fan in). ``uniform`` lies in [-0.05, 0.05],
+    ``normal`` has standard deviation 0.05. ``orthogonal`` is a random rotation, or a part of one where the
+    parameter is not square. A number after a colon is the limit of ``uniform:0.1``, the standard deviation
+    of ``normal:0.01``, the spectral radius of ``orthogonal:0.9``, the diagonal of ``identity:0.5`` (IRNN:
+    ``identity``, with relu), the value of ``constant:0.5``.
 
     >>> draw("identity:0.5", (2, 2), np.random.default_rng(0))
     array([[0.5, 0. ],
@@ -128,18 +127,3 @@ def draw(name: str, shape: tuple[int, ...], rng: Generator) -> Matrix:
     kind, size = _parts(name)
     drawn = np.asarray(_DRAW[kind](shape, rng), dtype=np.float64)
     return drawn if size is None else drawn * (size / _SIZED[kind][1])
-
-
-def generator(seed: int, layer: int) -> Generator:
-    """Return the random numbers of one layer: they depend on the seed and the layer's place alone."""
-    return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(0, layer)))
-
-
-def dropout_key(seed: int) -> int:
-    """Return the key of a network's dropout masks."""
-    return int(np.random.SeedSequence(seed, spawn_key=(2,)).generate_state(1, np.uint64)[0])
-
-
-def shuffle_key(seed: int) -> int:
-    """Return the key of a network's shuffling, independent of its weights' random numbers."""
-    return int(np.random.SeedSequence(seed, spawn_key=(1,)).generate_state(1, np.uint64)[0])

@@ -1,37 +1,55 @@
-"""Layers: frozen descriptions of what a network is made of. The machine that they describe is the engine.
+"""Layers: frozen descriptions of what a network is made of. The engine computes what they describe.
 
-Shapes: n sequences, T steps, F inputs of a layer, H hidden units, C outputs.
+Shapes: n sequences, T steps, F inputs of a layer, H hidden units, C outputs, E features of an embedding.
 """
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Sequence
-from dataclasses import KW_ONLY, dataclass
-from typing import Any
+from dataclasses import KW_ONLY, dataclass, fields
+from typing import Any, ClassVar, NamedTuple
 
-from elman._validation import choice, describe, flag, integer, normalize, number
-from elman.errors import ArgumentTypeError, ArgumentValueError
-from elman.nn import initializers
+from elman._validation import choice, flag, integer, normalize, number
+from elman.errors import ArgumentValueError
+from elman.nn.initializers import check as check_initializer
 
 RECURRENT_ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity")
 DENSE_ACTIVATIONS = ("identity", "softmax", "sigmoid", "tanh", "relu")
-MOST_UNITS = 2**20  # as the engine's
+MOST_UNITS = 2**20  # the engine's limit
+_ACTIVATION_CODES = {"identity": 0, "tanh": 1, "relu": 2, "sigmoid": 3, "softmax": 4}
+
+
+class NativeLayer(NamedTuple):
+    """One layer as the engine reads it: these values in this order. What a layer does not have is left out.
+
+    ``kind`` and ``activation`` are the engine's codes (engine: spec.h).
+    """
+
+    kind: int
+    units: int = 0
+    activation: int = 0
+    use_bias: bool = False
+    return_sequences: bool = False
+    leak: float = 1.0
+    reset_after: bool = True
+    bidirectional: bool = False
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
+    n: int = 0
 
 
 @dataclass(frozen=True)
 class Embedding:
     """A first layer for sequences of integers: x_t = embeddings[i_t], a row of numbers for each of n symbols.
 
-    Without ``units`` the row is one-hot, n numbers of which the i_t-th is 1: it has no parameters and is
-    never made; the layer above picks the row of its kernel that stands for i_t, and the gradient of that
-    kernel is added row by row.
+    Without ``units`` the row is one-hot: n numbers of which the i_t-th is 1. Then the layer has no parameters
+    and the row is never built: the layer above selects row i_t of its kernel, and the gradient of that kernel
+    is added row by row.
 
     Shapes: X (n sequences, T) or (n, T, 1) of integers from 0 to n - 1, a list of (T_i,) or (T_i, 1), or
     `elman.Sequences` over (N,) or (N, 1) -> x (n, T, E); embeddings (n, E); E is ``units``, or n. Integers
     are checked and never become floats. ``dropout`` of the layer above drops one of the E features for all
-    steps of a sequence; where the row is one-hot, all occurrences of a symbol in it. ``l2`` leaves embeddings
-    alone.
+    steps of a sequence; where the row is one-hot, it drops all occurrences of a symbol. ``l2`` does not apply
+    to embeddings.
 
     Parameters
     ----------
@@ -45,7 +63,7 @@ class Embedding:
     Raises
     ------
     TypeError, ValueError
-        Naming the argument, what was expected and what came.
+        If an argument has a wrong type or value. The error names it.
 
     References
     ----------
@@ -68,45 +86,111 @@ class Embedding:
             self,
             n=integer("n", self.n, 1, MOST_UNITS),
             units=None if self.units is None else integer("units", self.units, 1, MOST_UNITS),
-            embeddings_initializer=_initializer("embeddings_initializer", self.embeddings_initializer),
+            embeddings_initializer=check_initializer("embeddings_initializer", self.embeddings_initializer),
         )
 
+    def native(self) -> NativeLayer:
+        return NativeLayer(11, units=self.units or 0, n=self.n)
 
-@dataclass(frozen=True)
-class SimpleRNN:
+
+_SHARED = "See `RecurrentLayer` for the parameters that all recurrent layers share."
+_SHARED_PARAMETERS = """units : int, at least 1
+        H, the number of hidden units.
+    use_bias : bool
+        False leaves the bias out.
+    return_sequences : bool
+        True returns the state after every step, False the last state.
+    bidirectional : bool
+        True adds a second half that reads each sequence from its end to its start. The outputs are (2H,), the
+        two halves side by side; without ``return_sequences`` they are the last state of each half.
+    dropout, recurrent_dropout : float, at least 0 and below 1
+        The fraction of the inputs, and of the states before the recurrent kernel, that is set to 0 during
+        training. Each sequence has one mask, the same at all its steps and for all gates (Gal and Ghahramani
+        2016).
+    kernel_initializer, recurrent_initializer, bias_initializer : str
+        A name of `elman.initializers.NAMES`, or one with a number such as "orthogonal:0.9" (see
+        `elman.initializers.draw`). The recurrent kernel is drawn gate by gate."""
+
+
+@dataclass(frozen=True, repr=False)
+class RecurrentLayer:
+    """The parameters that all recurrent layers share, and their checks.
+
+    The docstring of each recurrent layer describes them: a line there stands for ``_SHARED_PARAMETERS``.
+    """
+
+    code: ClassVar[int]  # the engine's kind
+    gates: ClassVar[int]  # G: the kernels are (F, G H) and (H, G H)
+
+    units: int
+    _: KW_ONLY
+    use_bias: bool = True
+    return_sequences: bool = False
+    bidirectional: bool = False
+    dropout: float = 0.0
+    recurrent_dropout: float = 0.0
+    kernel_initializer: str = "glorot_uniform"
+    recurrent_initializer: str = "orthogonal"
+    bias_initializer: str = "zeros"
+
+    def __init_subclass__(cls) -> None:
+        if cls.__doc__:  # python -OO has none
+            cls.__doc__ = cls.__doc__.replace(_SHARED, _SHARED_PARAMETERS)
+
+    def __post_init__(self) -> None:
+        normalize(
+            self,
+            units=integer("units", self.units, 1, MOST_UNITS),
+            use_bias=flag("use_bias", self.use_bias),
+            return_sequences=flag("return_sequences", self.return_sequences),
+            bidirectional=flag("bidirectional", self.bidirectional),
+            dropout=_fraction("dropout", self.dropout),
+            recurrent_dropout=_fraction("recurrent_dropout", self.recurrent_dropout),
+            kernel_initializer=check_initializer("kernel_initializer", self.kernel_initializer),
+            recurrent_initializer=check_initializer("recurrent_initializer", self.recurrent_initializer),
+            bias_initializer=check_initializer("bias_initializer", self.bias_initializer),
+        )
+
+    def native(self) -> NativeLayer:
+        """Return the layer as the engine reads it."""
+        return NativeLayer(
+            self.code,
+            units=self.units,
+            use_bias=self.use_bias,
+            return_sequences=self.return_sequences,
+            bidirectional=self.bidirectional,
+            dropout=self.dropout,
+            recurrent_dropout=self.recurrent_dropout,
+        )
+
+    def __repr__(self) -> str:
+        ordered = sorted(fields(self), key=lambda field: field.kw_only is True)  # as in the signature
+        arguments = ", ".join(f"{field.name}={getattr(self, field.name)!r}" for field in ordered)
+        return f"{type(self).__name__}({arguments})"
+
+
+@dataclass(frozen=True, repr=False)
+class SimpleRNN(RecurrentLayer):
     """Elman's recurrent layer: h_t = f(x_t kernel + h_{t-1} recurrent_kernel + bias).
 
-    With ``leak`` below 1 a leaky unit: h_t = (1 - leak) h_{t-1} + leak f(...).
+    With ``leak`` below 1 the units are leaky: h_t = (1 - leak) h_{t-1} + leak f(...).
 
     Shapes: x (n, T, F) -> h (n, T, H), or (n, H), the last step, without ``return_sequences``; kernel (F, H),
     recurrent_kernel (H, H), bias (H,).
 
     Parameters
     ----------
-    units : int, at least 1
-        H, the number of hidden units.
+    See `RecurrentLayer` for the parameters that all recurrent layers share.
     activation : {"tanh", "relu", "sigmoid", "identity"}
         f.
-    use_bias : bool
-        Without it the layer has no bias.
-    return_sequences : bool
-        True gives the state after every step.
-    bidirectional : bool
-        True adds a second half that runs over each row from its end to its start; the outputs are (2H,): the
-        halves side by side, without ``return_sequences`` the last state of each.
-    dropout, recurrent_dropout : float, at least 0 and below 1
-        The share of the inputs, and of the states on their way into the recurrent kernel, that is set to 0 in
-        training; one mask a sequence, the same at all its steps and for all gates (Gal and Ghahramani 2016).
     leak : float, above 0 and at most 1
-        The share of the state that is renewed at each step: the step's length over the units' time constant.
-    kernel_initializer, recurrent_initializer, bias_initializer : str
-        A name of `elman.initializers.NAMES`, or one with a number such as "orthogonal:0.9" (see
-        `elman.initializers.draw`).
+        The fraction of the state that is renewed at each step: the length of a step divided by the time
+        constant of the units.
 
     Raises
     ------
     TypeError, ValueError
-        Naming the argument, what was expected and what came.
+        If an argument has a wrong type or value. The error names it.
 
     References
     ----------
@@ -118,33 +202,27 @@ class SimpleRNN:
     'tanh'
     """
 
-    units: int
+    code: ClassVar[int] = 0
+    gates: ClassVar[int] = 1
+
     activation: str = "tanh"
     _: KW_ONLY
-    use_bias: bool = True
-    return_sequences: bool = False
     leak: float = 1.0
-    bidirectional: bool = False
-    dropout: float = 0.0
-    recurrent_dropout: float = 0.0
-    kernel_initializer: str = "glorot_uniform"
-    recurrent_initializer: str = "orthogonal"
-    bias_initializer: str = "zeros"
 
     def __post_init__(self) -> None:
         leak = number("leak", self.leak, positive=True)
         if leak > 1.0:
             raise ArgumentValueError("leak", f"is {self.leak!r}", "a number above 0 and at most 1")
-        normalize(
-            self,
-            activation=choice("activation", self.activation, RECURRENT_ACTIVATIONS),
-            leak=leak,
-        )
-        _normalize_recurrent(self)
+        activation = choice("activation", self.activation, RECURRENT_ACTIVATIONS)
+        normalize(self, activation=activation, leak=leak)
+        super().__post_init__()
+
+    def native(self) -> NativeLayer:
+        return super().native()._replace(activation=_ACTIVATION_CODES[self.activation], leak=self.leak)
 
 
-@dataclass(frozen=True)
-class GRU:
+@dataclass(frozen=True, repr=False)
+class GRU(RecurrentLayer):
     """The gated recurrent unit: a reset gate r, an update gate z and a candidate n.
 
     r_t, z_t = sigmoid(x_t W + h_{t-1} U + b + c); n_t = tanh(x_t W_n + b_n + r_t (h_{t-1} U_n + c_n));
@@ -152,34 +230,20 @@ class GRU:
     (r_t h_{t-1}) U_n), and there is no c.
 
     Shapes: x (n, T, F) -> h (n, T, H), or (n, H) without ``return_sequences``; kernel W (F, 3H),
-    recurrent_kernel U (H, 3H), bias b (3H,), recurrent_bias c (3H,) with ``reset_after``; the gates stand in
-    the order r, z, n.
+    recurrent_kernel U (H, 3H), bias b (3H,), recurrent_bias c (3H,) with ``reset_after``. The order of the
+    gates is r, z, n.
 
     Parameters
     ----------
-    units : int, at least 1
-        H, the number of hidden units.
+    See `RecurrentLayer` for the parameters that all recurrent layers share.
     reset_after : bool
         True applies the reset gate after the recurrent product, as PyTorch and Keras do; False before it, as
         ONNX does by default.
-    use_bias : bool
-        Without it the layer has no bias.
-    return_sequences : bool
-        True gives the state after every step.
-    bidirectional : bool
-        True adds a second half that runs over each row from its end to its start; the outputs are (2H,): the
-        halves side by side, without ``return_sequences`` the last state of each.
-    dropout, recurrent_dropout : float, at least 0 and below 1
-        The share of the inputs, and of the states on their way into the recurrent kernel, that is set to 0 in
-        training; one mask a sequence, the same at all its steps and for all gates (Gal and Ghahramani 2016).
-    kernel_initializer, recurrent_initializer, bias_initializer : str
-        A name of `elman.initializers.NAMES`, or one with a number such as "orthogonal:0.9" (see
-        `elman.initializers.draw`); each gate's part of the recurrent kernel is drawn by itself.
 
     Raises
     ------
     TypeError, ValueError
-        Naming the argument, what was expected and what came.
+        If an argument has a wrong type or value. The error names it.
 
     References
     ----------
@@ -190,57 +254,40 @@ class GRU:
     True
     """
 
-    units: int
+    code: ClassVar[int] = 1
+    gates: ClassVar[int] = 3
+
     _: KW_ONLY
     reset_after: bool = True
-    use_bias: bool = True
-    return_sequences: bool = False
-    bidirectional: bool = False
-    dropout: float = 0.0
-    recurrent_dropout: float = 0.0
-    kernel_initializer: str = "glorot_uniform"
-    recurrent_initializer: str = "orthogonal"
-    bias_initializer: str = "zeros"
 
     def __post_init__(self) -> None:
         normalize(self, reset_after=flag("reset_after", self.reset_after))
-        _normalize_recurrent(self)
+        super().__post_init__()
+
+    def native(self) -> NativeLayer:
+        return super().native()._replace(reset_after=self.reset_after)
 
 
-@dataclass(frozen=True)
-class LSTM:
+@dataclass(frozen=True, repr=False)
+class LSTM(RecurrentLayer):
     """Long short-term memory: an input gate i, a forget gate f, a candidate g and an output gate o.
 
     i_t, f_t, o_t = sigmoid(x_t W + h_{t-1} U + b); g_t = tanh(x_t W_g + h_{t-1} U_g + b_g);
     c_t = f_t c_{t-1} + i_t g_t; h_t = o_t tanh(c_t). The state is the pair (h, c).
 
     Shapes: x (n, T, F) -> h (n, T, H), or (n, H) without ``return_sequences``; kernel W (F, 4H),
-    recurrent_kernel U (H, 4H), bias b (4H,); the gates stand in the order i, f, g, o.
+    recurrent_kernel U (H, 4H), bias b (4H,). The order of the gates is i, f, g, o.
 
     Parameters
     ----------
-    units : int, at least 1
-        H, the number of hidden units.
+    See `RecurrentLayer` for the parameters that all recurrent layers share.
     unit_forget_bias : bool
-        True starts with 1 added to the forget gate's bias.
-    use_bias : bool
-        Without it the layer has no bias.
-    return_sequences : bool
-        True gives the state after every step.
-    bidirectional : bool
-        True adds a second half that runs over each row from its end to its start; the outputs are (2H,): the
-        halves side by side, without ``return_sequences`` the last state of each.
-    dropout, recurrent_dropout : float, at least 0 and below 1
-        The share of the inputs, and of the states on their way into the recurrent kernel, that is set to 0 in
-        training; one mask a sequence, the same at all its steps and for all gates (Gal and Ghahramani 2016).
-    kernel_initializer, recurrent_initializer, bias_initializer : str
-        A name of `elman.initializers.NAMES`, or one with a number such as "orthogonal:0.9" (see
-        `elman.initializers.draw`); each gate's part of the recurrent kernel is drawn by itself.
+        True adds 1 to the initial bias of the forget gate.
 
     Raises
     ------
     TypeError, ValueError
-        Naming the argument, what was expected and what came.
+        If an argument has a wrong type or value. The error names it.
 
     References
     ----------
@@ -252,26 +299,20 @@ class LSTM:
     True
     """
 
-    units: int
+    code: ClassVar[int] = 2
+    gates: ClassVar[int] = 4
+
     _: KW_ONLY
     unit_forget_bias: bool = True
-    use_bias: bool = True
-    return_sequences: bool = False
-    bidirectional: bool = False
-    dropout: float = 0.0
-    recurrent_dropout: float = 0.0
-    kernel_initializer: str = "glorot_uniform"
-    recurrent_initializer: str = "orthogonal"
-    bias_initializer: str = "zeros"
 
     def __post_init__(self) -> None:
         normalize(self, unit_forget_bias=flag("unit_forget_bias", self.unit_forget_bias))
-        _normalize_recurrent(self)
+        super().__post_init__()
 
 
 @dataclass(frozen=True)
 class Dense:
-    """A readout: y = f(x kernel + bias), at each step where its input still has a time axis.
+    """A readout: y = f(x kernel + bias), at each step if its input has a time axis.
 
     Shapes: x (..., H) -> y (..., C); kernel (H, C), bias (C,).
 
@@ -282,7 +323,7 @@ class Dense:
     activation : {"identity", "softmax", "sigmoid", "tanh", "relu"}
         f; softmax runs over the C outputs.
     use_bias : bool
-        Without it the layer has no bias.
+        False leaves the bias out.
     kernel_initializer, bias_initializer : str
         A name of `elman.initializers.NAMES`, or one with a number such as "orthogonal:0.9" (see
         `elman.initializers.draw`).
@@ -290,7 +331,7 @@ class Dense:
     Raises
     ------
     TypeError, ValueError
-        Naming the argument, what was expected and what came.
+        If an argument has a wrong type or value. The error names it.
 
     >>> Dense(5, "softmax")
     Dense(units=5, activation='softmax', use_bias=True, kernel_initializer='glorot_uniform',
@@ -310,9 +351,12 @@ class Dense:
             units=integer("units", self.units, 1, MOST_UNITS),
             activation=choice("activation", self.activation, DENSE_ACTIVATIONS),
             use_bias=flag("use_bias", self.use_bias),
-            kernel_initializer=_initializer("kernel_initializer", self.kernel_initializer),
-            bias_initializer=_initializer("bias_initializer", self.bias_initializer),
+            kernel_initializer=check_initializer("kernel_initializer", self.kernel_initializer),
+            bias_initializer=check_initializer("bias_initializer", self.bias_initializer),
         )
+
+    def native(self) -> NativeLayer:
+        return NativeLayer(8, self.units, _ACTIVATION_CODES[self.activation], self.use_bias)
 
 
 @dataclass(frozen=True)
@@ -325,6 +369,9 @@ class MeanPool:
     MeanPool()
     """
 
+    def native(self) -> NativeLayer:
+        return NativeLayer(9)
+
 
 @dataclass(frozen=True)
 class MaxPool:
@@ -336,146 +383,17 @@ class MaxPool:
     MaxPool()
     """
 
+    def native(self) -> NativeLayer:
+        return NativeLayer(10)
 
-Recurrent = SimpleRNN | GRU | LSTM
-Layer = Embedding | Recurrent | Dense | MeanPool | MaxPool
+
+Layer = Embedding | SimpleRNN | GRU | LSTM | Dense | MeanPool | MaxPool
 RECURRENT = (SimpleRNN, GRU, LSTM)
 POOLS = (MeanPool, MaxPool)
-KINDS: dict[str, type[Layer]] = {kind.__name__: kind for kind in (Embedding, *RECURRENT, Dense, *POOLS)}
-GATES: dict[type[Layer], int] = {SimpleRNN: 1, GRU: 3, LSTM: 4}
 
 
-def _normalize_recurrent(layer: Any) -> None:
-    """What all recurrent layers have in common."""
-    normalize(
-        layer,
-        units=integer("units", layer.units, 1, MOST_UNITS),
-        use_bias=flag("use_bias", layer.use_bias),
-        return_sequences=flag("return_sequences", layer.return_sequences),
-        bidirectional=flag("bidirectional", layer.bidirectional),
-        dropout=_share("dropout", layer.dropout),
-        recurrent_dropout=_share("recurrent_dropout", layer.recurrent_dropout),
-        kernel_initializer=_initializer("kernel_initializer", layer.kernel_initializer),
-        recurrent_initializer=_initializer("recurrent_initializer", layer.recurrent_initializer),
-        bias_initializer=_initializer("bias_initializer", layer.bias_initializer),
-    )
-
-
-def _share(name: str, value: Any) -> float:
-    share = number(name, value)
-    if share >= 1.0:
+def _fraction(name: str, value: Any) -> float:
+    fraction = number(name, value)
+    if fraction >= 1.0:
         raise ArgumentValueError(name, f"is {value!r}", "a number of at least 0 and below 1")
-    return share
-
-
-def output_width(layer: Layer, width: int) -> int:
-    """Return how many outputs a layer over ``width`` inputs has.
-
-    >>> output_width(SimpleRNN(3, bidirectional=True), 5), output_width(MeanPool(), 5)
-    (6, 5)
-    >>> output_width(Embedding(65), 1), output_width(Embedding(65, 8), 1)
-    (65, 8)
-    """
-    if isinstance(layer, POOLS):
-        return width
-    if isinstance(layer, Embedding):
-        return layer.units or layer.n
-    return layer.units * (2 if isinstance(layer, RECURRENT) and layer.bidirectional else 1)
-
-
-def parameter_count(layer: Layer, width: int) -> int:
-    """Return how many numbers a layer over ``width`` inputs trains.
-
-    >>> parameter_count(SimpleRNN(3), 5), parameter_count(GRU(3), 5), parameter_count(MeanPool(), 5)
-    (27, 90, 0)
-    """
-    if isinstance(layer, POOLS):
-        return 0
-    if isinstance(layer, Embedding):
-        return layer.n * (layer.units or 0)
-    if isinstance(layer, Dense):
-        return layer.units * (width + int(layer.use_bias))
-    biases = int(layer.use_bias) * (2 if isinstance(layer, GRU) and layer.reset_after else 1)
-    halves = 2 if layer.bidirectional else 1
-    return halves * GATES[type(layer)] * layer.units * (width + layer.units + biases)
-
-
-def _initializer(name: str, value: Any) -> str:
-    return initializers.check(name, value)
-
-
-def check_stack(layers: Any) -> tuple[Layer, ...]:
-    """Return the layers as a tuple if they can stand on each other in this order.
-
-    >>> check_stack([SimpleRNN(3), SimpleRNN(3)])
-    Traceback (most recent call last):
-    ...
-    ValueError: layers[1] (SimpleRNN) needs a time axis, but layers[0] (SimpleRNN) gives its last step only:
-    set \
-return_sequences=True there
-    """
-    if isinstance(layers, str) or not isinstance(layers, Sequence):
-        raise ArgumentTypeError("layers", f"is {describe(layers)}", "a list of layers")
-    if not layers:
-        raise ArgumentValueError("layers", "is empty", "at least one layer")
-    ended: int | None = None  # the layer that ended the time axis
-    for i, layer in enumerate(layers):
-        if not isinstance(layer, Layer):
-            hint = ", not the class itself" if isinstance(layer, type) else ""
-            raise ArgumentTypeError(
-                f"layers[{i}]", f"is {describe(layer)}", f"one of {', '.join(KINDS)}{hint}"
-            )
-        name = type(layer).__name__
-        if isinstance(layer, Embedding):
-            _check_embedding(layer, i, layers)
-        if isinstance(layer, POOLS) and i == 0:
-            raise ArgumentValueError(
-                "layers[0]", f"is a {name}", "a layer with return_sequences=True below it"
-            )
-        if ended is not None and isinstance(layer, RECURRENT + POOLS):
-            below = type(layers[ended]).__name__
-            reason = (
-                "pools its steps into one"
-                if isinstance(layers[ended], POOLS)
-                else "gives its last step only: set return_sequences=True there"
-            )
-            raise ValueError(
-                f"layers[{i}] ({name}) needs a time axis, but layers[{ended}] ({below}) {reason}"
-            )
-        if isinstance(layer, POOLS) or (isinstance(layer, RECURRENT) and not layer.return_sequences):
-            ended = i
-    return tuple(layers)
-
-
-def _check_embedding(layer: Embedding, i: int, layers: Sequence[Any]) -> None:
-    if i:
-        raise ArgumentValueError(f"layers[{i}]", "is an Embedding", "it first: it reads the integers of X")
-    if layer.units is None and (len(layers) == 1 or isinstance(layers[1], POOLS)):
-        what = f"a {type(layers[1]).__name__} above it" if len(layers) > 1 else "nothing above it"
-        raise ArgumentValueError(
-            "layers[0]",
-            f"is a one-hot Embedding with {what}",
-            "a layer with a kernel there, or Embedding(n, units)",
-        )
-
-
-def to_dict(layer: Layer) -> dict[str, Any]:
-    """Return a layer as plain values, for JSON.
-
-    >>> to_dict(MeanPool())
-    {'layer': 'MeanPool'}
-    """
-    return {"layer": type(layer).__name__, **dataclasses.asdict(layer)}
-
-
-def from_dict(values: dict[str, Any]) -> Layer:
-    """Return the layer that `to_dict` wrote.
-
-    >>> from_dict({"layer": "MeanPool"})
-    MeanPool()
-    """
-    rest = dict(values)
-    kind = KINDS.get(rest.pop("layer", ""))
-    if kind is None:
-        raise ArgumentValueError("layer", f"is {values.get('layer')!r}", f"one of {', '.join(KINDS)}")
-    return kind(**rest)
+    return fraction

@@ -5,13 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 from elman._validation import choice
+from elman.errors import ArgumentValueError
+from elman.nn.layers import Dense, Layer, SimpleRNN
 
 NAMES = ("cross_entropy", "binary_cross_entropy", "squared_error")
+CODES = {name: code for code, name in enumerate(NAMES)}  # the engine's
 _NEEDS = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
 
 
 def default_loss(readout: str | None) -> str:
-    """Return the loss that goes with the activation of a Dense layer at the end; None: there is none.
+    """Return the default loss for the activation of a Dense layer at the end, None where there is none.
 
     >>> default_loss("softmax")
     'cross_entropy'
@@ -19,10 +22,9 @@ def default_loss(readout: str | None) -> str:
     return {"softmax": "cross_entropy", "sigmoid": "binary_cross_entropy"}.get(readout or "", "squared_error")
 
 
-def check_loss(loss: Any, last: Any) -> str:
-    """Return the loss's name (the default for None) if the last layer fits it.
+def check_loss(loss: Any, last: Layer) -> str:
+    """Return the name of the loss, the default for None, if the last layer of the network fits it.
 
-    >>> from elman.nn.layers import Dense
     >>> check_loss("cross_entropy", Dense(3))
     Traceback (most recent call last):
     ...
@@ -30,23 +32,24 @@ def check_loss(loss: Any, last: Any) -> str:
     Dense \
 (activation 'identity')
     """
-    activation = getattr(last, "activation", None)
-    kind = type(last).__name__
-    readout = activation if kind == "Dense" else None
+    readout = last.activation if isinstance(last, Dense) else None
     if loss is None:
         return default_loss(readout)
     name = choice("loss", loss, NAMES)
     needed = _NEEDS.get(name)
     if needed and readout != needed:
-        end = kind + (f" (activation {activation!r})" if activation else "")
-        raise ValueError(
-            f"loss {name!r} needs a Dense layer with activation {needed!r} last, the network ends with {end}"
+        end = type(last).__name__
+        if isinstance(last, (Dense, SimpleRNN)):
+            end += f" (activation {last.activation!r})"
+        raise ArgumentValueError(
+            f"loss {name!r}",
+            f"needs a Dense layer with activation {needed!r} last, the network ends with {end}",
         )
     return name
 
 
 def report_keys(loss: str) -> tuple[str, ...]:
-    """Return the names of what is reported with a loss.
+    """Return the keys of the reports of a loss.
 
     >>> report_keys("cross_entropy")
     ('loss', 'accuracy')

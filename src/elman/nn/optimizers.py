@@ -6,9 +6,10 @@ g is the gradient after reduction, l2 and clipping; w the parameters; u the upda
 from __future__ import annotations
 
 import dataclasses
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from elman._validation import choice, describe, flag, integer, normalize, number
 from elman.errors import ArgumentTypeError, ArgumentValueError
@@ -26,10 +27,37 @@ __all__ = [
 ]
 
 LearningRate = float | Callable[[int], float]
+Code = tuple[int, float, float, float, float, bool]  # kind, a, b, epsilon, weight decay, nesterov
+
+
+class Optimizer(ABC):
+    """What every optimizer says about itself."""
+
+    name: ClassVar[str]  # as in fit(optimizer="adam") and in files
+
+    @property
+    @abstractmethod
+    def moments(self) -> int:
+        """The number of arrays of the size of the parameters, (P,), that the optimizer keeps."""
+
+
+class FirstOrder(Optimizer):
+    """An optimizer that the engine runs: one update per minibatch, from its gradient."""
+
+    learning_rate: LearningRate
+
+    @property
+    @abstractmethod
+    def code(self) -> Code:
+        """The optimizer as the engine reads it."""
+
+
+class SecondOrder(Optimizer):
+    """An optimizer that takes one step per epoch, over all the data (see `elman.second_order`)."""
 
 
 @dataclass(frozen=True)
-class SGD:
+class SGD(FirstOrder):
     """Stochastic gradient descent: v = momentum v + g; w = w - rate v (nesterov: w - rate (g + momentum v)).
 
     ``learning_rate`` is a number of at least 0 or a callable update -> rate; ``momentum`` lies in [0, 1).
@@ -38,6 +66,8 @@ class SGD:
     >>> SGD(0.1, momentum=0.9)
     SGD(learning_rate=0.1, momentum=0.9, nesterov=False)
     """
+
+    name: ClassVar[str] = "sgd"
 
     learning_rate: LearningRate = 0.01
     momentum: float = 0.0
@@ -53,9 +83,17 @@ class SGD:
         if self.nesterov and self.momentum == 0.0:
             raise ArgumentValueError("nesterov", "is True with momentum 0.0", "a momentum above 0")
 
+    @property
+    def moments(self) -> int:
+        return 1 if self.momentum else 0
+
+    @property
+    def code(self) -> Code:
+        return (0, self.momentum, 0.0, 0.0, 0.0, self.nesterov)
+
 
 @dataclass(frozen=True)
-class RMSprop:
+class RMSprop(FirstOrder):
     """RMSprop: s = rho s + (1 - rho) g^2; w = w - rate g / (sqrt(s) + epsilon).
 
     ``learning_rate`` is a number of at least 0 or a callable update -> rate; ``rho`` lies in [0, 1).
@@ -65,6 +103,9 @@ class RMSprop:
     >>> RMSprop().rho
     0.9
     """
+
+    name: ClassVar[str] = "rmsprop"
+    moments: ClassVar[int] = 1
 
     learning_rate: LearningRate = 0.001
     rho: float = 0.9
@@ -78,9 +119,13 @@ class RMSprop:
             epsilon=number("epsilon", self.epsilon, positive=True),
         )
 
+    @property
+    def code(self) -> Code:
+        return (1, self.rho, 0.0, self.epsilon, 0.0, False)
+
 
 @dataclass(frozen=True)
-class Adam:
+class Adam(FirstOrder):
     """Adam: m = b1 m + (1 - b1) g; s = b2 s + (1 - b2) g^2; w = w - rate m' / (sqrt(s') + epsilon).
 
     m' = m / (1 - b1^(u+1)) and s' = s / (1 - b2^(u+1)). ``learning_rate`` is a number of at least 0 or a
@@ -91,6 +136,9 @@ class Adam:
     >>> Adam(0.01)
     Adam(learning_rate=0.01, beta_1=0.9, beta_2=0.999, epsilon=1e-08)
     """
+
+    name: ClassVar[str] = "adam"
+    moments: ClassVar[int] = 2
 
     learning_rate: LearningRate = 0.001
     beta_1: float = 0.9
@@ -106,6 +154,10 @@ class Adam:
             epsilon=number("epsilon", self.epsilon, positive=True),
         )
 
+    @property
+    def code(self) -> Code:
+        return (2, self.beta_1, self.beta_2, self.epsilon, 0.0, False)
+
 
 @dataclass(frozen=True)
 class AdamW(Adam):
@@ -118,15 +170,21 @@ class AdamW(Adam):
     0.1
     """
 
+    name: ClassVar[str] = "adamw"
+
     weight_decay: float = 0.01
 
     def __post_init__(self) -> None:
         super().__post_init__()
         normalize(self, weight_decay=number("weight_decay", self.weight_decay))
 
+    @property
+    def code(self) -> Code:
+        return (3, self.beta_1, self.beta_2, self.epsilon, self.weight_decay, False)
+
 
 @dataclass(frozen=True)
-class LevenbergMarquardt:
+class LevenbergMarquardt(SecondOrder):
     """Levenberg-Marquardt: (G + mu diag G) d = -g; w = w + d, where G = sum of J' W J is Gauss and Newton's.
 
     J (C, P) are the exact derivatives of an answer's outputs (through a softmax or sigmoid of the loss: of
@@ -143,6 +201,9 @@ class LevenbergMarquardt:
     >>> LevenbergMarquardt().damping
     0.01
     """
+
+    name: ClassVar[str] = "lm"
+    moments: ClassVar[int] = 1
 
     damping: float = 1e-2
     increase: float = 3.0
@@ -164,7 +225,7 @@ class LevenbergMarquardt:
 
 
 @dataclass(frozen=True)
-class LBFGS:
+class LBFGS(SecondOrder):
     """L-BFGS: w = w - a H g, with H from the last ``memory`` changes of w and g.
 
     H is SciPy's two-loop product over those pairs, scaled by s'y / y'y of the newest; a comes from SciPy's
@@ -178,6 +239,8 @@ class LBFGS:
     10
     """
 
+    name: ClassVar[str] = "lbfgs"
+
     memory: int = 10
     line_search: int = 20
 
@@ -188,19 +251,14 @@ class LBFGS:
             line_search=integer("line_search", self.line_search, 1, 1000),
         )
 
+    @property
+    def moments(self) -> int:
+        return 2 * self.memory + 1
 
-FirstOrder = SGD | RMSprop | Adam | AdamW
-SecondOrder = LevenbergMarquardt | LBFGS
-Optimizer = FirstOrder | SecondOrder
+
 KINDS: dict[str, type[Optimizer]] = {
-    "sgd": SGD,
-    "rmsprop": RMSprop,
-    "adam": Adam,
-    "adamw": AdamW,
-    "lm": LevenbergMarquardt,
-    "lbfgs": LBFGS,
+    kind.name: kind for kind in (SGD, RMSprop, Adam, AdamW, LevenbergMarquardt, LBFGS)
 }
-_NAMES = {kind: name for name, kind in KINDS.items()}
 _SCHEDULES = {kind.__name__: kind for kind in (CosineDecay, OneCycle)}
 
 
@@ -232,6 +290,20 @@ def check_optimizer(optimizer: Any) -> Optimizer:
     return optimizer
 
 
+def check_first_order(optimizer: Any) -> FirstOrder:
+    """Return the optimizer that was given by name or as an object, if it is one of first order.
+
+    >>> check_first_order("lbfgs")
+    Traceback (most recent call last):
+    ...
+    ValueError: optimizer is LBFGS(memory=10, line_search=20), expected one of SGD, RMSprop, Adam, AdamW
+    """
+    checked = check_optimizer(optimizer)
+    if not isinstance(checked, FirstOrder):
+        raise ArgumentValueError("optimizer", f"is {checked}", "one of SGD, RMSprop, Adam, AdamW")
+    return checked
+
+
 def rate_at(optimizer: Optimizer, update: int) -> float:
     """Return the learning rate of an update, checked: a callable may give anything.
 
@@ -240,7 +312,7 @@ def rate_at(optimizer: Optimizer, update: int) -> float:
     ...
     ValueError: learning_rate(7) is -1.0, expected a finite number of at least 0
     """
-    if isinstance(optimizer, SecondOrder):
+    if not isinstance(optimizer, FirstOrder):
         return 1.0
     rate = optimizer.learning_rate
     if callable(rate):
@@ -249,22 +321,31 @@ def rate_at(optimizer: Optimizer, update: int) -> float:
 
 
 def to_dict(optimizer: Optimizer) -> dict[str, Any] | None:
-    """Return an optimizer as plain values, for JSON; None where its rate is a callable of the user's own.
+    """Return an optimizer as plain values, for JSON; None where its learning rate is a user's function.
 
     >>> to_dict(SGD(CosineDecay(0.1, 5)))["learning_rate"]
     {'schedule': 'CosineDecay', 'rate': 0.1, 'updates': 5}
     """
-    values = {f.name: getattr(optimizer, f.name) for f in dataclasses.fields(optimizer)}
-    rate = getattr(optimizer, "learning_rate", None)
+    values = arguments(optimizer)
+    rate = values.get("learning_rate")
     if callable(rate):
         if not isinstance(rate, (CosineDecay, OneCycle)):
             return None
         values["learning_rate"] = {"schedule": type(rate).__name__, **dataclasses.asdict(rate)}
-    return {"optimizer": _NAMES[type(optimizer)], **values}
+    return {"optimizer": optimizer.name, **values}
+
+
+def arguments(optimizer: Optimizer) -> dict[str, Any]:
+    """Return the arguments of an optimizer by name.
+
+    >>> arguments(LBFGS())
+    {'memory': 10, 'line_search': 20}
+    """
+    return dict(vars(optimizer))
 
 
 def from_dict(values: dict[str, Any]) -> Optimizer:
-    """Return the optimizer that `to_dict` wrote.
+    """Return the optimizer that `to_dict` described.
 
     >>> from_dict({"optimizer": "sgd", "learning_rate": 0.5})
     SGD(learning_rate=0.5, momentum=0.0, nesterov=False)

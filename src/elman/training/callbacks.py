@@ -1,4 +1,4 @@
-"""Callbacks: objects for ``fit(callbacks=[...])`` that write down what happens during training."""
+"""Callbacks: objects for ``fit(callbacks=[...])`` that record values during training."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from elman.data.sequences import Array
 from elman.errors import ArgumentValueError
-from elman.model.model import Weights
+from elman.model.weights import Weights
 
 _KERNEL = "recurrent_kernel"
 
@@ -21,14 +21,14 @@ class SpectralRadius:
     Parameters
     ----------
     net : Network or None
-        Given, its values are recorded at once: those before training, as epoch 0.
+        If given, its values are recorded at once: those before training, as epoch 0.
 
     Attributes
     ----------
     epochs : list of int
-        How many epochs were finished at each value; a second fit counts on.
+        The number of finished epochs at each value; a second fit continues the count.
     values : dict of lists
-        By the name of the kernel as in ``net.weights``, with the gate behind it where there are several.
+        By the name of the kernel as in ``net.weights``, followed by the gate where there are several.
 
     Raises
     ------

@@ -1,28 +1,27 @@
-"""Checkpoints: a run of training in a file after each epoch, so that at most one epoch is ever lost.
+"""Checkpoints: a run of training is written to a file after each epoch, so that at most one epoch is lost.
 
-A checkpoint is an ordinary model file (`elman.saving`, docs/format.md) whose network has one entry more,
-"run": what belongs to the run rather than to the network. How it is used:
+A checkpoint is an ordinary model file (`elman.model.file`, docs/format.md). Its network has one more entry,
+"run", which describes the run rather than the network. How it is used:
 
 - `open_run` makes a `Checkpoint` for a plan. It reads and compares the file (with ``resume``), finds out
   whether the path can be written, and changes nothing.
 - `elman.training.loop.fit` calls `Checkpoint.restore`, `Checkpoint.start`, and `Checkpoint.write` after each
   epoch.
 
-An estimator gives `open_run` an `Owner`, because its file holds more than a network:
+An estimator gives `open_run` an `FileOwner`, because its file holds more than a network:
 
-- ``pack() -> (spec, arrays)``, what `file.write` takes. ``spec["kind"]`` is ``kind``, ``spec["network"]``
+- ``pack() -> (spec, arrays)``, as `file.write` takes them. ``spec["kind"]`` is ``kind``, ``spec["network"]``
   the spec of `file.pack`, and ``arrays`` contain the arrays of `file.pack` under their own names. It is
   called after each epoch, and before the first one.
 - ``settings``: what must be the same when the run is resumed, by name: strings, numbers, bools or None
   (anything else is compared as text).
 
-Whatever of ``callbacks`` (and ``Owner.extra``) has the two methods of `Kept` goes into the file too.
-`peek` reads the spec of a file without anything else.
+Each of ``callbacks``, and ``FileOwner.extra``, that is a `StatefulCallback` is written to the file too.
+`peek` reads the spec of a file alone.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import os
 import zlib
@@ -37,7 +36,7 @@ from elman.data.sequences import Array
 from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.model import atomic_write, file
 from elman.model.model import Model
-from elman.nn.optimizers import Optimizer, rate_at
+from elman.nn.optimizers import Optimizer, arguments, rate_at
 from elman.nn.schedules import CosineDecay, OneCycle
 
 if TYPE_CHECKING:
@@ -46,10 +45,10 @@ if TYPE_CHECKING:
 Packed = tuple[dict[str, Any], dict[str, Array]]
 
 
-class Kept(Protocol):
-    """What remembers something from epoch to epoch, as a rule that stops training.
+class StatefulCallback(Protocol):
+    """A callback that remembers something from epoch to epoch, such as early stopping.
 
-    ``state`` gives JSON values (finite numbers) and arrays, by name; ``restore`` takes up the same.
+    ``state`` returns JSON values (finite numbers) and arrays, by name; ``restore`` sets them again.
     """
 
     def state(self) -> Packed: ...
@@ -57,8 +56,8 @@ class Kept(Protocol):
 
 
 @dataclass(frozen=True)
-class Owner:
-    """Whose file it is: a network's own, unless an estimator says how its file is packed."""
+class FileOwner:
+    """The object that the file describes: the network itself, or an estimator that packs its own file."""
 
     kind: str = "network"
     pack: Callable[[], Packed] | None = None
@@ -67,43 +66,43 @@ class Owner:
 
 
 @dataclass(frozen=True)
-class Found:
-    """A file that this run can go on with."""
+class ResumedRun:
+    """The content of a file that this run can continue."""
 
     source: Model
     moments: list[Array]
     updates: int
     stopped: bool
-    kept: list[Packed]
+    states: list[Packed]
 
 
 class Checkpoint:
     """The file of one run.
 
-    ``settings`` are what the run was asked for, ``kept`` what else remembers something, ``rows`` the number
-    of sequences whose states are carried (None: none are).
+    ``settings`` are the arguments of the run, ``callbacks`` those among which some have a state, ``rows`` the
+    number of sequences whose states are carried (None: none are).
     """
 
     def __init__(
         self,
         path: str | os.PathLike[str],
         model: Model,
-        owner: Owner,
+        owner: FileOwner,
         settings: Mapping[str, Any],
         optimizer: Optimizer,
         rows: int | None,
-        kept: Iterable[Any],
+        callbacks: Iterable[Any],
         resume: bool,
     ) -> None:
         self.path = path
         self._model = model
         self._kind = owner.kind
         self._pack = owner.pack or (lambda: file.pack(model))
-        self._kept = _remembering((*kept, owner.extra))
+        self._stateful = _stateful((*callbacks, owner.extra))
         self._settings = {
             "optimizer": _describe(optimizer),
             **settings,
-            "callbacks with a state": ", ".join(type(each).__name__ for each in self._kept) or "none",
+            "callbacks with a state": ", ".join(type(each).__name__ for each in self._stateful) or "none",
             **{name: _plain(value) for name, value in owner.settings.items()},
         }
         self.found = self._read(optimizer, rows) if resume else None
@@ -124,7 +123,7 @@ class Checkpoint:
 
     # reading
 
-    def _read(self, optimizer: Optimizer, rows: int | None) -> Found | None:
+    def _read(self, optimizer: Optimizer, rows: int | None) -> ResumedRun | None:
         try:
             spec, arrays = file.read(self.path)
         except FileNotFoundError:
@@ -139,15 +138,15 @@ class Checkpoint:
         source = file.unpack(network, arrays, name)
         try:
             self._compare(run, spec, source, name)
-            found = Found(
+            found = ResumedRun(
                 source=source,
                 moments=file.moments(arrays, optimizer, source),
                 updates=integer("updates", run["updates"], maximum=file.MOST_EPOCHS),
                 stopped=flag("stopped", run["stopped"]),
-                kept=[_kept_in(arrays, i, values) for i, values in enumerate(run["kept"])],
+                states=[_state_in(arrays, i, values) for i, values in enumerate(run["kept"])],
             )
-            if len(found.kept) != len(self._kept):
-                raise ValueError(f"kept has {len(found.kept)} entries, expected {len(self._kept)}")
+            if len(found.states) != len(self._stateful):
+                raise ValueError(f"kept has {len(found.states)} entries, expected {len(self._stateful)}")
             if rows is not None:
                 source.carried(rows)
             if not np.isfinite(source.parameters).all():
@@ -177,7 +176,7 @@ class Checkpoint:
             raise _AnotherRunError(f"{name} was written by another run: {'; '.join(differences)}")
 
     def restore(self, optimizer: Optimizer, keys: tuple[str, ...]) -> bool:
-        """Let the network and what else is kept take up the file, if there is one to go on with."""
+        """Set the network and the stateful callbacks to the file's state; return whether there is one."""
         found = self.found
         if found is None:
             return False
@@ -186,26 +185,29 @@ class Checkpoint:
         if tuple(source.history.history) != keys:
             raise ValueError(f"{name} has a history of {list(source.history.history)}, expected {list(keys)}")
         try:
-            for each, (values, arrays) in zip(self._kept, found.kept, strict=True):
+            for each, (values, arrays) in zip(self._stateful, found.states, strict=True):
                 each.restore(values, arrays)
         except (LookupError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(f"{name} holds no run that can be resumed: {error!r}") from error
         model.parameters[:] = source.parameters
         model.optimizer, model.moments, model.updates = optimizer, found.moments, found.updates
-        model.seed, model.key = source.seed, source.key
-        for what in ("epoch", "began", "frozen", "carry", "history"):
-            setattr(model, what, getattr(source, what))
+        model.set_seed(source.seed)
+        model.frozen = source.frozen
+        model.epoch = source.epoch
+        model.began = source.began
+        model.carry = source.carry
+        model.history = source.history
         return True
 
     # writing
 
     def start(self) -> None:
-        """Write the start of a run where there is no file yet, lest its first epoch is broken off."""
+        """Write the start of a run where there is no file yet: the first epoch may be interrupted."""
         if not os.path.lexists(self.path):
             self.write(stopped=False)
 
     def write(self, stopped: bool) -> None:
-        """Write the run as it is after an epoch; weights that are not finite leave the file before."""
+        """Write the run as it is after an epoch; where weights are not finite, the file stays as it is."""
         model = self._model
         if not np.isfinite(model.parameters).all():
             return
@@ -213,10 +215,10 @@ class Checkpoint:
         arrays = dict(arrays)
         arrays.update({f"moment.{i}": moment for i, moment in enumerate(model.moments)})
         arrays.update({f"carry.{i}": carried for i, carried in enumerate(model.carry or ())})
-        kept = []
-        for i, each in enumerate(self._kept):
+        states = []
+        for i, each in enumerate(self._stateful):
             values, own = _state(each)
-            kept.append(values)
+            states.append(values)
             arrays.update({f"kept.{i}.{name}": np.asarray(array) for name, array in own.items()})
         run = {
             "began": model.began,
@@ -224,7 +226,7 @@ class Checkpoint:
             "updates": model.updates,
             "carried": model.carry is not None,
             "settings": self._settings,
-            "kept": kept,
+            "kept": states,
         }
         if spec["kind"] == "network":
             spec = spec | {"run": run}
@@ -234,14 +236,14 @@ class Checkpoint:
 
 
 def open_run(
-    model: Model, plan: Plan, path: Any = None, resume: Any = False, owner: Owner | None = None
+    model: Model, plan: Plan, path: Any = None, resume: Any = False, owner: FileOwner | None = None
 ) -> Checkpoint | None:
     """Check how a run begins, and return where it is kept; None without a path.
 
     TypeError and ValueError for wrong arguments and for the file of another run, OSError for a path that
     cannot be written; nothing has changed then.
     """
-    point = _checkpoint(model, plan, path, resume, owner or Owner())
+    point = _checkpoint(model, plan, path, resume, owner or FileOwner())
     if point is not None and point.found is not None:
         updates = point.found.updates
     else:
@@ -254,7 +256,7 @@ def open_run(
     return point
 
 
-def _checkpoint(model: Model, plan: Plan, path: Any, resume: Any, owner: Owner) -> Checkpoint | None:
+def _checkpoint(model: Model, plan: Plan, path: Any, resume: Any, owner: FileOwner) -> Checkpoint | None:
     resume = flag("resume", resume)
     if path is None:
         if resume:
@@ -315,11 +317,11 @@ def network_spec(spec: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 class _AnotherRunError(ValueError):
-    """Tells a difference from a file that cannot be understood."""
+    """The file is a valid checkpoint, of a run with other settings."""
 
 
-def _remembering(candidates: Iterable[Any]) -> list[Kept]:
-    """Return those with a state, each once."""
+def _stateful(candidates: Iterable[Any]) -> list[StatefulCallback]:
+    """Return those with a state, each of them once."""
     return list(
         {
             id(each): each
@@ -329,7 +331,7 @@ def _remembering(candidates: Iterable[Any]) -> list[Kept]:
     )
 
 
-def _state(each: Kept) -> Packed:
+def _state(each: StatefulCallback) -> Packed:
     state: Any = each.state()
     if not isinstance(state, tuple) or len(state) != 2 or not all(isinstance(part, dict) for part in state):
         raise TypeError(
@@ -338,7 +340,7 @@ def _state(each: Kept) -> Packed:
     return state
 
 
-def _kept_in(arrays: dict[str, Array], i: int, values: Any) -> Packed:
+def _state_in(arrays: dict[str, Array], i: int, values: Any) -> Packed:
     if not isinstance(values, dict):
         raise TypeError(f"kept[{i}] is {describe(values)}, expected a table")
     prefix = f"kept.{i}."
@@ -346,7 +348,7 @@ def _kept_in(arrays: dict[str, Array], i: int, values: Any) -> Packed:
 
 
 def _of_model(model: Model) -> dict[str, Any]:
-    """Return what the network itself is, by name."""
+    """Return the description of the network itself, by name."""
     return {
         **{f"layers[{i}]": repr(layer) for i, layer in enumerate(model.layers)},
         "input_size": model.input_size,
@@ -356,17 +358,16 @@ def _of_model(model: Model) -> dict[str, Any]:
 
 
 def _describe(optimizer: Optimizer) -> str:
-    """Return an optimizer as text; functions are all alike there, because nothing more is known of them."""
+    """Return an optimizer as text. Functions are all written alike: they cannot be compared."""
     shown = []
-    for part in dataclasses.fields(optimizer):
-        value = getattr(optimizer, part.name)
+    for name, value in arguments(optimizer).items():
         known = not callable(value) or isinstance(value, (CosineDecay, OneCycle))
-        shown.append(f"{part.name}={value if known else 'a function'}")
+        shown.append(f"{name}={value if known else 'a function'}")
     return f"{type(optimizer).__name__}({', '.join(shown)})"
 
 
 def _plain(value: Any) -> Any:
-    """Return a setting as JSON has it: what is neither text nor a finite number becomes text."""
+    """Return a setting as JSON can hold it: anything but text and finite numbers becomes text."""
     if value is None or isinstance(value, (str, int)) or (isinstance(value, float) and math.isfinite(value)):
         return value
     return str(value)

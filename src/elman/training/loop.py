@@ -18,7 +18,7 @@ from elman.model.initial_states import initial_states
 from elman.model.memory import check_memory
 from elman.model.model import Callback, Float64, Model
 from elman.nn import losses
-from elman.nn.optimizers import SecondOrder, check_optimizer, rate_at
+from elman.nn.optimizers import FirstOrder, check_first_order, rate_at
 from elman.training import second_order
 from elman.training.checkpoint import Checkpoint
 from elman.training.plan import Plan, TrainingData, check_rows_may_be_cut, read_training_data
@@ -64,7 +64,7 @@ def loss_and_gradient(
     value = model.native.gradient(
         data.data,
         data.targets,
-        _engine.LOSSES[data.loss],
+        losses.CODES[data.loss],
         data.weights,
         mean,
         l2,
@@ -79,7 +79,7 @@ def loss_and_gradient(
 
 def update(model: Model, gradient: Any, optimizer: Any, clip_norm: Any) -> None:
     """Apply one step of an optimizer to a gradient (P,)."""
-    optimizer = check_optimizer(optimizer)
+    optimizer = check_first_order(optimizer)
     given = np.asarray(gradient)
     if given.dtype.kind not in "fiu":
         raise ArgumentTypeError("gradient", f"has dtype {given.dtype}", "real numbers")
@@ -95,17 +95,16 @@ def update(model: Model, gradient: Any, optimizer: Any, clip_norm: Any) -> None:
             f"gradient[{i}]", f"is {given[i]}", f"numbers that are finite in {model.dtype}"
         )
     clip = 0.0 if clip_norm is None else number("clip_norm", clip_norm, positive=True)
-    code = _engine.optimizer_code(optimizer)
     rate = rate_at(optimizer, model.updates if optimizer == model.optimizer else 0)
     model.begin(optimizer)
     model.native.update(
-        flat, code, rate, model.moments, model.updates, model.trainable(), clip, model.bounds()
+        flat, optimizer.code, rate, model.moments, model.updates, model.trainable(), clip, model.bounds()
     )
     model.updates += 1
 
 
 def _sums(model: Model, data: TrainingData, carry: list[Array] | None, n_threads: int) -> Float64:
-    code = _engine.LOSSES[data.loss]
+    code = losses.CODES[data.loss]
     return np.array([model.native.evaluate(data.data, data.targets, code, data.weights, carry, n_threads)])
 
 
@@ -116,10 +115,10 @@ def fit(model: Model, net: Any, plan: Plan, point: Checkpoint | None = None) -> 
     """
     history = _begin(model, plan, point)
     run: _Run | second_order.Run
-    if isinstance(plan.optimizer, SecondOrder):
-        run = second_order.Run(model, plan, history)
+    if isinstance(plan.optimizer, FirstOrder):
+        run = _Run(model, plan, plan.optimizer, model.carry if plan.stateful else None, history)
     else:
-        run = _Run(model, plan, model.carry if plan.stateful else None, history)
+        run = second_order.Run(model, plan, history)
     bar = _bar(run.done, plan.epochs) if plan.verbose else None
     try:
         if plan.validation is None and not plan.callbacks and plan.prepare is None and point is None:
@@ -158,7 +157,7 @@ def _begin(model: Model, plan: Plan, point: Checkpoint | None) -> History:
 
 
 def _called(callbacks: tuple[Callback, ...], net: Any, epoch: int, history: History) -> bool:
-    """Call every callback; whether one of them asks to stop."""
+    """Call every callback, and return whether one of them asks to stop."""
     stop = False
     for callback in callbacks:
         answer = callback(net, epoch, history.last())
@@ -179,10 +178,11 @@ def _show(bar: Any, history: History, done: int) -> None:
 
 
 def count_updates(lengths: Offsets, order: Offsets, batch_size: int, truncation: int, per_step: bool) -> int:
-    """Return how many updates epochs have that take rows in ``order`` (epochs, n), if no answer is missing.
+    """Return the number of updates of epochs with the sequences in ``order`` (epochs, n), all answers given.
 
-    One a minibatch; with a truncation (above 0) one for each of its chunks that has an answer. That is every
-    chunk of its longest row, or, where a row has one answer, in its last chunk, each that is the last of any.
+    There is one update per minibatch. With a truncation (above 0) there is one per chunk that has an answer:
+    every chunk of the longest sequence; with one answer per sequence, every chunk that is the last of some
+    sequence.
 
     >>> lengths, order = np.array([4, 6, 1]), np.array([[0, 1, 2]])
     >>> [count_updates(lengths, order, 2, k, True) for k in (0, 1, 2)]
@@ -204,31 +204,32 @@ def count_updates(lengths: Offsets, order: Offsets, batch_size: int, truncation:
 class _Run:
     """The schedules of one fit, and the bookkeeping between them."""
 
-    ended = False  # whether nothing can be learned any more: known to second order alone
+    ended = False  # whether no step lowers the loss any more; only second order finds that out
 
-    def __init__(self, model: Model, plan: Plan, carry: list[Array] | None, history: History) -> None:
+    def __init__(
+        self, model: Model, plan: Plan, optimizer: FirstOrder, carry: list[Array] | None, history: History
+    ) -> None:
         self.model, self.plan, self.carry, self.history = model, plan, carry, history
+        self.optimizer = optimizer
         self.done = history.epoch  # finished epochs of this fit, also of one that was resumed
         self.n = plan.train.batch.n
         self.batches = -(-self.n // plan.batch_size)
         self.per_epoch = self._updates_an_epoch()
-        self.trainer = model.native.trainer(
-            _engine.LOSSES[plan.loss], model.drops, plan.memory, plan.n_threads
-        )
+        self.trainer = model.native.trainer(losses.CODES[plan.loss], model.drops, plan.memory, plan.n_threads)
         self.snapshot = np.empty_like(model.parameters)
         self.before = self.snapshot  # the snapshot of the schedule before; there is none yet
         self.spoiled = False  # whether the loss of validation_data is not finite
 
     def _updates_an_epoch(self) -> int:
-        """The most updates that an epoch can have, for the length of schedules."""
+        """Return the largest number of updates of an epoch, for the length of schedules."""
         k = self.plan.truncation
         chunks = -(-int(self.plan.train.batch.lengths().max()) // k) if k else 1
         return self.batches * chunks
 
     def schedule(self, wanted: int, bar: Any) -> None:
-        """Train at most ``wanted`` epochs, as many as fit into one schedule."""
+        """Train as many epochs as fit into one schedule, at most ``wanted``."""
         model, plan = self.model, self.plan
-        varying = callable(getattr(plan.optimizer, "learning_rate", None))
+        varying = callable(self.optimizer.learning_rate)
         epochs = max(1, min(wanted, _SPAN // max(self.n, self.per_epoch if varying else 1)))
         order = self._order(epochs)
         dropout = (model.dropout_key, model.epoch) if model.drops else None
@@ -238,7 +239,7 @@ class _Run:
             plan.l2,
             plan.clip_norm,
             plan.truncation,
-            _engine.optimizer_code(plan.optimizer),
+            self.optimizer.code,
             model.trainable(),
             model.bounds(),
         )
@@ -268,7 +269,7 @@ class _Run:
                     plan.initial,
                     dropout,
                 )
-            finally:  # an interrupt leaves here too, with progress valid for the last whole update
+            finally:  # after an interrupt too: progress is that of the last whole update
                 first = int(progress[0])
                 model.updates = updates + int(progress[1])
                 recorded = self._record(sums, recorded, first // self.batches)
@@ -284,12 +285,12 @@ class _Run:
 
     def _order(self, epochs: int) -> Offsets:
         if self.plan.shuffle:
-            return _engine.shuffle(self.model.key, self.model.epoch, epochs, self.n)
+            return _engine.shuffle(self.model.shuffle_key, self.model.epoch, epochs, self.n)
         return np.tile(np.arange(self.n, dtype=np.int64), epochs)
 
     def _rates(self, order: Offsets, epochs: int, varying: bool) -> Float64:
-        """The learning rates of all the updates that the schedule can have, or the one of them all."""
-        optimizer, count = self.plan.optimizer, self.model.updates
+        """Return the learning rate of each possible update of the schedule, or the one that all share."""
+        optimizer, count = self.optimizer, self.model.updates
         if not varying:
             return np.array([rate_at(optimizer, count)])
         plan = self.plan
@@ -303,7 +304,7 @@ class _Run:
         return np.array([rate_at(optimizer, count + u) for u in range(updates)])
 
     def _record(self, sums: Float64, recorded: int, finished: int) -> int:
-        """Write the newly finished epochs of a schedule down; how many are written."""
+        """Record the newly finished epochs of a schedule, and return how many are recorded by now."""
         if finished > recorded:
             self.model.epoch += finished - recorded  # first: an interrupt may end the validation
             validation = None
@@ -318,10 +319,10 @@ class _Run:
         return finished
 
     def _diverged(self, batch: int) -> DivergenceError:
-        """Put the last good weights back: those with which this epoch began.
+        """Restore the last good weights: those at the start of this epoch.
 
-        They may be spoiled themselves, by a callback after the epoch before: then its own beginning is
-        wanted. Training itself never ends an epoch so.
+        A callback after the epoch before may have made them infinite or NaN. Then the weights at the start of
+        that epoch are restored; they are finite, since training ends no epoch with other weights.
         """
         model = self.model
         model.parameters[:] = self.snapshot if np.isfinite(self.snapshot).all() else self.before

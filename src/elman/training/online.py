@@ -11,14 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from elman import _engine
 from elman._validation import choice, describe, integer, number
 from elman.data.sequences import Array
 from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.model import file
 from elman.nn import losses, optimizers
 from elman.nn.layers import LSTM, POOLS, RECURRENT
-from elman.nn.optimizers import Optimizer, SecondOrder, check_optimizer, rate_at
+from elman.nn.optimizers import check_first_order, rate_at
 from elman.training.plan import check_rows_may_be_cut
 
 RULES = ("bptt", "rtrl")
@@ -28,11 +27,11 @@ _MOST_STEPS = 2**20  # that bptt can go back through
 class Learner:
     """A network that learns while its sequence goes on: `elman.Network.online` makes it.
 
-    Each `step` gives the network's output after one more input, then, where the answer is given, changes the
-    weights along the gradient of this step's loss. Rule "bptt" sends that loss back through the last
-    ``truncation`` steps, with the states that were met there; "rtrl" carries the derivatives of all states
-    by all parameters along, and the gradient is exact (with weights that change: exact but for the changes
-    themselves). The state is the learner's own; the weights are the network's.
+    Each `step` returns the network's output after one more input. If the answer is given, it then updates
+    the weights with the gradient of the loss of this step. Rule "bptt" propagates that loss back through the
+    last ``truncation`` steps, with the states as they were then. Rule "rtrl" carries the derivatives of all
+    states with respect to all parameters forward; its gradient is exact as long as the weights do not change.
+    The learner has its own state; the weights are those of the network.
 
     Attributes
     ----------
@@ -75,12 +74,13 @@ class Learner:
             what = "dropout" if model.drops else "constraints"
             raise ValueError(f"the network has {what}, expected none: a learner knows nothing of them")
         self.loss = losses.check_loss(loss, model.layers[-1])
-        self._optimizer = _first_order(optimizer)
+        self._optimizer = check_first_order(optimizer)
         self._clip = 0.0 if clip_norm is None else number("clip_norm", clip_norm, positive=True)
         rate_at(self._optimizer, 0)
         self.network = network
+        self._stepping = model.lock.writing("learner.step")
         self._native = model.native.online(
-            RULES.index(self.rule), self.truncation or 1, _engine.LOSSES[self.loss]
+            RULES.index(self.rule), self.truncation or 1, losses.CODES[self.loss]
         )
         self._inputs, self._outputs = (model.input_size,), (model.outputs,)
         self._symbols = model.symbols
@@ -89,15 +89,15 @@ class Learner:
         self._in_use: Any = None
 
     def step(self, x: Any, y: Any = None) -> Array:
-        """Return the output (C,) after the step x (F,), with the weights as they were, and learn from y.
+        """Return the output (C,) after the step x (F,), with the weights before the update, and learn from y.
 
         ``x`` is an integer where the network begins with an Embedding.
 
-        ``y`` is a class index, or probabilities (C,), with cross_entropy; values (C,), or a number where C is
-        1, otherwise. None, -1 or NaN is no answer: the state goes on alone (NaN may stand for single values
-        of squared_error and binary_cross_entropy). Errors: TypeError and ValueError for what does not fit, a
-        NaN in x among them; nothing has changed then. RuntimeError where loss or gradient is not
-        finite: the state has gone on, the weights have not changed.
+        ``y`` is a class index or probabilities (C,) for cross_entropy, otherwise values (C,), or a number if
+        C is 1. None, -1 or NaN is no answer: only the state advances (single values of squared_error and
+        binary_cross_entropy may be NaN). Errors: TypeError and ValueError for a wrong shape, type or value, a
+        NaN in x included; nothing has changed then. RuntimeError where loss or gradient is not finite: the
+        state has advanced, the weights have not changed.
 
         >>> from elman import SGD, Dense, Network, SimpleRNN
         >>> net = Network([SimpleRNN(4), Dense(3, "softmax")], input_size=2, seed=0)
@@ -108,9 +108,7 @@ class Learner:
         given = self._symbol(x) if self._symbols else self._input(x)
         index, values = (-1, None) if y is None else self._answer(y)
         out = np.empty(self._outputs, self._dtype)
-        usage = model.usage
-        usage.begin_write("learner.step")
-        try:
+        with self._stepping:
             if values is None and index < 0:
                 self._advance(given, x, out)
                 return out
@@ -120,8 +118,6 @@ class Learner:
             status = self._native.learn(
                 index, self._nothing if values is None else values, rate, model.updates
             )
-        finally:
-            usage.end_write()
         if status == 0:
             model.updates += 1
         elif status == 2:
@@ -147,9 +143,9 @@ class Learner:
 
     @property
     def state(self) -> list[Any]:
-        """A copy of the states, one entry a recurrent layer, (H,), of an LSTM the pair (h, c).
+        """A copy of the states, one entry per recurrent layer: (H,), for an LSTM the pair (h, c).
 
-        It is set by the same, finite; nothing before it is remembered then, as after `reset`.
+        Set it in the same form, with finite numbers. The steps before are forgotten then, as by `reset`.
         """
         outs = [np.empty(size, self.network.dtype) for size in self.network.model.native.state_sizes]
         self._native.get_states(outs)
@@ -175,26 +171,21 @@ class Learner:
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write network, optimizer, state and memory into one file.
 
-        `elman.load` gives a learner that goes on to the same bits.
+        The learner that `elman.load` returns continues with the same bits.
 
-        Errors: OSError where it cannot be written; TypeError for a learning rate that is a function of one's
-        own.
+        Errors: OSError where it cannot be written; TypeError for a learning rate that is a user's function.
         """
         model = self.network.model
         if optimizers.to_dict(self._optimizer) is None:
             raise TypeError(
                 "the learning rate is a function, expected a number, CosineDecay or OneCycle to be saved"
             )
-        usage = model.usage
-        usage.begin_write("learner.save")
-        try:
+        with model.lock.writing("learner.save"):
             self._take_up()
             network, arrays = file.pack(model)
             steps = self._native.remembered
             memory = np.empty(self._native.memory_size(steps), model.dtype)
             self._native.save(memory)
-        finally:
-            usage.end_write()
         spec = {
             "kind": "learner",
             "network": network,
@@ -206,6 +197,17 @@ class Learner:
         }
         file.write(path, spec, arrays | {"memory": memory})
 
+    def restore(self, steps: int, memory: Array) -> None:
+        """Set the state, and the last ``steps`` steps, from the array ``memory`` of a saved learner.
+
+        Errors: ValueError for an array of another size or dtype.
+        """
+        shape, dtype = (self._native.memory_size(steps),), self._dtype
+        if memory.shape != shape or memory.dtype != dtype:
+            came = f"{memory.dtype} of shape {memory.shape}"
+            raise ArgumentValueError("memory", f"is {came}", f"{dtype} of shape {shape}")
+        self._native.load(steps, memory)
+
     def __repr__(self) -> str:
         return (
             f"Learner({self.network!r}, {self._optimizer}, rule={self.rule!r}, truncation={self.truncation}, "
@@ -213,16 +215,15 @@ class Learner:
         )
 
     def _take_up(self) -> None:
-        """Let the engine use the network's optimizer state as it is now: fit may have changed it."""
+        """Let the engine use the optimizer state of the network as it is now: fit may have changed it."""
         model = self.network.model
         if model.optimizer is not self._optimizer:
             model.begin(self._optimizer)
-            self._optimizer = model.optimizer or self._optimizer
+            self._optimizer = check_first_order(model.optimizer)  # an equal one: `is` holds next time
             self._in_use = None
         key = (model.moments, model.frozen)
         if self._in_use is None or self._in_use[0] is not key[0] or self._in_use[1] is not key[1]:
-            code = _engine.optimizer_code(self._optimizer)
-            self._native.use(code, model.moments, model.trainable(), self._clip)
+            self._native.use(self._optimizer.code, model.moments, model.trainable(), self._clip)
             self._in_use = key
 
     def _input(self, x: Any) -> Array:
@@ -305,15 +306,8 @@ class Learner:
         return -1, values
 
 
-def _first_order(optimizer: Any) -> Optimizer:
-    checked = check_optimizer(optimizer)
-    if isinstance(checked, SecondOrder):
-        raise ArgumentValueError("optimizer", f"is {checked}", "one of SGD, RMSprop, Adam, AdamW")
-    return checked
-
-
 def unpack(network: Any, spec: dict[str, Any], arrays: dict[str, Array], name: str) -> Learner:
-    """Return the learner of a file, over its network; ValueError where they do not belong together."""
+    """Return the learner of a file, with its network; ValueError where they do not fit each other."""
     model = network.model
     try:
         if model.optimizer is None:
@@ -325,11 +319,7 @@ def unpack(network: Any, spec: dict[str, Any], arrays: dict[str, Array], name: s
         memory = arrays["memory"]
         if (learner.truncation or 1) <= steps:
             raise ArgumentValueError("steps", f"is {steps}", "less than the truncation")
-        size = learner._native.memory_size(steps)
-        if memory.shape != (size,) or memory.dtype != model.dtype:
-            came = f"{memory.dtype} of shape {memory.shape}"
-            raise ArgumentValueError("memory", f"is {came}", f"{model.dtype} of shape {(size,)}")
-        learner._native.load(steps, memory)
+        learner.restore(steps, memory)
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{name} holds no learner that can be read: {file.reason(error)}") from None
     return learner

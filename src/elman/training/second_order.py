@@ -1,9 +1,9 @@
-"""Second order: Levenberg-Marquardt and L-BFGS, an epoch of fit being one step that lowers the loss.
+"""Second order: Levenberg-Marquardt and L-BFGS. An epoch of fit is one step that lowers the loss.
 
-The engine gives the loss, its gradient and the Gauss-Newton matrix; SciPy factorizes, multiplies by the
-inverse Hessian and searches along a line. What must be remembered from epoch to epoch lies in
-``model.moments``, in the network's dtype, as other optimizers' memories do: so files, checkpoints and a
-second fit go on to the same bits. Derivation: docs/second_order.md.
+The engine computes the loss, its gradient and the Gauss-Newton matrix; SciPy factorizes, multiplies by the
+inverse Hessian and searches along a line. What the optimizer remembers from epoch to epoch is stored in
+``model.moments``, in the network's dtype, as for other optimizers. So saved networks, checkpoints and a
+second fit continue with the same bits. Derivation: docs/second_order.md.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from elman.data.sequences import Array
 from elman.errors import ArgumentValueError, DivergenceError
 from elman.model.history import History
 from elman.model.model import Float64, HasModel, Model
+from elman.nn import losses
 from elman.nn.optimizers import LBFGS, LevenbergMarquardt, Optimizer
 
 if TYPE_CHECKING:
@@ -32,10 +33,10 @@ _LEAST_DAMPING = 1e-15
 
 
 class Curvature(NamedTuple):
-    """What the loss is around the parameters.
+    """The loss near the present parameters.
 
-    ``gradient`` (P,) and ``matrix`` (P, P), the Gauss-Newton matrix, are those of the loss as an update has
-    it, reduced and with l2; ``sums`` (1, 5) is what a report is made of.
+    ``gradient`` (P,) and ``matrix`` (P, P), the Gauss-Newton matrix, are those of the loss of an update,
+    reduced and with l2. The reports follow from ``sums`` (1, 5).
     """
 
     loss: float
@@ -45,10 +46,10 @@ class Curvature(NamedTuple):
 
 
 def jacobian(net: HasModel, X: Any, *, way: str = "auto", n_threads: int | None = None) -> Array:
-    """Return the derivatives of every output by every parameter, exactly.
+    """Return the exact derivatives of every output by every parameter.
 
-    Shapes: (n, C, P), or (N, C, P) with one row a step where the output has a time axis. ``way`` is
-    "tangents" (forward in time; not with pools), "reverse" (backward), or "auto", the cheaper of them.
+    Shapes: (n, C, P), or (N, C, P) with one row per step where the output has a time axis. ``way`` is
+    "tangents" (forward in time; not with pools), "reverse" (backward), or "auto", the faster of the two.
     TypeError and ValueError as for ``predict``.
 
     >>> from elman import Network, SimpleRNN
@@ -71,29 +72,45 @@ class Objective:
 
     def __init__(self, model: Model, plan: Plan) -> None:
         self.model, self.plan = model, plan
-        self.free = np.concatenate([np.arange(a, b) for a, b in model.trainable()] or [np.arange(0)])
-        self._all = len(self.free) == len(model.parameters)
+        self.read_frozen()
         decays = np.zeros(len(model.parameters))
         for name, offset, shape in model.table:
             if name.endswith("kernel"):
                 decays[offset : offset + int(np.prod(shape))] = plan.l2
         self.decay = decays
-        self._code = _engine.LOSSES[plan.loss]
+        self._code = losses.CODES[plan.loss]
+
+    def read_frozen(self) -> None:
+        """Read which parameters may change. A callback may freeze some after any epoch."""
+        model = self.model
+        self._frozen = model.frozen
+        self.free = np.concatenate([np.arange(a, b) for a, b in model.trainable()] or [np.arange(0)])
+        self._all = len(self.free) == len(model.parameters)
+        if isinstance(self.plan.optimizer, LevenbergMarquardt) and len(self.free) > MOST_PARAMETERS:
+            raise ValueError(
+                f"the network has {len(self.free)} parameters to train, expected at most {MOST_PARAMETERS} "
+                f"with LevenbergMarquardt, whose matrix is as large as their square"
+            )
+
+    def follow_frozen(self) -> None:
+        """Read again which parameters may change, if that is other than it was."""
+        if self.model.frozen is not self._frozen:
+            self.read_frozen()
 
     @property
     def parameters(self) -> Array:
-        """The parameters that may change, a copy in the network's dtype."""
+        """A copy of the parameters that may change, in the network's dtype."""
         return self.model.parameters.take(self.free)
 
     def set(self, values: Array) -> None:
-        """Put them into the network."""
+        """Set the parameters that may change."""
         if self._all:
             self.model.parameters[:] = values
         else:
             self.model.parameters[self.free] = values
 
     def _loss(self, sums: Float64) -> float:
-        """The loss of an update, NaN where there is no answer."""
+        """Return the loss of an update, NaN where there is no answer."""
         loss, weight = float(sums[0]), float(sums[1])
         if not weight > 0.0:
             return float("nan")
@@ -114,11 +131,11 @@ class Objective:
         )
 
     def loss(self) -> float:
-        """The loss as it is now."""
+        """Return the loss at the present parameters."""
         return self._loss(self.sums(self.plan.train))
 
     def gradient(self) -> tuple[float, Float64]:
-        """The loss as it is now, and its gradient."""
+        """Return the loss at the present parameters, and its gradient by those that may change."""
         plan, train = self.plan, self.plan.train
         flat = np.empty_like(self.model.parameters)
         value = self.model.native.gradient(
@@ -135,7 +152,7 @@ class Objective:
         return value, flat[self.free].astype(np.float64)
 
     def curvature(self) -> Curvature:
-        """The loss as it is now, its gradient and the Gauss-Newton matrix."""
+        """Return the loss, its gradient and the Gauss-Newton matrix, by the parameters that may change."""
         model, plan, train = self.model, self.plan, self.plan.train
         size = len(model.parameters)
         matrix, gradient = np.empty((size, size), model.dtype), np.empty(size, model.dtype)
@@ -164,21 +181,16 @@ class Run:
         self.done = history.epoch
         self.ended = False
         self.objective = Objective(model, plan)
-        size = len(self.objective.free)
-        if isinstance(plan.optimizer, LevenbergMarquardt) and size > MOST_PARAMETERS:
-            raise ValueError(
-                f"the network has {size} parameters to train, expected at most {MOST_PARAMETERS} with "
-                f"LevenbergMarquardt, whose matrix is as large as their square"
-            )
         self._step = _step(self.objective, plan.optimizer)
 
     def schedule(self, wanted: int, bar: Any) -> None:
-        """Train ``wanted`` epochs, or until nothing lowers the loss any more."""
+        """Train ``wanted`` epochs, or until no step lowers the loss any more."""
+        self.objective.follow_frozen()
         for _ in range(wanted):
             start = self.objective.parameters
             try:
                 sums, lowered = self._step()
-            except BaseException as error:  # Ctrl-C too: trial weights are nobody's
+            except BaseException as error:  # Ctrl-C too: the trial weights of a step are no result
                 self.objective.set(start)
                 if isinstance(error, _SpoiledError):
                     self.model.reset_optimizer()
@@ -206,7 +218,7 @@ class Run:
 
 
 def _step(objective: Objective, rule: Optimizer) -> Callable[[], tuple[Float64, bool]]:
-    """Return what makes one step: it gives the sums before it, and whether it lowered the loss."""
+    """Return the function that takes one step. It returns the sums before, and whether the loss fell."""
     if isinstance(rule, LevenbergMarquardt):
         return _Marquardt(objective, rule)
     assert isinstance(rule, LBFGS), rule
@@ -232,7 +244,7 @@ class _Marquardt:
         mu = float(memory[0]) or rule.damping
         now = objective.curvature()
         if not now.sums[0, 1] > 0.0:
-            return now.sums, False  # without an answer nothing is to be learned
+            return now.sums, False  # there is no answer to learn from
         if not (np.isfinite(now.loss) and np.isfinite(now.gradient).all()):
             raise _SpoiledError
         diagonal = np.diagonal(now.matrix).copy()
@@ -260,8 +272,8 @@ class _Marquardt:
 class _LimitedMemory:
     """Steps of L-BFGS.
 
-    ``moments[0]`` begins with the number of pairs kept and the loss before the last step (NaN: none), then
-    come the changes of w, newest last, and those of g.
+    ``moments[0]`` begins with the number of pairs kept. The other arrays are the changes of w, the newest
+    last, then those of g. Entries of parameters that were frozen at that step are 0.
     """
 
     def __init__(self, objective: Objective, rule: LBFGS) -> None:
@@ -276,30 +288,36 @@ class _LimitedMemory:
         if not (np.isfinite(value) and np.isfinite(gradient).all()):
             raise _SpoiledError
         lowered = gradient.any() and self._along(self._direction(gradient), value, gradient)
-        if not lowered and memory[0][0] > 0:  # what is remembered may mislead
+        if not lowered and memory[0][0] > 0:  # the pairs kept may mislead: try without them
             memory[0][0] = 0
             lowered = self._along(self._direction(gradient), value, gradient)
         return sums[None], bool(lowered)
 
     def _pairs(self) -> tuple[Float64, Float64]:
+        """Return the pairs kept, (k, P) and (k, P) by the parameters that may change.
+
+        Of a pair from before parameters were frozen the rest may have no positive curvature; H needs it.
+        """
         head, *rest = self.objective.model.moments
         k, m = int(head[0]), self.rule.memory
         free = self.objective.free
-        S, Y = rest[m - k : m], rest[2 * m - k :]
-        return np.array([s[free] for s in S], np.float64), np.array([y[free] for y in Y], np.float64)
+        S = np.array([s[free] for s in rest[m - k : m]], np.float64).reshape(k, len(free))
+        Y = np.array([y[free] for y in rest[2 * m - k :]], np.float64).reshape(k, len(free))
+        curved = np.einsum("kp,kp->k", S, Y) > 0.0
+        return (S, Y) if curved.all() else (S[curved], Y[curved])
 
     def _direction(self, gradient: Float64) -> Float64:
-        if not self.objective.model.moments[0][0]:
+        S, Y = self._pairs()
+        if not len(S):
             return -gradient / max(1.0, float(np.linalg.norm(gradient)))
         from scipy.optimize import LbfgsInvHessProduct
 
-        S, Y = self._pairs()
         # H from H_0 = c I and (s, y) is c times H' from the identity and (s, c y)
         c = float(S[-1] @ Y[-1]) / float(Y[-1] @ Y[-1])
         return -c * np.asarray(LbfgsInvHessProduct(S, c * Y) @ gradient)
 
     def _along(self, direction: Float64, value: float, gradient: Float64) -> bool:
-        """Go along a direction to a point that meets the Wolfe conditions; whether there is one."""
+        """Move along a direction to a point that meets the Wolfe conditions; return whether there is one."""
         from scipy.optimize import line_search
 
         objective, rule = self.objective, self.rule
@@ -321,7 +339,7 @@ class _LimitedMemory:
         if not slope < 0.0:
             return False
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it warns where it finds nothing, and says so besides
+            warnings.simplefilter("ignore")  # it warns where it finds nothing, and returns None too
             found = line_search(
                 lambda w: at(w)[0],
                 lambda w: at(w)[1],
@@ -352,5 +370,6 @@ class _LimitedMemory:
         for part, new in ((rest[:m], s), (rest[m:], y)):
             for older, newer in itertools.pairwise(part):
                 older[:] = newer
+            part[-1][:] = 0.0
             part[-1][free] = new
         head[0] = min(float(head[0]) + 1, m)
