@@ -115,7 +115,7 @@ class DepthFeatures(SequenceTransformer):
         return np.arange(integer("steps", steps, 1))
 
     def stream(self) -> DepthStream:
-        """Return a stream: ``step(rows)``, (F,) or (k, F) with NaN where one is missing, gives (k, 53)."""
+        """Return a stream: ``step`` (F,) -> (53,), ``steps`` (k, F) -> (k, 53), NaN where one is missing."""
         check_is_fitted(self, "n_features_in_")
         self._check()
         return self._stream()

@@ -231,11 +231,11 @@ class ForecastStream:
         self._networks = [stream(network) for network in model.networks_]
 
     def step(self, row: Any) -> Forecast:
-        """Return the forecast after one more row (F,); NaN is no value. ValueError for a wrong size."""
-        read = self._features.step(row)
-        if len(read) != 1:
-            raise ArgumentValueError("row", f"has {len(read)} steps", "one: (F,)")
-        shares = self._model._mean([network.step(read) for network in self._networks])
+        """Return the forecast after one more row (F,); NaN is no value. ValueError for a wrong shape."""
+        if np.ndim(row) != 1:
+            raise ArgumentValueError("row", f"has shape {np.shape(row)}", "(F,): one step")
+        read = self._features.steps([row])
+        shares = self._model._mean([network.steps(read) for network in self._networks])
         last = read[:, 0].astype(np.float64)
         depths = depth_shares(shares, last)
         return Forecast(float(median(shares, last)[0]), int(self._model._choose(depths)[0]), depths[0])

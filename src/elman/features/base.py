@@ -13,29 +13,40 @@ from elman import _engine
 from elman._validation import describe
 from elman.data import estimator_input
 from elman.data.sequences import Array, Batch, Offsets
-from elman.data.stream_input import read_samples
+from elman.data.stream_input import read_sample, read_samples
 from elman.errors import ArgumentValueError
 
 Float64 = NDArray[np.float64]
 
 
 class FeatureStream:
-    """Features of samples as they come, (k, F) -> (m, F').
+    """Features of samples as they arrive: `SequenceTransformer.stream` makes it.
 
-    The base of what `SequenceTransformer.stream` gives: a subclass has ``advance``, ``undo`` and ``reset``.
+    Shapes: ``step`` (F,) -> (F',) or None, ``steps`` (k, F) -> (m, F'). A sample completes at most one row of
+    features. A subclass has ``advance``, ``undo`` and ``reset``.
     """
 
-    missing = False  # whether NaN may come
+    missing = False  # whether NaN is allowed
 
     def __init__(self, features: int, columns: int) -> None:
         self.features, self.columns = features, columns
 
-    def step(self, samples: Any) -> Array:
-        """Return the features that are complete by now, (m, F'), of samples (F,) or (k, F) in time order.
+    def step(self, sample: Any) -> Array | None:
+        """Return the features (F',) that one sample (F,) completes, None where it completes none.
 
-        ValueError for NaN or a wrong size, TypeError for what is no array of numbers; the state is unchanged.
+        ValueError for NaN or a wrong shape, TypeError for anything but numbers; the state is unchanged then.
         """
-        x = read_samples(samples, self.features, self.missing)
+        rows = self._advance(read_sample(sample, self.features, self.missing))
+        return rows[0] if len(rows) else None
+
+    def steps(self, samples: Any) -> Array:
+        """Return the features (m, F') that samples (k, F) complete, in time order.
+
+        The bits do not depend on how the samples are cut. Errors as in ``step``.
+        """
+        return self._advance(read_samples(samples, self.features, self.missing))
+
+    def _advance(self, x: Array) -> Array:
         with np.errstate(over="ignore", invalid="ignore"):
             rows = self.advance(x)
         try:
@@ -131,7 +142,7 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         raise NotImplementedError
 
     def stream(self) -> FeatureStream:
-        """Return a stream: ``step(samples)``, (F,) or (k, F), gives the features complete by now, (m, F')."""
+        """Return a stream, whose ``step`` takes one sample (F,) and whose ``steps`` takes several (k, F)."""
         raise NotImplementedError
 
     # scikit-learn's interface

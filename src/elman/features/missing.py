@@ -92,7 +92,7 @@ class FillMissing(SequenceTransformer):
         return np.arange(integer("steps", steps, 1))
 
     def stream(self) -> FillStream:
-        """Return a stream: ``step(samples)``, (F,) or (k, F) with NaN where one is missing, gives (k, F')."""
+        """Return a stream: ``step`` (F,) -> (F',), ``steps`` (k, F) -> (k, F'), NaN where one is missing."""
         check_is_fitted(self, "before_")
         self._check()
         return FillStream(self.before_.copy(), bool(self.flags))

@@ -244,10 +244,11 @@ class Reservoirs(SequenceTransformer):
         return np.ascontiguousarray(x, np.float32)
 
     def stream(self) -> ReservoirStream:
-        """Return a stream: ``step(samples)``, (F,) or (k, F), gives the windows complete by now, (m, F').
+        """Return a stream: ``step`` gives the features (F',) of the window that a sample completes, or None.
 
-        They are those of `transform`, bit for bit, however the samples are cut. TypeError where the window is
-        the whole sequence, which has no end here, and with ``standardize``, which needs the whole sequence.
+        ``steps`` takes several samples (k, F) and gives (m, F'). Both give the bits of `transform`. TypeError
+        where the window is the whole sequence, which has no end in a stream, and with ``standardize``, which
+        needs the whole sequence.
         """
         check_is_fitted(self, "networks_")
         if self.window is None:

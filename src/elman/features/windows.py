@@ -107,10 +107,10 @@ class Windowed(SequenceTransformer):
         return np.concatenate(parts)
 
     def stream(self) -> WindowStream:
-        """Return a stream: ``step(samples)``, (F,) or (k, F), gives the windows complete by now, (m, F').
+        """Return a stream: ``step`` gives the features (F',) of the window that a sample completes, or None.
 
-        They are those of `transform` however the samples are cut. TypeError where the window is the whole
-        sequence, which has no end here.
+        ``steps`` takes several samples (k, F) and gives (m, F'). Both give the bits of `transform`. TypeError
+        where the window is the whole sequence, which has no end in a stream.
         """
         check_is_fitted(self, "n_features_in_")
         window, hop = self._cut()
