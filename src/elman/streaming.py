@@ -52,7 +52,7 @@ def _stages(model: Any, name: str) -> list[Any]:
         try:
             return [model.stream()]
         except TypeError as error:
-            raise TypeError(f"{name} cannot stream: {error}") from None
+            raise ArgumentTypeError(name, f"cannot stream: {error}") from None
     if not isinstance(model, Pipeline):
         raise ArgumentTypeError(
             name,

@@ -169,7 +169,7 @@ class DepthForecaster(BaseEstimator):  # type: ignore[misc]
     def predict_depth(self, X: Any) -> Any:
         """Return the depth ``ahead`` steps after each step, (T_i,): 0 deep, 1 adequate, 2 light."""
         batch, last, shares = self._shares(X)
-        return estimator_input.give_back(self._choose(depth_shares(shares, last)), batch, X)
+        return estimator_input.give_back(choose_depth(depth_shares(shares, last), self.shares_), batch, X)
 
     def predict_depth_proba(self, X: Any) -> Any:
         """Return the probability of deep, adequate and light, (T_i, 3)."""
@@ -197,21 +197,31 @@ class DepthForecaster(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "networks_")
         batch = estimator_input.sequence_batch(X, len(self.tracks))
         read = self.features_.transform(Sequences(batch.values, batch.offsets))
-        shares = self._mean([network.predict_proba(read).values for network in self.networks_])
+        found = [network.predict_proba(read).values for network in self.networks_]
+        shares = mean_shares(self.networks_, found)
         return batch, read.values[:, 0].astype(np.float64), shares
 
-    def _mean(self, answers: list[Floats]) -> Floats:
-        """Return the mean of the networks' probabilities; a bin that no training step was in has none."""
-        shares = np.zeros((len(answers[0]), len(EDGES) - 1))
-        for network, answer in zip(self.networks_, answers, strict=True):
-            shares[:, network.classes_] += answer
-        return shares / len(answers)
 
-    def _choose(self, shares: Floats) -> Array:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.where(self.shares_ > 0, shares / self.shares_, 0.0)
-        chosen: Array = ratio.argmax(axis=1)
-        return chosen
+def mean_shares(networks: list[RNNTagger], answers: list[Floats]) -> Floats:
+    """Return the mean of the networks' probabilities of the bins, (T, 46).
+
+    A bin without training steps has probability 0.
+    """
+    shares = np.zeros((len(answers[0]), len(EDGES) - 1))
+    for network, answer in zip(networks, answers, strict=True):
+        shares[:, network.classes_] += answer
+    return shares / len(answers)
+
+
+def choose_depth(shares: Floats, training: Floats) -> Array:
+    """Return the depth whose probability is largest relative to its share of the training steps, (T,).
+
+    Shapes: shares (T, 3) of probabilities, training (3,).
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(training > 0, shares / training, 0.0)
+    chosen: Array = ratio.argmax(axis=1)
+    return chosen
 
 
 class Forecast(NamedTuple):
@@ -226,25 +236,26 @@ class ForecastStream:
     """A forecast with each row of tracks: `DepthForecaster.stream` makes it."""
 
     def __init__(self, model: DepthForecaster) -> None:
-        self._model = model
+        self._networks, self._training = list(model.networks_), model.shares_
         self._features = model.features_.stream()
-        self._networks = [stream(network) for network in model.networks_]
+        self._streams = [stream(network) for network in self._networks]
 
     def step(self, row: Any) -> Forecast:
         """Return the forecast after one more row (F,); NaN is no value. ValueError for a wrong shape."""
         if np.ndim(row) != 1:
             raise ArgumentValueError("row", f"has shape {np.shape(row)}", "(F,): one step")
         read = self._features.steps([row])
-        shares = self._model._mean([network.steps(read) for network in self._networks])
+        shares = mean_shares(self._networks, [each.steps(read) for each in self._streams])
         last = read[:, 0].astype(np.float64)
         depths = depth_shares(shares, last)
-        return Forecast(float(median(shares, last)[0]), int(self._model._choose(depths)[0]), depths[0])
+        chosen = choose_depth(depths, self._training)
+        return Forecast(float(median(shares, last)[0]), int(chosen[0]), depths[0])
 
     def reset(self) -> None:
         """Start anew."""
         self._features.reset()
-        for network in self._networks:
-            network.reset()
+        for each in self._streams:
+            each.reset()
 
 
 def future(X: Any, tracks: Sequence[str], ahead: int = 6) -> list[Floats]:

@@ -172,7 +172,7 @@ def simulate_seizure(
     seed = integer("seed", seed)
     end = onset + duration
     if end > seconds:
-        raise ValueError(f"onset + duration is {end:g}, expected at most seconds, {seconds:g}")
+        raise ArgumentValueError("onset + duration", f"is {end:g}", f"at most seconds, {seconds:g}")
     lead, total, h = _span(steps, fs, substeps)
     times, B, G = zip(
         (0.2 * onset, 50.0, 15.0),

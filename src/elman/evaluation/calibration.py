@@ -170,11 +170,11 @@ class TemperatureScaling(BaseEstimator):  # type: ignore[misc]
 
 def _check_table(values: NDArray[np.float64]) -> None:
     if values.ndim != 2 or values.shape[1] < 2 or not len(values):
-        raise ValueError(f"the probabilities have shape {values.shape}, expected (n, C), C at least 2")
+        raise ArgumentValueError("the probabilities", f"have shape {values.shape}", "(n, C), C at least 2")
     bad = np.argwhere(~np.isfinite(values))
     if len(bad):
         i, j = bad[0].tolist()
-        raise ValueError(f"the probabilities have {values[i, j]} in row {i}, expected finite numbers")
+        raise ArgumentValueError("the probabilities", f"have {values[i, j]} in row {i}", "finite numbers")
 
 
 def _check_shares(values: NDArray[np.float64]) -> None:
@@ -183,8 +183,8 @@ def _check_shares(values: NDArray[np.float64]) -> None:
     wrong = np.flatnonzero((values < -1e-6).any(axis=1) | (np.abs(sums - 1) > 1e-3))
     if len(wrong):
         i = int(wrong[0])
-        raise ValueError(
-            f"row {i} of the probabilities is {values[i].tolist()}, expected numbers from 0 that sum to 1"
+        raise ArgumentValueError(
+            f"row {i} of the probabilities", f"is {values[i].tolist()}", "numbers from 0 that sum to 1"
         )
 
 

@@ -169,9 +169,10 @@ def _pairs(truth: Any, predicted: Any) -> list[tuple[Truths, Truths]]:
     if not any(several):
         truth, predicted = [truth], [predicted]
     elif not all(several) or len(truth) != len(predicted):
-        raise ValueError(
-            f"truth and predicted have {len(truth)} and {len(predicted)} rows, expected one each for every "
-            f"recording"
+        raise ArgumentValueError(
+            "truth and predicted",
+            f"have {len(truth)} and {len(predicted)} rows",
+            "one each for every recording",
         )
     pairs = []
     for i, (expected, found) in enumerate(zip(truth, predicted, strict=True)):

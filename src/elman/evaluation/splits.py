@@ -72,7 +72,9 @@ def folds(
     made = [(np.flatnonzero(~test), np.flatnonzero(test)) for test in found]
     for train, test in made:
         if not len(test):
-            raise ValueError(f"n_splits is {n_splits}, too many for groups of these labels: a fold is empty")
+            raise ArgumentValueError(
+                "n_splits", f"is {n_splits}, too many for groups of these labels: a fold is empty"
+            )
         check_no_leak(train, test, of)
     return made
 
@@ -85,7 +87,7 @@ def check_no_leak(train: ArrayLike, test: ArrayLike, groups: ArrayLike) -> None:
     >>> check_no_leak([0, 1], [2, 3], ["Z001", "Z002", "Z002", "Z003"])
     Traceback (most recent call last):
     ...
-    ValueError: group 'Z002' is on both sides of the split: row 1 in train, row 2 in test
+    elman.errors.ArgumentValueError: group 'Z002' is on both sides of the split: row 1 in train, row 2 in test
     """
     names = _column("groups", groups)
     sides = [_rows(name, rows, len(names)) for name, rows in (("train", train), ("test", test))]
@@ -93,9 +95,9 @@ def check_no_leak(train: ArrayLike, test: ArrayLike, groups: ArrayLike) -> None:
     if len(both):
         at = [int(rows[names[rows] == both[0]][0]) for rows in sides]
         more = "" if len(both) == 1 else f" ({len(both)} groups are)"
-        raise ValueError(
-            f"group {both[0].item()!r} is on both sides of the split{more}: row {at[0]} in train, row "
-            f"{at[1]} in test"
+        raise ArgumentValueError(
+            f"group {both[0].item()!r}",
+            f"is on both sides of the split{more}: row {at[0]} in train, row {at[1]} in test",
         )
 
 
@@ -165,7 +167,7 @@ def _column(name: str, values: Any, n: int | None = None) -> Array:
     try:
         array = np.asarray(values)
     except ValueError as error:
-        raise ValueError(f"{name} is no list of labels: {error}") from None
+        raise ArgumentValueError(name, f"is no list of labels: {error}") from None
     if array.dtype.kind == "O" and array.ndim == 1 and all(isinstance(value, str) for value in array):
         array = array.astype(str)
     if array.dtype.kind not in "iubfU":

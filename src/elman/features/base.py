@@ -67,7 +67,9 @@ class FeatureStream:
     def refuse(self, rows: Array) -> None:
         """Raise ValueError where features are not finite."""
         if np.count_nonzero(np.isfinite(rows)) < rows.size:
-            raise ValueError(f"samples are too large for their features to be finite in {rows.dtype}")
+            raise ArgumentValueError(
+                "samples", f"are too large for their features to be finite in {rows.dtype}"
+            )
 
     def undo(self) -> None:
         """Take the last ``advance`` back."""
@@ -177,8 +179,8 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         if not np.isfinite(values).all():
             wrong = int(np.argmin(np.isfinite(values).all(axis=1)))
             row = int(np.searchsorted(made.offsets, wrong, side="right")) - 1
-            raise ValueError(
-                f"X[{row}] has numbers too large for its features to be finite in {values.dtype}"
+            raise ArgumentValueError(
+                f"X[{row}]", f"has numbers too large for its features to be finite in {values.dtype}"
             )
         return values if self._one_a_sequence else estimator_input.give_back(values, made, X)
 
@@ -190,9 +192,9 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         check_is_fitted(self, "n_features_in_")
         given = None if input_features is None else [str(name) for name in input_features]
         if given is not None and len(given) != self.n_features_in_:
-            raise ValueError(
-                f"input_features should have length equal to number of features ({self.n_features_in_}), "
-                f"got {len(given)}"
+            raise ArgumentValueError(
+                "input_features",
+                f"should have length equal to number of features ({self.n_features_in_}), got {len(given)}",
             )
         channels = given
         if channels is None or self._table:

@@ -114,9 +114,10 @@ class LyapunovExponents(Windowed):
         n = window - int(reach[-1]) - h  # states that can be followed
         least = 4 if self.separation is None else 2 * int(self.separation) + 2
         if n < least:
-            raise ValueError(
-                f"a window of {window} samples has {max(n, 0)} states that can be followed (window - "
-                f"(dimension - 1) delay - horizon), expected at least {least}: take a longer window"
+            raise ArgumentValueError(
+                f"a window of {window} samples",
+                f"has {max(n, 0)} states that can be followed (window - (dimension - 1) delay - horizon)",
+                f"at least {least}: take a longer window",
             )
         slope = np.arange(h + 1) - h / 2.0  # least squares against k, for equally spaced k
         slope /= np.sum(slope**2)

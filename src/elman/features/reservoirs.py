@@ -212,10 +212,10 @@ class Reservoirs(SequenceTransformer):
         with ThreadPoolExecutor(threads, thread_name_prefix="elman-reservoirs") as pool:
             for rows in self._blocks(batch):
                 x = np.stack([batch.values[batch.offsets[i] : batch.offsets[i + 1]] for i in rows])
-                x = self._input(x, None)
+                x = network_input(x, None, self.difference, self.standardize)
                 if not np.isfinite(x).all():
                     wrong = rows[int(np.argmin(np.isfinite(x).all(axis=(1, 2))))]
-                    raise ValueError(f"X[{wrong}] has numbers too large for networks in float32")
+                    raise ArgumentValueError(f"X[{wrong}]", "has numbers too large for networks in float32")
                 window = self.window or x.shape[1]
                 parts = pool.map(lambda net, x=x, w=window: statistics(net, x, None, w)[0], self.networks_)
                 block = np.concatenate(list(parts), axis=2)  # (rows, T', columns)
@@ -231,17 +231,6 @@ class Reservoirs(SequenceTransformer):
             size = max(1, _BLOCK // (steps * self.units))
             for i in range(0, len(rows), size):
                 yield rows[i : i + size]
-
-    def _input(self, x: Array, before: Array | None) -> Array:
-        """Return what the networks read of x (n, T, F), in float32; ``before`` (n, 1, F) came just before."""
-        x = x.astype(np.float64, copy=False)
-        if self.difference:
-            x = np.diff(x, axis=1, prepend=x[:, :1] if before is None else before)
-        if self.standardize:
-            x = x - x.mean(axis=1, keepdims=True)
-            scale = x.std(axis=1, keepdims=True)
-            x = x / np.where(scale > 0.0, scale, 1.0)
-        return np.ascontiguousarray(x, np.float32)
 
     def stream(self) -> ReservoirStream:
         """Return a stream: ``step`` gives the features (F',) of the window that a sample completes, or None.
@@ -262,6 +251,18 @@ class Reservoirs(SequenceTransformer):
                 "Reservoirs", "has standardize True", "False: the mean of a whole sequence cannot stream"
             )
         return ReservoirStream(self, self._channels)
+
+
+def network_input(x: Array, before: Array | None, difference: bool, standardize: bool) -> Array:
+    """Return what the networks read of x (n, T, F), in float32; ``before`` (n, 1, F) is the step before."""
+    x = x.astype(np.float64, copy=False)
+    if difference:
+        x = np.diff(x, axis=1, prepend=x[:, :1] if before is None else before)
+    if standardize:
+        x = x - x.mean(axis=1, keepdims=True)
+        scale = x.std(axis=1, keepdims=True)
+        x = x / np.where(scale > 0.0, scale, 1.0)
+    return np.ascontiguousarray(x, np.float32)
 
 
 def statistics(net: Network, x: Array, state: Array | None, window: int) -> tuple[Float64, Array]:
@@ -291,7 +292,7 @@ class ReservoirStream(FeatureStream):
 
     def __init__(self, features: Reservoirs, channels: int) -> None:
         self._window, self._networks = int(features.window), list(features.networks_)
-        self._input = features._input
+        self._difference = features.difference
         super().__init__(channels, 4 * sum(net.output_size for net in self._networks))
         self.reset()
 
@@ -311,9 +312,9 @@ class ReservoirStream(FeatureStream):
         if not end:
             self._held = samples
             return np.empty((0, self.columns), x.dtype)
-        read = self._input(samples[None, :end], self._before)
+        read = network_input(samples[None, :end], self._before, self._difference, False)
         if not np.isfinite(read).all():
-            raise ValueError("samples has numbers too large for networks in float32")
+            raise ArgumentValueError("samples", "has numbers too large for networks in float32")
         made = [
             statistics(net, read, state, self._window)
             for net, state in zip(self._networks, self._states, strict=True)

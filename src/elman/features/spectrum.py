@@ -250,9 +250,10 @@ class BandPower(Windowed):
         for name, (low, high) in self._edges().items():
             begin, end = np.searchsorted(every, [low, high]).tolist()
             if begin == end:
-                raise ValueError(
-                    f"the band {name} ({low:g} to {high:g} Hz) has no frequency of a window of {window} "
-                    f"samples, which are {fs / window:g} Hz apart: take a longer window or wider bands"
+                raise ArgumentValueError(
+                    f"the band {name} ({low:g} to {high:g} Hz)",
+                    f"has no frequency of a window of {window} samples, which are {fs / window:g} Hz apart: "
+                    f"take a longer window or wider bands",
                 )
             edges.append((begin, end))
         first, last = min(begin for begin, _ in edges), max(end for _, end in edges)

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from elman._validation import integer
 from elman.data.sequences import Array, Batch, Offsets
-from elman.errors import ArgumentTypeError
+from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.features.base import FeatureStream, Float64, SequenceTransformer
 
 # Windows (m, F, window) in float64 to new features (m, F'); each window by itself, so that the bits of its
@@ -89,7 +89,7 @@ class Windowed(SequenceTransformer):
             try:
                 made = self._at(batch, batch.offsets[rows], steps)
             except ValueError as error:
-                raise ValueError(f"X[{rows[0]}] has {steps} steps: {error}") from None
+                raise ArgumentValueError(f"X[{rows[0]}]", f"has {steps} steps: {error}") from None
             for row, values in zip(rows.tolist(), made, strict=True):
                 out[row] = values
         return np.stack(out)

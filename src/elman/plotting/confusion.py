@@ -52,9 +52,9 @@ def confusion_matrix(
     """
     truth, guess = _answers("expected", expected), _answers("predicted", predicted)
     if len(truth) != len(guess) or not truth:
-        raise ValueError(
-            f"expected has {len(truth)} answers and predicted {len(guess)}, both need the same number, at "
-            f"least 1"
+        raise ArgumentValueError(
+            "expected",
+            f"has {len(truth)} answers and predicted {len(guess)}, both need the same number, at least 1",
         )
     classes = _sorted({*truth, *guess}) if labels is None else _classes(labels)
     named = labels is not None and not any(isinstance(label, (bool, int, float)) for label in classes)

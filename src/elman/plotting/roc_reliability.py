@@ -130,8 +130,8 @@ def _names(truth: Any, labels: Sequence[object] | None, count: int) -> list[Any]
     found = np.unique(truth)
     names = found if labels is None else np.asarray(list(labels))
     if names.shape != (count,):
-        what = "y has" if labels is None else "labels has"
-        raise ValueError(f"{what} {len(names)} labels, expected {count}: one a column of scores")
+        where = "y" if labels is None else "labels"
+        raise ArgumentValueError(where, f"has {len(names)} labels", f"{count}: one a column of scores")
     unknown = [value for value in found.tolist() if value not in names.tolist()]
     if unknown:
         raise ArgumentValueError("y", f"has the label {unknown[0]!r}", f"one of {names.tolist()}")

@@ -97,7 +97,7 @@ def figure_of(ax: Axes) -> Figure:
         raise ArgumentTypeError("ax", f"is {describe(ax)}", "matplotlib axes or None")
     parent: Any = ax.figure
     if parent is None:
-        raise ValueError("ax belongs to no figure, expected axes of a figure")
+        raise ArgumentValueError("ax", "belongs to no figure", "axes of a figure")
     whole: Figure = parent.figure  # of a figure: itself
     return whole
 

@@ -14,6 +14,8 @@ from elman.reading.columns import Options
 from elman.reading.parsing import SequenceFile, shown
 from elman.reading.paths import as_text, check_file
 
+__all__ = ["read_sequences"]
+
 Reader = Callable[[str, str, Options], SequenceFile]
 
 _TABLE = ("label", "id", "time", "features", "layout", "per_step")
