@@ -1,4 +1,4 @@
-"""Splits that keep together what belongs together: chunks of a segment, segments of a patient."""
+"""Splits that keep groups together: the chunks of a segment, the segments of a patient."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Indices = NDArray[np.int64]
 
 
 class Chunks(NamedTuple):
-    """X, y, groups: chunks of equal length, their labels, and which sequence each was cut from."""
+    """X, y, groups: chunks of equal length, their labels, and the group that each belongs to."""
 
     X: Sequences
     y: Any
@@ -27,16 +27,16 @@ def folds(
 ) -> list[tuple[Indices, Indices]]:
     """Return the rows of (train, test) for each fold of a cross-validation that is stratified and shuffled.
 
-    With ``groups``, all rows of a group are in the same fold. Where the rows of each group have one label,
-    the groups are split as so many single rows would be, so that chunks fall where their segments do, with
-    the same seed. Otherwise `sklearn.model_selection.StratifiedGroupKFold` splits. The list is what
-    scikit-learn takes as ``cv``.
+    With ``groups``, all rows of a group are in the same fold. If the rows of each group share one label, the
+    groups are split like single rows. With the same seed, chunks then fall into the same folds as their
+    segments. Otherwise `sklearn.model_selection.StratifiedGroupKFold` splits. scikit-learn takes the list as
+    ``cv``.
 
     Parameters
     ----------
     y : (n,) labels
     groups : (n,) or None
-        Strings or integers, such as ``description.ids``; None: each row stands for itself.
+        Strings or integers, such as ``description.ids``; None: each row is a group.
     n_splits : int
         At least 2, at most the number of groups (rows) that have each label.
     seed : int
@@ -57,7 +57,7 @@ def folds(
     seed = integer("seed", seed, maximum=2**32 - 1)
     names = np.arange(len(labels)) if groups is None else _column("groups", groups, len(labels))
     _, first, of = np.unique(names, return_index=True, return_inverse=True)
-    # groups in order of appearance, so that segments and their chunks are shuffled alike
+    # groups in order of appearance, so that segments and their chunks are shuffled in the same way
     order = np.argsort(np.argsort(first))
     of, own = order[of], labels[np.sort(first)]
     pure = bool((own[of] == labels).all())
@@ -102,19 +102,19 @@ def check_no_leak(train: ArrayLike, test: ArrayLike, groups: ArrayLike) -> None:
 
 
 def chunk(X: Any, y: Any, length: int, hop: int | None = None, *, groups: ArrayLike | None = None) -> Chunks:
-    """Cut sequences into chunks of ``length`` steps, one every ``hop`` steps, which keep label and origin.
+    """Cut sequences into chunks of ``length`` steps, one every ``hop`` steps, with their labels and groups.
 
     Chunk j of a sequence of T steps has the steps [j hop, j hop + length), j = 0 ... (T - length) // hop;
-    steps after the last whole chunk are left out.
+    steps after the last whole chunk are dropped.
 
     Parameters
     ----------
     X : array (n, T, F), list of (T_i, F) or (T_i,), or `elman.Sequences`
-    y : (n,) labels of the sequences, or a list of n arrays (T_i,) of one label a step, or None
+    y : (n,) labels of the sequences, or a list of n arrays (T_i,) with one label per step, or None
     length, hop : int
-        At least 1; hop None is ``length``: chunks side by side.
+        At least 1; hop None is ``length``: no overlap.
     groups : (n,) or None
-        What the sequences belong to, as ``description.ids``; None: each is a group, by its number.
+        The group of each sequence, such as ``description.ids``; None: each sequence is a group.
 
     Returns
     -------
@@ -163,7 +163,7 @@ def _labels(y: Any, lengths: Indices, of: Indices, rows: Indices) -> Array | Non
 
 
 def _column(name: str, values: Any, n: int | None = None) -> Array:
-    """Return one label a row as an array of numbers, truth values or strings."""
+    """Return one label per row as an array of numbers, truth values or strings."""
     try:
         array = np.asarray(values)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""What the features share: sequences read in every form, given back in the same, and the way to a stream."""
+"""The base classes of the feature transformers and of their streams."""
 
 from __future__ import annotations
 
@@ -65,27 +65,27 @@ class FeatureStream:
         return np.empty((0, self.columns), dtype)
 
     def refuse(self, rows: Array) -> None:
-        """Raise ValueError where features are not finite."""
+        """Raise ValueError if a feature is not finite."""
         if np.count_nonzero(np.isfinite(rows)) < rows.size:
             raise ArgumentValueError(
                 "samples", f"are too large for their features to be finite in {rows.dtype}"
             )
 
     def undo(self) -> None:
-        """Take the last ``advance`` back."""
+        """Undo the last ``advance``."""
         raise NotImplementedError
 
     def reset(self) -> None:
-        """Start anew."""
+        """Go back to the beginning of a sequence."""
         raise NotImplementedError
 
 
 class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[misc, call-arg]
-    """The base of the features: not for direct use.
+    """The base class of the feature transformers; not for direct use.
 
-    A subclass says what it makes of checked sequences (``_apply``, ``_lengths``), how its columns are called
-    (``_names``), learns (``_learn``) where there is something to learn, and has a ``stream``. What works on
-    windows of samples has `Windowed` as its base and writes one function.
+    A subclass computes features of checked sequences (``_apply``, ``_lengths``), names its columns
+    (``_names``), learns from data if it needs to (``_learn``), and has a ``stream``. Features of windows of
+    samples derive from `Windowed` and define one function.
     """
 
     n_features_in_: int
@@ -96,7 +96,7 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
     _learned: tuple[str, ...] = ()  # attributes (F,) in float64 that fit learns
     _one_a_sequence = False  # rows of features, (n, F'), instead of sequences of them
 
-    # what each kind decides for itself
+    # what subclasses define
 
     def _check(self) -> None:
         """Raise for parameters that cannot be, as far as that can be said without data."""
@@ -121,7 +121,7 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
             setattr(self, name, found.copy())
 
     def _lengths(self, lengths: Offsets) -> Offsets:
-        """Return the number of steps that sequences of such lengths will have."""
+        """Return the numbers of rows that sequences of these lengths give."""
         return lengths
 
     def _apply(self, batch: Batch) -> Float64:
@@ -137,9 +137,9 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         return len(self._names([""] * self._channels))
 
     def ends(self, steps: int) -> Offsets:
-        """Return which sample completes each step of the result, for a sequence of so many samples.
+        """Return which sample completes each row of the result, for a sequence of ``steps`` samples, (T',).
 
-        So ``y_i[features.ends(len(y_i))]`` is one label a step of the result, where ``y_i`` has one a sample.
+        If ``y_i`` has one label per sample, ``y_i[features.ends(len(y_i))]`` has one label per row.
         """
         raise NotImplementedError
 
@@ -150,7 +150,7 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
     # scikit-learn's interface
 
     def fit(self, X: Any, y: Any = None) -> SequenceTransformer:  # noqa: ARG002
-        """Learn the number of features, and what else there is to learn, from sequences X; y is ignored."""
+        """Learn the number of features, and what the transformer needs, from sequences X; y is ignored."""
         self._check()
         before = self.__dict__.copy()
         try:
@@ -162,7 +162,7 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         return self
 
     def transform(self, X: Any) -> Any:
-        """Return the features of sequences X in the form in which they came; 2-D input gives (n, T', F')."""
+        """Return the features of sequences X, in the form of X; 2-D input gives (n, T', F')."""
         check_is_fitted(self, "n_features_in_")
         self._check()
         batch = self._read(X, False)
@@ -185,9 +185,10 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         return values if self._one_a_sequence else estimator_input.give_back(values, made, X)
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
-        """Return the names of the columns of the result, (F',); the input's are x0, x1, ... if not given.
+        """Return the names of the columns of the result, (F',).
 
-        Fitted on 2-D input, whose columns are steps, there is one feature, x0.
+        Input features are called x0, x1, ... if no names are given. Where the transformer was fitted on 2-D
+        input, whose columns are steps, there is one input feature, x0.
         """
         check_is_fitted(self, "n_features_in_")
         given = None if input_features is None else [str(name) for name in input_features]
@@ -202,7 +203,7 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         return np.array(self._names(channels), dtype=object)
 
     def set_output(self, *, transform: str | None = None) -> SequenceTransformer:
-        """Take "default" and None alone: sequences of features have no data frame."""
+        """Accept "default" and None only: sequences of features do not fit a data frame."""
         if transform not in (None, "default"):
             raise ArgumentValueError(
                 "transform", f"is {describe(transform)}", "'default': sequences fit no data frame"

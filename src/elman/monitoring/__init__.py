@@ -1,7 +1,7 @@
 """Live monitoring: a stream of samples becomes answers, alarms and a record of what was missing.
 
-`Monitor` uses no clock, no network and no terminal. `lsl` is the only module that imports pylsl. `replay`
-plays a recording as a stream.
+`Monitor` knows neither clock, network nor terminal. Around it: `lsl`, the only module that imports pylsl,
+`view` and `drawing` for the terminal, `record` for the CSV, `replay` for the other end of the line.
 """
 
 from elman.monitoring.latency import Latencies
