@@ -225,7 +225,12 @@ def choose_depth(shares: Floats, training: Floats) -> Array:
 
 
 class Forecast(NamedTuple):
-    """A forecast: BIS, the index of the depth in DEPTHS, and the probability of each depth."""
+    """A forecast: BIS, the index of the depth in DEPTHS, and the probability of each depth.
+
+    >>> forecast = Forecast(45.0, 1, np.array([0.1, 0.8, 0.1]))
+    >>> DEPTHS[forecast.depth]
+    'adequate'
+    """
 
     bis: float
     depth: int
@@ -275,7 +280,11 @@ def future(X: Any, tracks: Sequence[str], ahead: int = 6) -> list[Floats]:
 
 
 def repeated(X: Any, tracks: Sequence[str]) -> list[Floats]:
-    """Return the last BIS reading at each step, 93 (awake) before the first: a baseline forecast."""
+    """Return the last BIS reading at each step, 93 (awake) before the first: a baseline forecast.
+
+    >>> [a.tolist() for a in repeated([np.array([[0.0], [50.0], [np.nan]])], ["BIS"])]
+    [[93.0, 50.0, 50.0]]
+    """
     place = find_bis(tracks)
     return [Carry(AWAKE)(np.where(x[:, place] == 0, np.nan, x[:, place]).astype(np.float64))[0] for x in X]
 

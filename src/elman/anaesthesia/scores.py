@@ -18,7 +18,11 @@ class Scores:
     """Mean absolute error of BIS and balanced accuracy of the depth, over all steps with an answer.
 
     ``by_case`` (n,) is the error of each operation, NaN if none of its steps has an answer. ``confusion``
-    (3, 3) counts the steps of each true depth (rows) by predicted depth (columns).
+    (3, 3) counts the steps of each true depth (rows) by predicted depth (columns). ``steps`` is the number of
+    steps with an answer.
+
+    >>> score([[50.0, 30.0]], [[48.0, 44.0]]).confusion.tolist()
+    [[0, 1, 0], [0, 1, 0], [0, 0, 0]]
     """
 
     error: float

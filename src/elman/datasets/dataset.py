@@ -9,7 +9,11 @@ from elman.data.sequences import Sequences
 
 
 class Annotation(NamedTuple):
-    """A note in a recording: onset in s from its start, duration in s or None, text."""
+    """A note in a recording: onset in s from its start, duration in s or None, text.
+
+    >>> Annotation(12.0, None, "eyes closed").text
+    'eyes closed'
+    """
 
     onset: float
     duration: float | None
@@ -24,6 +28,9 @@ class Description:
     recordings that the sequences come from; a split must keep the sequences of a recording together.
     ``source`` is the reference to cite. If they are known, ``units`` (F,) are the units of the features and
     ``annotations`` the notes of a recording, in order of their onsets.
+
+    >>> print(Description("two minutes of EEG", fs=128.0, channels=("Fz", "Cz"), ids=("a",)))
+    two minutes of EEG
     """
 
     text: str
@@ -39,7 +46,13 @@ class Description:
 
 
 class Dataset(NamedTuple):
-    """X, y, description: n sequences of (T_i, F), their labels, and their description."""
+    """X, y, description: n sequences of (T_i, F), their labels, and their description.
+
+    >>> from elman.datasets import simulate_eeg
+    >>> X, y, description = simulate_eeg(1, kinds=("healthy",), seconds=1.0)
+    >>> len(X), description.channels
+    (1, ('EEG',))
+    """
 
     X: Sequences
     y: Any

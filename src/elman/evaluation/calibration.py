@@ -29,6 +29,9 @@ class Reliability:
         Answers in each bin.
     error : float
         The expected calibration error: the mean of |accuracy - confidence| over the bins, weighted by counts.
+
+    >>> reliability([1, 0, 1, 1], [0.75, 0.75, 0.75, 0.75]).counts
+    array([4])
     """
 
     confidence: NDArray[np.float64]

@@ -23,7 +23,12 @@ _EPSILON = 1e-6  # steps; smaller differences are rounding
 
 
 class Event(NamedTuple):
-    """An event from ``begin`` to before ``end``, in s from the first step of a recording."""
+    """An event from ``begin`` to before ``end``, in s from the first step of a recording.
+
+    >>> event = Event(begin=0.5, end=1.5)
+    >>> event.end - event.begin
+    1.0
+    """
 
     begin: float
     end: float
@@ -44,6 +49,10 @@ class EventScores:
     delays : (n,) array
         s from the beginning of each seizure that was found to the end of the first step with an alarm;
         negative if the alarm came first.
+
+    >>> scores = EventScores(n_events=4, n_detected=3, n_alarms=5, n_false=1, hours=2.0, delays=np.ones(3))
+    >>> scores.sensitivity, scores.precision, scores.false_alarms_per_hour
+    (0.75, 0.75, 0.5)
     """
 
     n_events: int
@@ -55,12 +64,12 @@ class EventScores:
 
     @property
     def sensitivity(self) -> float:
-        """Share of the seizures that were found; NaN without a seizure."""
+        """The share of the seizures that were found; NaN if there are none."""
         return self.n_detected / self.n_events if self.n_events else float("nan")
 
     @property
     def precision(self) -> float:
-        """Seizures found, by these and the false alarms together; NaN if there are neither."""
+        """Seizures found, divided by seizures found plus false alarms; NaN if there are neither."""
         positive = self.n_detected + self.n_false
         return self.n_detected / positive if positive else float("nan")
 
@@ -72,16 +81,17 @@ class EventScores:
 
     @property
     def false_alarms_per_hour(self) -> float:
+        """False alarms in an hour of recording."""
         return self.n_false / self.hours
 
     @property
     def mean_delay(self) -> float:
-        """In s; NaN if no seizure was found."""
+        """The mean delay in s; NaN if no seizure was found."""
         return float(self.delays.mean()) if len(self.delays) else float("nan")
 
     @property
     def median_delay(self) -> float:
-        """In s; NaN if no seizure was found."""
+        """The median delay in s; NaN if no seizure was found."""
         return float(np.median(self.delays)) if len(self.delays) else float("nan")
 
     def __str__(self) -> str:

@@ -15,7 +15,12 @@ Indices = NDArray[np.int64]
 
 
 class Chunks(NamedTuple):
-    """X, y, groups: chunks of equal length, their labels, and the group that each belongs to."""
+    """X, y, groups: chunks of equal length, their labels, and the group that each belongs to: see `chunk`.
+
+    >>> X, y, groups = chunk([[1.0, 2.0, 3.0, 4.0]], ["rest"], 2)
+    >>> len(X), y.tolist(), groups.tolist()
+    (2, ['rest', 'rest'], [0, 0])
+    """
 
     X: Sequences
     y: Any
