@@ -34,7 +34,7 @@ def fitted(features: Any, samples: Any) -> Pipeline:
 def prove(model: Pipeline, samples: Any) -> float:
     """The largest difference between the stream's answers and the batch's; stop where it is too large."""
     once = stream(model)
-    rows = np.concatenate([once.step(samples[i : i + CHUNK]) for i in range(0, len(samples), CHUNK)])
+    rows = np.concatenate([once.steps(samples[i : i + CHUNK]) for i in range(0, len(samples), CHUNK)])
     ends = model[0].ends(len(samples))[::40]
     expected = model.predict_proba([samples[: end + 1] for end in ends])
     worst = float(np.abs(rows[::40] - expected).max())
@@ -63,7 +63,7 @@ def main() -> None:
         for name, each in streams.items():
             begin = time.process_time()
             for chunk in chunks:
-                each.step(chunk)
+                each.steps(chunk)
             spent = (time.process_time() - begin) / CHUNKS
             if turn:  # the first one is not counted
                 seconds[name].append(spent)

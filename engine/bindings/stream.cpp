@@ -2,6 +2,8 @@
 // protocol, results made by numpy.empty.
 #include "bindings/bindings.h"
 
+#include <utility>
+
 #include "run/stream.h"
 
 namespace elman::bindings {
@@ -83,6 +85,34 @@ template <class Real> class StreamObject {
     return made;
   }
 
+  // Steps in time order, (k, F) or (k, rows, F): all are checked before the first is taken.
+  nb::object steps(nb::handle x) {
+    if (stream_.spec().symbols) read_symbol_steps(x);
+    else read_number_steps(x);
+    // Local: a signal's handler may use this stream.
+    const std::vector<int> symbols = std::exchange(symbols_, {});
+    const std::vector<Real> values = std::exchange(converted_, {});
+    const Index width = stream_.spec().symbols ? 1 : F_;
+    const Index k = static_cast<Index>(symbols.size() + values.size()) / (stream_.rows * width);
+    nb::object made = empty_(one_ ? nb::make_tuple(k, C_) : nb::make_tuple(k, stream_.rows, C_), dtype_);
+    if (k == 0) return made;
+    View view;
+    if (!view.get(made.ptr(), PyBUF_WRITABLE)) throw std::runtime_error("numpy.empty gave no memory");
+    Real* to = static_cast<Real*>(view.buffer.buf);
+    constexpr Index between_signals = 64;
+    std::vector<std::vector<Real>> before;
+    if (k > between_signals) before = all_states();
+    for (Index t = 0; t < k; ++t, to += stream_.rows * C_) {
+      if (t > 0 && t % between_signals == 0 && PyErr_CheckSignals() != 0) {
+        put_back(before);
+        throw nb::python_error();
+      }
+      if (values.empty()) stream_.step(symbols.data() + t * stream_.rows, to);
+      else stream_.step(values.data() + t * stream_.rows * F_, to);
+    }
+    return made;
+  }
+
   void reset() {
     stream_.reset();
     if (initial_.is_valid()) start_from(initial_);
@@ -125,6 +155,75 @@ template <class Real> class StreamObject {
   }
 
  private:
+  // A copy of every entry's states, in the order in which put_back takes them.
+  std::vector<std::vector<Real>> all_states() const {
+    std::vector<std::vector<Real>> copies;
+    const auto entries = stream_.entries();
+    for (std::size_t i = 0; i < entries.size(); ++i)
+      for (Index s = 0; s < entries[i].states; ++s) {
+        copies.emplace_back(static_cast<std::size_t>(stream_.rows * entries[i].size));
+        stream_.get_state(i, s, copies.back().data());
+      }
+    return copies;
+  }
+
+  void put_back(const std::vector<std::vector<Real>>& copies) {
+    const auto entries = stream_.entries();
+    std::size_t next = 0;
+    for (std::size_t i = 0; i < entries.size(); ++i)
+      for (Index s = 0; s < entries[i].states; ++s) stream_.set_state(i, s, copies[next++].data());
+  }
+
+  // The numbers of several steps, [k, rows, F], into converted_.
+  void read_number_steps(nb::handle x) {
+    const nb::object array = real_array(x, "x");
+    const nb::object doubles = asarray_(array, nb::arg("dtype") = "float64", nb::arg("order") = "C");
+    View view;
+    if (!view.get(doubles.ptr(), PyBUF_ND)) throw std::invalid_argument("x: not an array");
+    const Py_buffer& b = view.buffer;
+    const int dimensions = one_ ? 2 : 3;
+    if (b.ndim != dimensions || b.shape[dimensions - 1] != F_ || (!one_ && b.shape[1] != stream_.rows))
+      refuse_steps(array, b.ndim < dimensions,
+                   (one_ ? "(k, " : "(k, " + std::to_string(stream_.rows) + ", ") + std::to_string(F_) +
+                       ") (the network's input_size)");
+    const double* p = static_cast<const double*>(b.buf);
+    const Index size = b.shape[0] * stream_.rows * F_;
+    converted_.clear();
+    for (Index i = 0; i < size; ++i) {
+      const Real v = static_cast<Real>(p[i]);
+      if (!(v - v == 0)) {
+        const std::string row = one_ ? "" : std::to_string(i / F_ % stream_.rows) + ", ";
+        throw std::invalid_argument("x[" + std::to_string(i / (stream_.rows * F_)) + ", " + row +
+                                    std::to_string(i % F_) +
+                                    "] is not finite; the stream's state is unchanged");
+      }
+      converted_.push_back(v);
+    }
+  }
+
+  // The integers of several steps, (k,) or (k, rows), a last axis of 1 allowed, into symbols_.
+  void read_symbol_steps(nb::handle x) {
+    const nb::object array = symbol_array(x);
+    const Index ndim = nb::cast<Index>(array.attr("ndim")), dimensions = one_ ? 1 : 2;
+    const bool column = ndim == dimensions + 1 && nb::cast<Index>(array.attr("shape")[dimensions]) == 1;
+    if ((ndim != dimensions && !column) || (!one_ && nb::cast<Index>(array.attr("shape")[1]) != stream_.rows))
+      refuse_steps(
+          array, ndim < dimensions,
+          one_ ? "(k,), an integer a step" : "(k, " + std::to_string(stream_.rows) + "), an integer a row");
+    symbols_.clear();
+    for (nb::handle value : array.attr("ravel")().attr("tolist")()) {
+      const Index i = static_cast<Index>(symbols_.size());
+      const std::string row = one_ ? "" : ", " + std::to_string(i % stream_.rows);
+      append_symbol(value, "x[" + std::to_string(i / stream_.rows) + row + "]");
+    }
+  }
+
+  [[noreturn]] static void refuse_steps(const nb::object& array, bool one_step, const std::string& expected) {
+    throw std::invalid_argument("x has shape " +
+                                nb::cast<std::string>(array.attr("shape").attr("__str__")()) + ", expected " +
+                                expected + (one_step ? "; step takes one step" : ""));
+  }
+
   // Checks all that is given before anything is set.
   void set_entries(nb::handle given, const std::string& what, const std::vector<std::size_t>& which,
                    const char* form) {
@@ -163,33 +262,39 @@ template <class Real> class StreamObject {
 
   // x of a network over integers: an int, or one a row.
   void read_symbols(nb::handle x) {
-    const Index n = stream_.spec().symbols;
     symbols_.clear();
-    const auto read = [&](nb::handle value) {
-      int overflow = 0;
-      const long long v = PyLong_AsLongLongAndOverflow(value.ptr(), &overflow);
-      if (overflow || v < 0 || v >= n) {
-        const std::string row = one_ ? "" : "[" + std::to_string(symbols_.size()) + "]";
-        throw std::invalid_argument("x" + row + " is " + nb::cast<std::string>(nb::str(value)) +
-                                    ", expected 0.." + std::to_string(n - 1) +
-                                    " (the Embedding's n); the stream's state is unchanged");
-      }
-      symbols_.push_back(static_cast<int>(v));
-    };
-    if (one_ && PyLong_CheckExact(x.ptr())) return read(x);
-    const nb::object array = asarray_(x);
-    const std::string kind = nb::cast<std::string>(array.attr("dtype").attr("kind"));
-    if (kind != "i" && kind != "u")
-      throw nb::type_error(("x has dtype " + nb::cast<std::string>(array.attr("dtype").attr("__str__")()) +
-                            ", expected integers (the network begins with an Embedding)")
-                               .c_str());
+    if (one_ && PyLong_CheckExact(x.ptr())) return append_symbol(x, "x");
+    const nb::object array = symbol_array(x);
     const Index ndim = nb::cast<Index>(array.attr("ndim")), most = one_ ? 1 : 2;
     if (ndim > most || ndim + 1 < most || nb::cast<Index>(array.attr("size")) != stream_.rows ||
         (ndim == most && nb::cast<Index>(array.attr("shape")[most - 1]) != 1))
       throw std::invalid_argument(
           "x has shape " + nb::cast<std::string>(array.attr("shape").attr("__str__")()) + ", expected " +
-          (one_ ? "an integer" : "(" + std::to_string(stream_.rows) + ",), an integer a row"));
-    for (nb::handle value : array.attr("ravel")().attr("tolist")()) read(value);
+          (one_ ? "an integer" : "(" + std::to_string(stream_.rows) + ",), an integer a row") +
+          (ndim == most ? "; steps takes several steps" : ""));
+    for (nb::handle value : array.attr("ravel")().attr("tolist")())
+      append_symbol(value, one_ ? "x" : "x[" + std::to_string(symbols_.size()) + "]");
+  }
+
+  nb::object symbol_array(nb::handle x) const {
+    nb::object array = asarray_(x);
+    const std::string kind = nb::cast<std::string>(array.attr("dtype").attr("kind"));
+    if (kind != "i" && kind != "u")
+      throw nb::type_error(("x has dtype " + nb::cast<std::string>(array.attr("dtype").attr("__str__")()) +
+                            ", expected integers (the network begins with an Embedding)")
+                               .c_str());
+    return array;
+  }
+
+  void append_symbol(nb::handle value, const std::string& where) {
+    const Index n = stream_.spec().symbols;
+    int overflow = 0;
+    const long long v = PyLong_AsLongLongAndOverflow(value.ptr(), &overflow);
+    if (overflow || v < 0 || v >= n)
+      throw std::invalid_argument(where + " is " + nb::cast<std::string>(nb::str(value)) + ", expected 0.." +
+                                  std::to_string(n - 1) +
+                                  " (the Embedding's n); the stream's state is unchanged");
+    symbols_.push_back(static_cast<int>(v));
   }
 
   void check_shape(const Py_buffer& b, const char* name, Index columns, const char* what) const {
@@ -201,17 +306,24 @@ template <class Real> class StreamObject {
     const std::string expected =
         one_ ? "(" + std::to_string(columns) + ",)"
              : "(" + std::to_string(stream_.rows) + ", " + std::to_string(columns) + ")";
+    const bool several = std::string(name) == "x" && b.ndim == (one_ ? 2 : 3);
     throw std::invalid_argument(std::string(name) + " has shape (" + came + (b.ndim == 1 ? ",)" : ")") +
-                                ", expected " + expected + " (" + what + ")");
+                                ", expected " + expected + " (" + what + ")" +
+                                (several ? "; steps takes several steps" : ""));
+  }
+
+  nb::object real_array(nb::handle x, const std::string& name) const {
+    nb::object array = asarray_(x);
+    const std::string kind = nb::cast<std::string>(array.attr("dtype").attr("kind"));
+    if (kind != "f" && kind != "i" && kind != "u" && kind != "b")
+      throw nb::type_error((name + " must hold real numbers").c_str());
+    return array;
   }
 
   // Anything that numpy takes for real numbers, of the shape of `columns`; through float64, so that what
   // overflows becomes infinite without a word from numpy.
   std::vector<Real> numbers(nb::handle x, const std::string& name, Index columns, const char* what) const {
-    const nb::object array = asarray_(x);
-    const std::string kind = nb::cast<std::string>(array.attr("dtype").attr("kind"));
-    if (kind != "f" && kind != "i" && kind != "u" && kind != "b")
-      throw nb::type_error((name + " must hold real numbers").c_str());
+    const nb::object array = real_array(x, name);
     const nb::object doubles = asarray_(array, nb::arg("dtype") = "float64", nb::arg("order") = "C");
     View view;
     if (!view.get(doubles.ptr(), PyBUF_ND)) throw std::invalid_argument(name + ": not an array");
@@ -238,6 +350,8 @@ template <class Real> void bind(nb::module_& m, const char* name, const char* ne
       .def("step", &S::step, nb::arg("x").none(), nb::arg("out") = nb::none(),
            nb::sig("def step(self, x: object, out: numpy.ndarray | None = None) -> numpy.ndarray"),
            "The answer y_t after the step x_t, (F,) -> (C,), or (rows, F) -> (rows, C).")
+      .def("steps", &S::steps, nb::arg("x"), nb::sig("def steps(self, x: object) -> numpy.ndarray"),
+           "The answers after each of k steps, (k, F) -> (k, C), or (k, rows, F) -> (k, rows, C).")
       .def("reset", &S::reset, "Back to the state before the first step.")
       .def_prop_rw("state", &S::state, &S::set_state,
                    nb::for_getter(nb::sig(

@@ -187,6 +187,11 @@ class Stream32:
         The answer y_t after the step x_t, (F,) -> (C,), or (rows, F) -> (rows, C).
         """
 
+    def steps(self, x: object) -> numpy.ndarray:
+        """
+        The answers after each of k steps, (k, F) -> (k, C), or (k, rows, F) -> (k, rows, C).
+        """
+
     def reset(self) -> None:
         """Back to the state before the first step."""
 
@@ -205,6 +210,11 @@ class Stream64:
     def step(self, x: object, out: numpy.ndarray | None = None) -> numpy.ndarray:
         """
         The answer y_t after the step x_t, (F,) -> (C,), or (rows, F) -> (rows, C).
+        """
+
+    def steps(self, x: object) -> numpy.ndarray:
+        """
+        The answers after each of k steps, (k, F) -> (k, C), or (k, rows, F) -> (k, rows, C).
         """
 
     def reset(self) -> None:

@@ -1,34 +1,35 @@
-"""Streams: samples in, answers out as soon as they are complete, through features and network."""
+"""Streams through features and a network: samples go in, answers come out as soon as they are complete."""
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import numpy as np
 
 from elman._validation import describe
 from elman.data.sequences import Array
-from elman.data.stream_input import read_samples, read_symbols
-from elman.errors import ArgumentTypeError
+from elman.data.stream_input import read_sample, read_samples, read_symbol, read_symbols
+from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.network.network import Network
 
 
 def stream(model: Any) -> Stream:
     """Return a stream through an estimator, a network, features, or a pipeline of features and one of those.
 
-    Shapes: ``step(samples)`` takes (F,) or a chunk (k, F) of raw samples in time order and gives (m, C), the
-    answers complete by now; m may be 0. However the samples are cut, the answers are those of the batch:
-    class probabilities, values or outputs. A model with one answer a sequence answers, with each step of the
-    features, what it would predict for the samples so far.
+    Shapes: ``step(sample)`` takes one raw sample (F,) and gives its answer (C,), or None where the features
+    need more samples. ``steps(samples)`` takes several (k, F) in time order and gives (m, C), the answers
+    that they complete; m may be 0. However the samples are cut, the answers are those of the batch: class
+    probabilities, values or outputs. A model with one answer per sequence gives, with each row of the
+    features, its prediction for the samples so far.
 
     Errors: TypeError that names a step of a pipeline which cannot stream; ValueError for a network that reads
     from both ends.
 
     >>> import numpy as np, elman
     >>> net = elman.Network([elman.SimpleRNN(4)], input_size=2, seed=0)
-    >>> elman.stream(net).step(np.zeros((3, 2))).shape
-    (3, 4)
+    >>> stream = elman.stream(net)
+    >>> stream.step(np.zeros(2)).shape, stream.steps(np.zeros((3, 2))).shape
+    ((4,), (3, 4))
     """
     return Stream(_stages(model, "model"))
 
@@ -51,7 +52,7 @@ def _stages(model: Any, name: str) -> list[Any]:
         try:
             return [model.stream()]
         except TypeError as error:
-            raise TypeError(f"{name} cannot stream: {error}") from None
+            raise ArgumentTypeError(name, f"cannot stream: {error}") from None
     if not isinstance(model, Pipeline):
         raise ArgumentTypeError(
             name,
@@ -71,7 +72,7 @@ def _stages(model: Any, name: str) -> list[Any]:
 
 
 class Stream:
-    """Samples in, answers out: `elman.stream` makes it."""
+    """A stream through features and a network, or one of them: `elman.stream` makes it."""
 
     def __init__(self, stages: list[Any]) -> None:  # features' streams, then perhaps a network
         # Features that a network reads are checked there.
@@ -82,17 +83,29 @@ class Stream:
         self._symbols = first.symbols if isinstance(first, _Answers) else 0
         self._nothing = stages[-1].nothing
 
-    def step(self, samples: Any) -> Array:
-        """Return the answers complete by now, (m, C), of samples (F,) or (k, F) in time order.
+    def step(self, sample: Any) -> Array | None:
+        """Return the answer (C,) to one sample (F,), or None where the features need more samples.
 
-        A network that begins with an Embedding takes integers. Errors: ValueError for NaN (where nothing
-        fills it), a wrong size or an integer out of range, TypeError for what is no array of numbers; the
-        state is unchanged then.
+        One sample completes one answer at most. A network that begins with an Embedding takes an integer.
+        Errors: ValueError for NaN (where nothing fills it), a wrong shape or an integer out of range,
+        TypeError for anything but numbers; the state is unchanged then.
         """
         if self._symbols:
-            rows = read_symbols(samples, self._symbols)
+            rows = self._advance(read_symbol(sample, self._symbols))
         else:
-            rows = read_samples(samples, self._features, self._missing)
+            rows = self._advance(read_sample(sample, self._features, self._missing))
+        return rows[0] if len(rows) else None
+
+    def steps(self, samples: Any) -> Array:
+        """Return the answers (m, C) that samples (k, F) in time order complete; m may be 0.
+
+        A network that begins with an Embedding takes integers (k,). Errors as in ``step``.
+        """
+        if self._symbols:
+            return self._advance(read_symbols(samples, self._symbols))
+        return self._advance(read_samples(samples, self._features, self._missing))
+
+    def _advance(self, rows: Array) -> Array:
         done = 0
         try:
             with np.errstate(over="ignore", invalid="ignore"):
@@ -101,7 +114,7 @@ class Stream:
                     done += 1
                     if check:
                         stage.refuse(rows)
-                    if not len(rows):  # nor is there anything for the stages behind
+                    if not len(rows):  # then later stages have nothing to do
                         rows = self._nothing(rows.dtype)
                         break
         except BaseException:
@@ -117,46 +130,38 @@ class Stream:
 
 
 class _Answers:
-    """The last stage: a network, with its estimator's scale and answers around it."""
+    """The last stage: the stream of a network or an estimator."""
 
     missing = False
 
     def __init__(self, model: Any) -> None:
+        self._stream = model.stream()
         network = model if isinstance(model, Network) else model.network_
-        self._estimator = None if model is network else copy.copy(model)  # a refit gives it other scales
-        self._scaler = None if model is network else model.scaler_
-        self._native = network.stream()
+        self._scales = model is not network  # the stream of an estimator scales what the network reads
         self._dtype = network.dtype
-        self.symbols = network.model.symbols
-        self.features, self.columns = network.input_size, network.output_size
-        self._none: Array = self._finish(np.empty((0, self.columns), self._dtype))
+        self.symbols, self.features = network.model.symbols, network.input_size
+        self._none = self._stream.steps(np.empty((0, self.features), np.int64))
 
     def nothing(self, dtype: Any) -> Array:  # noqa: ARG002
-        """Return no answer, (0, C)."""
-        return self._none.copy()
+        """Return no answers, (0, C)."""
+        nothing: Array = self._none.copy()
+        return nothing
 
     def advance(self, rows: Array) -> Array:
-        """Take steps (m, F) that were checked; where it raises, the state is unchanged."""
-        scaled = rows if self.symbols else self._scale(rows)
-        # One step is checked by the engine; of more, all are before the first is taken.
-        if not self.symbols and len(scaled) > 1 and not np.isfinite(scaled).all():
-            raise ValueError(f"samples are too large for the network's input to be finite in {self._dtype}")
-        out = np.empty((len(scaled), self.columns), self._dtype)
-        step = self._native.step
-        for i in range(len(scaled)):
-            step(scaled[i], out[i])
-        return self._finish(out)
-
-    def _scale(self, rows: Array) -> Array:
-        if self._scaler is None:
-            return rows.astype(self._dtype, order="C", copy=False)
-        scaled: Array = self._scaler.apply_few(rows, self._dtype)
-        return scaled
-
-    def _finish(self, outputs: Array) -> Array:
-        answers: Array = outputs if self._estimator is None else self._estimator.to_answers(outputs)
+        """Take steps (m, F), which are finite or too large; where it raises, the state is unchanged."""
+        answers: Array
+        try:
+            if self._scales:
+                answers = self._stream.advance(rows)
+            elif len(rows) == 1:
+                answers = self._stream.step(rows[0])[None]
+            else:
+                answers = self._stream.steps(rows)
+        except ValueError:
+            problem = f"are too large for the network's input to be finite in {self._dtype}"
+            raise ArgumentValueError("samples", problem) from None
         return answers
 
     def reset(self) -> None:
         """Start anew."""
-        self._native.reset()
+        self._stream.reset()

@@ -160,7 +160,7 @@ def test_features_stream_to_the_bit_however_they_are_cut(data):
         made, at = [], 0
         while at < len(data.X[0]):
             size = int(random.integers(0, 9))
-            made.append(stream.step(data.X[0][at : at + size]))
+            made.append(stream.steps(data.X[0][at : at + size]))
             at += size
         np.testing.assert_array_equal(np.concatenate(made), whole)
         stream.reset()
@@ -176,11 +176,11 @@ def test_features_know_nothing_of_the_future(data):
 
 def test_undone_steps_leave_no_trace(data):
     stream = DepthFeatures(data.description.channels).fit(data.X).stream()
-    stream.step(data.X[0][:50])
-    expected = copy.deepcopy(stream).step(data.X[0][50:60])
+    stream.steps(data.X[0][:50])
+    expected = copy.deepcopy(stream).steps(data.X[0][50:60])
     stream.advance(data.X[1][:7])
     stream.undo()
-    np.testing.assert_array_equal(stream.step(data.X[0][50:60]), expected)
+    np.testing.assert_array_equal(stream.steps(data.X[0][50:60]), expected)
 
 
 @pytest.mark.parametrize(
@@ -264,7 +264,7 @@ def test_a_forecaster_streams_what_it_predicts(model, data):
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0)
     stream.reset()
     assert stream.step(X[0][0]).bis == steps[0].bis
-    with pytest.raises(ValueError, match="has 2 steps, expected one"):
+    with pytest.raises(ValueError, match=r"row has shape \(2, 5\), expected \(F,\): one step"):
         stream.step(X[0][:2])
 
 

@@ -612,13 +612,18 @@ def test_commands_read_integers(tmp_path, monkeypatch, capsys):
 def test_a_stream_takes_integers_in_any_cut():
     net = Network([Embedding(N), GRU, Dense(2, "softmax")], seed=0)
     live = elman.stream(net)
-    found = np.concatenate([live.step(x) for x in (1, [6, 3], [], np.array([[2]], np.uint8))])
+    found = np.concatenate(
+        [live.step(1)[None], *(live.steps(x) for x in ([6, 3], [], np.array([[2]], np.uint8)))]
+    )
     assert_same_bits(found[-1], net.predict([[1, 6, 3, 2]])[0])
-    before = live.step([4])
+    before = live.step(4)
     live.reset()
-    live.step([1, 6, 3, 2])
-    for wrong in ([1, N], [-1], [[1, 2]], [0.5]):
+    live.steps([1, 6, 3, 2])
+    for wrong in ([1, N], [-1], [[1, 2]], [0.5], 1):
         with pytest.raises((ValueError, TypeError), match="samples"):
+            live.steps(wrong)
+    for wrong in (N, -1, [1, 2], 0.5, [[1]]):
+        with pytest.raises((ValueError, TypeError), match="sample "):
             live.step(wrong)
     assert_same_bits(live.step([4]), before)
 

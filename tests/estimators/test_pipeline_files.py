@@ -46,7 +46,7 @@ def test_a_pipeline_comes_back(chain, tmp_path):
         assert [name for name, _ in other.steps] == [name for name, _ in model.steps]
         assert np.array_equal(model.predict(data), other.predict(data))
         one, two = elman.stream(model), elman.stream(other)
-        assert np.array_equal(one.step(data[2]), two.step(data[2]))
+        assert np.array_equal(one.steps(data[2]), two.steps(data[2]))
         again = other.fit(data, y)  # and it learns again
         assert np.array_equal(again.predict(data), model.predict(data))
         names = model[:-1].get_feature_names_out()
@@ -264,7 +264,7 @@ def test_lines_are_answered_when_a_window_is_complete(kept):
     opened = loaded_model.load(path)
     lines = [f"{a},{b}\n".encode() for a, b in HOLED[0].tolist()]
     found = list(answers(opened, [*lines, b"\n", *lines], False))
-    expected = elman.stream(model).step(HOLED[0])
+    expected = elman.stream(model).steps(HOLED[0])
     assert len(found) == 2 * len(expected)
     assert [float(v) for v in found[-1].split(",")[1:]] == expected[-1].tolist()
     with pytest.raises(ValueError, match="line 1 has inf, expected 2 numbers"):

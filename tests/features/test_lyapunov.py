@@ -155,7 +155,7 @@ def test_a_stream_gives_the_same():
     expected = features.transform([x])[0]
     stream = features.stream()
     cuts = np.split(x, [1, 100, 128, 131, 500])
-    made = np.concatenate([stream.step(part) for part in cuts])
+    made = np.concatenate([stream.steps(part) for part in cuts])
     np.testing.assert_array_equal(made, expected)
 
 

@@ -101,7 +101,7 @@ def test_streams_have_the_bits_of_the_batch(difference, dtype):
     assert expected.dtype == dtype
     for cuts in ([], [1], range(1, 97), [30, 35, 80], [10, 10, 20]):
         stream = elman.stream(features)
-        parts = [stream.step(part) for part in np.split(x, list(cuts))]
+        parts = [stream.steps(part) for part in np.split(x, list(cuts))]
         assert np.array_equal(np.concatenate(parts), expected)
     assert features.ends(97).tolist() == list(range(9, 90, 10))
 
@@ -109,10 +109,10 @@ def test_streams_have_the_bits_of_the_batch(difference, dtype):
 def test_a_refused_chunk_changes_nothing():
     features = Reservoirs(**SMALL, input_scaling=0.02, difference=True, window=10).fit(RAGGED)
     stream, x = elman.stream(features), RAGGED[1]
-    parts = [stream.step(x[:15])]
+    parts = [stream.steps(x[:15])]
     with pytest.raises(ValueError, match="too large for networks in float32"):
-        stream.step(np.full((10, 2), 1e200))
-    parts.append(stream.step(x[15:]))
+        stream.steps(np.full((10, 2), 1e200))
+    parts.append(stream.steps(x[15:]))
     assert np.array_equal(np.concatenate(parts), features.transform([x])[0])
 
 
@@ -120,13 +120,13 @@ def test_undone_samples_leave_no_trace():
     """As when what follows in a pipeline refuses the features of a chunk."""
     features = Reservoirs(**SMALL, input_scaling=0.02, difference=True, window=10).fit(RAGGED)
     stream, x = features.stream(), RAGGED[1]
-    parts = [stream.step(x[:15])]
+    parts = [stream.steps(x[:15])]
     stream.advance(RAGGED[3][:23])
     stream.undo()
-    parts.append(stream.step(x[15:]))
+    parts.append(stream.steps(x[15:]))
     assert np.array_equal(np.concatenate(parts), features.transform([x])[0])
     stream.reset()
-    assert np.array_equal(stream.step(x), features.transform([x])[0])
+    assert np.array_equal(stream.steps(x), features.transform([x])[0])
 
 
 def test_rows_do_not_depend_on_company_or_threads():

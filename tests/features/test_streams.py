@@ -1,5 +1,7 @@
 """Streams: the batch's answers however the samples are cut; what is wrong leaves the state as it was."""
 
+import signal
+import time
 import warnings
 
 import numpy as np
@@ -10,7 +12,18 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 import elman
-from elman import GRU, Dense, Network, RNNClassifier, RNNRegressor, RNNTagger, SimpleRNN
+from elman import (
+    GRU,
+    LSTM,
+    Dense,
+    Embedding,
+    MeanPool,
+    Network,
+    RNNClassifier,
+    RNNRegressor,
+    RNNTagger,
+    SimpleRNN,
+)
 from elman.features import BandPower, FillMissing, Frames, LogSpectrum
 from elman.features.windows import Windowed
 
@@ -42,7 +55,11 @@ def answers(stream, x, cuts):
     for size in cuts:
         part = x[begin : begin + size]
         begin += len(part)
-        made = stream.step(part[0] if len(part) == 1 else part)
+        if len(part) == 1:
+            answer = stream.step(part[0])
+            made = stream.steps(x[:0]) if answer is None else answer[None]
+        else:
+            made = stream.steps(part)
         rows.append(made)
         ends += [begin] * len(made)
     assert begin == len(x)
@@ -140,9 +157,9 @@ def test_an_interrupted_step_leaves_the_state_as_it_was():
         for samples in (HOLED[0][begin : begin + 11], HOLED[1], HOLED[1][:8]):
             interrupt = True
             with pytest.raises(KeyboardInterrupt):
-                stream.step(samples)
+                stream.steps(samples)
             interrupt = False
-        rows.append(stream.step(HOLED[0][begin : begin + 11]))
+        rows.append(stream.steps(HOLED[0][begin : begin + 11]))
     assert np.array_equal(np.concatenate(rows), expected)
 
 
@@ -198,8 +215,8 @@ def test_univariate_samples_come_as_numbers_too():
         expected = model.predict_proba(fitted[:1])[0]
         rows, _ = answers(elman.stream(model), fitted[0], [1] * len(fitted[0]))
         assert np.array_equal(rows[-1], expected)
-        assert np.array_equal(elman.stream(model).step(fitted[0].tolist())[-1], expected)
-        assert np.array_equal(elman.stream(model).step(fitted[0][:, None])[-1], expected)
+        assert np.array_equal(elman.stream(model).steps(fitted[0].tolist())[-1], expected)
+        assert np.array_equal(elman.stream(model).steps(fitted[0][:, None])[-1], expected)
 
 
 def test_samples_of_another_type_are_taken_as_they_are():
@@ -207,21 +224,22 @@ def test_samples_of_another_type_are_taken_as_they_are():
     model = make_pipeline(LogSpectrum(FS, 64, 16), quick()).fit(data, Y)
     expected = model.predict_proba(data[:1])[0]
     for dtype in (np.int16, np.float64, np.float32):
-        np.testing.assert_allclose(elman.stream(model).step(data[0].astype(dtype))[-1], expected, atol=1e-6)
+        np.testing.assert_allclose(elman.stream(model).steps(data[0].astype(dtype))[-1], expected, atol=1e-6)
 
 
 def test_nested_pipelines_are_one():
     inner = make_pipeline(FillMissing(), Frames(2))
     model = make_pipeline(inner, LogSpectrum(FS, 64, 16), None, quick()).fit(HOLED, Y)
-    assert np.array_equal(elman.stream(model).step(HOLED[0])[-1], model.predict_proba(HOLED[:1])[0])
+    assert np.array_equal(elman.stream(model).steps(HOLED[0])[-1], model.predict_proba(HOLED[:1])[0])
 
 
 def test_no_sample_no_answer():
     stream = elman.stream(make_pipeline(Frames(4), quick()).fit(X, Y))
-    for few in (X[0][:0], X[0][0], X[0][1:3]):
-        made = stream.step(few)
+    for few in (X[0][:0], X[0][:1], X[0][1:2]):
+        made = stream.steps(few)
         assert made.shape == (0, 2) and made.dtype == np.float64
-    assert stream.step(X[0][3]).shape == (1, 2)
+    assert stream.step(X[0][2]) is None
+    assert stream.step(X[0][3]).shape == (2,)
 
 
 def test_streams_share_nothing_with_each_other_the_caller_or_a_refit():
@@ -230,43 +248,43 @@ def test_streams_share_nothing_with_each_other_the_caller_or_a_refit():
     expected = model.predict_proba(data[:1])[0]
     one, two = elman.stream(model), elman.stream(model)
     begin = data[0][:300].copy()
-    one.step(begin)
+    one.steps(begin)
     begin[:] = 1e9
-    two.step(data[1])
+    two.steps(data[1])
     model.fit([x * 100.0 + 7.0 for x in data[:2]], Y[:2])
-    made = one.step(data[0][300:])
+    made = one.steps(data[0][300:])
     assert np.array_equal(made[-1], expected)
     for features in (Frames(1), Frames(2, 1), LogSpectrum(FS, 2)):
         each = elman.stream(features.fit(data))
-        rows = [each.step(x) for x in data[0][:50]]
-        assert np.array_equal(np.concatenate(rows), features.transform([data[0][:50]])[0])
+        rows = [row for x in data[0][:50] if (row := each.step(x)) is not None]
+        assert np.array_equal(np.stack(rows), features.transform([data[0][:50]])[0])
     alone = elman.stream(make_pipeline(FillMissing(flags=False)).fit(data))
-    first = alone.step(data[0][:4])
+    first = alone.steps(data[0][:4])
     first[:] = -1.0
-    assert np.array_equal(alone.step(np.full(3, np.nan)), data[0][3:4])
+    assert np.array_equal(alone.step(np.full(3, np.nan)), data[0][3])
 
 
 def test_what_is_wrong_leaves_the_state_as_it_was():
     small = make_pipeline(FillMissing(flags=False), Frames(4, 2), Frames(2, 1), quick(dtype="float32"))
     small.fit(HOLED, Y)
-    whole = elman.stream(small).step(HOLED[0])
+    whole = elman.stream(small).steps(HOLED[0])
     stream = elman.stream(small)
     rows = []
     bad = [
-        (X[0][:5, :2], ValueError, r"samples has shape \(5, 2\), expected \(3,\) or \(k, 3\)"),
+        (X[0][:5, :2], ValueError, r"samples has shape \(5, 2\), expected \(k, 3\): 3 features, as in fit$"),
         (np.zeros((2, 2, 3)), ValueError, "samples has shape"),
-        (np.zeros(2), ValueError, r"samples has shape \(2,\)"),
-        (np.array([1.0, np.inf, 1.0]), ValueError, r"samples\[0\] has inf in feature 1"),
+        (np.zeros(3), ValueError, r"samples has shape \(3,\).*; step takes one sample"),
+        (np.array([[1.0, np.inf, 1.0]]), ValueError, r"samples\[0\] has inf in feature 1"),
         (np.full((9, 3), 1e200), ValueError, "finite"),  # not in float32
         (np.full((60, 3), 1e200), ValueError, "samples are too large"),
-        (["a", "b", "c"], TypeError, "samples has dtype <U1, expected real numbers"),
-        (np.zeros(3, complex), TypeError, "samples has dtype complex128"),
+        ([["a", "b", "c"]], TypeError, "samples has dtype <U1, expected real numbers"),
+        (np.zeros((1, 3), complex), TypeError, "samples has dtype complex128"),
     ]
     for begin in range(0, len(X[0]), 7):
         for samples, kind, message in bad:
             with pytest.raises(kind, match=message):
-                stream.step(samples)
-        rows.append(stream.step(HOLED[0][begin : begin + 7]))
+                stream.steps(samples)
+        rows.append(stream.steps(HOLED[0][begin : begin + 7]))
     assert np.array_equal(np.concatenate(rows), whole)
 
 
@@ -274,16 +292,16 @@ def test_what_is_wrong_leaves_the_state_as_it_was():
 def test_features_refuse_what_they_cannot_use_and_go_on(features):
     stream = features.fit(X).stream()
     whole = features.transform(X[:1])[0]
-    rows = [stream.step(X[0][:300])]
+    rows = [stream.steps(X[0][:300])]
     with pytest.raises(ValueError, match=r"samples\[1\] has nan in feature 2"):
-        stream.step([[1, 2, 3], [4, 5, np.nan]])
+        stream.steps([[1, 2, 3], [4, 5, np.nan]])
     if not isinstance(features, Frames):
         with warnings.catch_warnings():
             warnings.simplefilter("error")
             for count in (300, 5000):  # more than what it has room for, too
                 with pytest.raises(ValueError, match="samples are too large for their features"):
-                    stream.step(np.full((count, 3), 1e200) * RNG.normal(size=(count, 1)))
-    rows.append(stream.step(X[0][300:]))
+                    stream.steps(np.full((count, 3), 1e200) * RNG.normal(size=(count, 1)))
+    rows.append(stream.steps(X[0][300:]))
     assert np.array_equal(np.concatenate(rows), whole)
 
 
@@ -317,7 +335,121 @@ def test_a_network_streams_without_scikit_learn():
     script = (
         "import sys, elman, numpy as np; "
         "net = elman.Network([elman.SimpleRNN(2)], input_size=1, seed=0); "
-        "elman.stream(net).step(np.zeros((4, 1))); print('sklearn' in sys.modules)"
+        "elman.stream(net).steps(np.zeros((4, 1))); print('sklearn' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "False"
+
+
+def stream_kinds(dtype):
+    """A stream of each kind, twice, the samples it takes, and what the batch says to the first t of them."""
+    layers = [GRU(5, return_sequences=True), LSTM(4, return_sequences=True), Dense(2)]
+    net = Network(layers, input_size=3, dtype=dtype, seed=1)
+    pooled = Network([GRU(5, return_sequences=True), MeanPool(), Dense(2)], input_size=3, dtype=dtype, seed=1)
+    tagger = quick(RNNTagger, dtype=dtype).fit(X, [x[:, 0] > 0 for x in X])
+    table = quick(dtype=dtype).fit(np.stack([x[:258, 0] for x in X]), Y)
+    symbols = Network([Embedding(9), GRU(4), Dense(2)], dtype=dtype, seed=0)
+    x = X[1][:80].astype(dtype)
+    letters = RNG.integers(0, 9, 80)
+    return {
+        "network": (net.stream, x, lambda t: net.predict([x[:t]])[0][-1]),
+        "pools": (pooled.stream, x, lambda t: pooled.predict([x[:t]])[0]),
+        "symbols": (symbols.stream, letters, lambda t: symbols.predict([letters[:t]])[0]),
+        "estimator": (tagger.stream, x, lambda t: tagger.predict_proba([x[:t]])[0][-1]),
+        "one feature": (table.stream, x[:, :1], None),
+        "elman.stream of a network": (lambda: elman.stream(net), x, lambda t: net.predict([x[:t]])[0][-1]),
+        "elman.stream of symbols": (
+            lambda: elman.stream(symbols),
+            letters,
+            lambda t: symbols.predict([letters[:t]])[0],
+        ),
+        "elman.stream of an estimator": (
+            lambda: elman.stream(tagger),
+            x,
+            lambda t: tagger.predict_proba([x[:t]])[0][-1],
+        ),
+        "features": (FillMissing().fit(X).stream, x, None),
+    }
+
+
+KINDS = list(stream_kinds("float64"))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_step_takes_one_and_steps_several_with_the_same_bits(kind, dtype):
+    opened, x, predicted = stream_kinds(dtype)[kind]
+    one, several = opened(), opened()
+    single = np.stack([np.array(one.step(row)) for row in x])
+    assert single.ndim == 2
+    for cuts in ([80], [0, 1, 70, 9], [3] * 26 + [2]):
+        parts = np.split(x, np.cumsum(cuts)[:-1])
+        found = np.concatenate([several.steps(part) for part in parts])
+        assert found.dtype == single.dtype and np.array_equal(found, single)
+        several.reset()
+    if predicted is not None:
+        assert all(np.array_equal(single[t - 1], predicted(t)) for t in (1, 2, 33, 80))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_of_step_and_steps_names_the_other_and_keeps_its_state(kind):
+    opened, x, _ = stream_kinds("float64")[kind]
+    stream, twin = opened(), opened()
+    stream.step(x[0]), twin.step(x[0])
+    with pytest.raises(ValueError, match="steps takes several"):
+        stream.step(x[:2])
+    if kind != "one feature":  # there a number is a sample, and (k,) are k of them
+        with pytest.raises(ValueError, match="step takes one"):
+            stream.steps(x[0])
+    bad = x[1:70].astype(float)
+    bad[-1] = np.inf
+    with pytest.raises((ValueError, TypeError)):
+        stream.steps(bad)
+    with pytest.raises((ValueError, TypeError)):
+        stream.step(bad[-1])
+    assert np.array_equal(stream.steps(x[1:]), twin.steps(x[1:]))
+
+
+def test_several_streams_take_several_steps():
+    net = Network([GRU(5, return_sequences=True), LSTM(4), Dense(2)], input_size=3, seed=1)
+    model = quick().fit(X, Y)
+    letters = Network([Embedding(9), GRU(4), Dense(2)], seed=0)
+    x = np.stack([X[0][:40], X[1][:40]], axis=1)  # (T, rows, F)
+    for made, samples in ((net, x), (model, x), (letters, RNG.integers(0, 9, (40, 2)))):
+        one, several = made.stream(rows=2), made.stream(rows=2)
+        single = np.stack([np.array(one.step(step)) for step in samples])
+        assert np.array_equal(several.steps(samples), single)
+        with pytest.raises(ValueError, match="step takes one step"):
+            several.steps(samples[0])
+        with pytest.raises(ValueError, match="steps takes several steps"):
+            several.step(samples)
+        with pytest.raises(ValueError, match=r"x has shape \(40, 1"):
+            several.steps(samples[:, :1])
+
+
+def test_a_sample_that_completes_nothing_gives_none():
+    features = Frames(3, 2).fit(X)
+    for stream in (features.stream(), elman.stream(features)):
+        made = [stream.step(x) for x in X[0][:7]]
+        assert [row is None for row in made] == [True, True, False, True, False, True, False]
+        assert np.array_equal([made[2], made[4], made[6]], features.transform([X[0][:7]])[0])
+
+
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs POSIX timers")
+def test_an_interruption_of_many_steps_comes_soon_and_takes_none():
+    net = Network([LSTM(256, return_sequences=True), MeanPool(), Dense(2)], input_size=3, seed=1)
+    stream, twin = net.stream(), net.stream()
+    x = RNG.normal(size=(400_000, 3)).astype(np.float32)
+    for each in (stream, twin):
+        each.steps(x[:5])
+    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    begin = time.monotonic()
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 0.2)
+        with pytest.raises(KeyboardInterrupt):
+            stream.steps(x)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert time.monotonic() - begin < 5
+    assert np.array_equal(stream.steps(x[5:40]), twin.steps(x[5:40]))

@@ -186,7 +186,7 @@ def test_numbers_that_the_model_cannot_read_do_not_end_it():
 class Given:
     """A stream that answers with its input, so that the alarm's value is the signal."""
 
-    def step(self, x):
+    def steps(self, x):
         return x
 
     def reset(self):

@@ -1,4 +1,4 @@
-"""Depth of anaesthesia: what is known at each step of an operation, and BIS a minute ahead.
+"""Depth of anaesthesia: features of the tracks of an operation, and forecasts of BIS a minute ahead.
 
 >>> from elman.anaesthesia import DepthForecaster, simulate_anaesthesia
 >>> X, y, description = simulate_anaesthesia(4, minutes=(15, 20))

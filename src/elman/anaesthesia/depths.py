@@ -1,4 +1,4 @@
-"""The three depths of anaesthesia, and the distribution of the change of BIS from which they follow."""
+"""The three depths of anaesthesia, and distributions of the change of BIS."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import numpy as np
 from elman.anaesthesia.pharmacology import Floats
 from elman.data.sequences import Array
 
-DEEP, LIGHT = 40.0, 60.0  # BIS: adequate in between, both included
+DEEP, LIGHT = 40.0, 60.0  # BIS: adequate from 40 to 60, both included
 DEPTHS = ("deep", "adequate", "light")
-HIGHEST = 98.0  # what a monitor shows
+HIGHEST = 98.0  # the range of a monitor
 
 _STEPS = (
     *(0.6, 1.2, 1.8, 2.4, 3.0, 3.7, 4.4, 5.2, 6.0, 7.0, 8.0, 9.0, 10.5, 12.0, 13.5, 15.5, 18.0, 21.0),
     *(25.0, 30.0, 40.0, 60.0, 100.0),
 )
-# Where the bins of the change of BIS end: fine where most changes are. 46 bins.
+# The edges of the 46 bins of the change of BIS, which are narrow where most changes are.
 EDGES: Floats = np.array([*(-step for step in reversed(_STEPS)), 0.0, *_STEPS])
 
 
@@ -52,7 +52,7 @@ def depth_shares(shares: Floats, last: Floats) -> Floats:
 
 
 def _below(shares: Floats, change: Floats) -> Floats:
-    """Return the probability that the change is below so much, (N,) each its own."""
+    """Return the probability that each change is below its own limit, (N,)."""
     sums = np.concatenate([np.zeros((len(shares), 1)), np.cumsum(shares, axis=1)], axis=1)
     place = np.clip(np.searchsorted(EDGES, change, side="right") - 1, 0, len(EDGES) - 2)
     rows = np.arange(len(shares))

@@ -1,4 +1,4 @@
-"""DepthFeatures: the tracks of an operation become what is known at each step, physics included."""
+"""DepthFeatures: features of an operation at each step, from its tracks and from drug models."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.features.base import FeatureStream, Float64, SequenceTransformer
 from elman.reading.parsing import listed
 
-# Nobody's age and size are in the records: somebody in the middle stands for all.
+# The records have no age and size, so one typical patient represents all.
 MIDDLE = Patient(age=57.0, weight=62.0, height=163.0, male=True)
 AWAKE = 93.0  # BIS before the first reading
 _MEANS = (2, 6, 18, 60, 180)  # steps
 _LAGS = 6
 _DAY = 8640  # steps
 _NEEDED, _OPTIONAL = TRACKS[2::-1], TRACKS[3:]
-# mmHg, 1/min: what is beyond is a line that is flushed, a sensor that fell off
+# mmHg, 1/min: other values come from a flushed line or a detached sensor
 _PLAUSIBLE = ((20.0, 200.0), (20.0, 250.0))
 
 NAMES = (
@@ -53,23 +53,26 @@ NAMES = (
 
 
 class DepthFeatures(SequenceTransformer):
-    """What is known at each step of an operation, from its tracks: (T, F) with NaN becomes (T, 53).
+    """53 features of each step of an operation, from its tracks, which may have NaN: (T, F) -> (T, 53).
 
-    BIS: the last reading, how long ago it was, its changes over 1 to 6 steps and from means over 20 s to half
-    an hour, its restlessness. Infusions: the rates, for how long they have been off, their changes, the doses
-    so far. Concentrations by `elman.datasets.pharmacology`, now and ``ahead`` steps later at the present
-    rates, the BIS that these would give the population, and how far the patient is from it. Arterial pressure
-    and pulse with their changes; the time since the record began. All of it follows from the past alone.
+    - BIS: the last reading, its age, its changes over 1 to 6 steps and from means over 20 s to half an hour,
+      its variability.
+    - Infusions: the rates, the time since they were turned off, their changes, the doses so far.
+    - Drugs: the concentrations by `elman.anaesthesia.pharmacology`, now and ``ahead`` steps later at the
+      present rates, the BIS of the population at these concentrations, and the difference of the patient.
+    - Arterial pressure and pulse with their changes, and the time since the record began.
+
+    All features depend on the past only.
 
     Parameters
     ----------
     tracks : sequence of str
-        The names of the F tracks, as ``description.channels`` of `load_vitals` and `simulate_anaesthesia`.
+        The names of the F tracks: ``description.channels`` of `load_vitals` and `simulate_anaesthesia`.
         Rates (in ml/h, 20 mg/ml of propofol and 20 µg/ml of remifentanil) and BIS must be among them.
     ahead : int
         Steps of 10 s, at least 1 and at most a day.
     patient : Patient or None
-        Whose kinetics are used; None takes a middle one.
+        The patient whose kinetics are used; None takes a typical one.
 
     Raises
     ------
@@ -116,7 +119,7 @@ class DepthFeatures(SequenceTransformer):
         return np.arange(integer("steps", steps, 1))
 
     def stream(self) -> DepthStream:
-        """Return a stream: ``step(rows)``, (F,) or (k, F) with NaN where one is missing, gives (k, 53)."""
+        """Return a stream: ``step`` (F,) -> (53,), ``steps`` (k, F) -> (k, 53), NaN where one is missing."""
         check_is_fitted(self, "n_features_in_")
         self.check_parameters()
         return self._stream()
@@ -126,7 +129,7 @@ class DepthFeatures(SequenceTransformer):
 
 
 def columns(tracks: Any) -> dict[str, int | None]:
-    """Return where each known track is; ValueError where one that is needed is not there."""
+    """Return the column of each known track; ValueError if a required one is missing."""
     if isinstance(tracks, str) or not all(isinstance(name, str) for name in tracks):
         raise ArgumentTypeError("tracks", f"is {describe(tracks)}", "names of tracks")
     found = {name: find_track(list(tracks), name) for name in (*_NEEDED, *_OPTIONAL)}
@@ -137,7 +140,7 @@ def columns(tracks: Any) -> dict[str, int | None]:
 
 
 class DepthStream(FeatureStream):
-    """Features of an operation as it goes on: `DepthFeatures.stream` makes it."""
+    """Features of an operation in a stream: `DepthFeatures.stream` makes it."""
 
     missing = True
 
@@ -150,13 +153,13 @@ class DepthStream(FeatureStream):
         self.reset()
 
     def reset(self) -> None:
-        """Start anew."""
+        """Go back to the beginning of an operation."""
         self._parts: dict[str, Any] = {}
         self._drugs = copy.deepcopy(self._fresh)
         self._mark = (self._parts, self._drugs)
 
     def undo(self) -> None:
-        """Take the last ``advance`` back."""
+        """Undo the last ``advance``."""
         self._parts, self._drugs = self._mark
 
     def advance(self, x: Array) -> Array:

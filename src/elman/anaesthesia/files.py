@@ -1,4 +1,4 @@
-"""A DepthForecaster read from a file; `elman.anaesthesia.forecaster.pack` writes it; no pickle."""
+"""Reads a DepthForecaster from a file, without pickle; `elman.anaesthesia.forecaster.pack` writes it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from elman.training.checkpoint import network_spec
 
 
 def unpack(spec: dict[str, Any], arrays: dict[str, Array], name: str) -> DepthForecaster:
-    """Return the forecaster that a file holds; ValueError where spec and arrays do not belong together."""
+    """Return the forecaster of a file; ValueError if spec and arrays do not fit together."""
     try:
         return _unpack(spec, arrays, name)
     except (KeyError, TypeError, ValueError, OverflowError, AttributeError, RecursionError) as error:
@@ -31,7 +31,7 @@ def _unpack(spec: dict[str, Any], arrays: dict[str, Array], name: str) -> DepthF
     features = DepthFeatures(**_parameters_from_json(spec["features"]))
     features.check_parameters()
     features.tabular_, features.n_features_in_ = False, len(features.tracks)
-    features.stream()  # whose patient has a model, or a sentence says why not
+    features.stream()  # raises ValueError for a patient without a model
     if len(forecaster.tracks) != len(features.tracks):
         raise ValueError("its tracks are not those that it was fitted on")
     if arrays["edges"].dtype != np.float64 or not np.array_equal(arrays["edges"], EDGES):

@@ -1,7 +1,7 @@
-"""Small causal filters, each with a state: what `DepthFeatures` is made of.
+"""Small causal filters with a state, from which `DepthFeatures` is built.
 
-Each takes the next values (k,) of one sequence and returns as many; cut into pieces of any sizes, a sequence
-gives the same bits.
+Each takes the next values (k,) of one sequence and returns k results. The bits do not depend on how the
+sequence is cut.
 """
 
 from __future__ import annotations
@@ -12,13 +12,13 @@ from elman.anaesthesia.pharmacology import Compartments, Floats
 
 
 class Carry:
-    """The last value known, ``before`` before the first; and the steps since it was."""
+    """The last known value, ``before`` until there is one, and the number of steps since then."""
 
     def __init__(self, before: float, longest: int = 360) -> None:
         self.last, self.since, self.longest = before, longest, longest
 
     def __call__(self, x: Floats) -> tuple[Floats, Floats]:
-        """Return the values with NaN filled, and how many steps ago each was known."""
+        """Return the values with NaN filled, and the age of each in steps."""
         values = np.concatenate([[self.last], x])
         at = np.where(np.isnan(values), 0, np.arange(len(values)))
         np.maximum.accumulate(at, out=at)
@@ -31,7 +31,7 @@ class Carry:
 
 
 class Mean:
-    """A mean that forgets: m_t = a m_{t-1} + (1 - a) x_t with a = exp(-1 / steps), m_0 = x_0."""
+    """An exponential mean: m_t = a m_{t-1} + (1 - a) x_t with a = exp(-1 / steps), m_0 = x_0."""
 
     def __init__(self, steps: float) -> None:
         self.a, self.state = float(np.exp(-1.0 / steps)), np.nan
@@ -50,7 +50,7 @@ class Mean:
 
 
 class Lags:
-    """The change from the values 1, ..., ``most`` steps ago; 0 before there is one."""
+    """The change from the values 1, ..., ``most`` steps ago; 0 where there is no such value."""
 
     def __init__(self, most: int) -> None:
         self.most, self.past = most, np.empty(0)
@@ -65,7 +65,7 @@ class Lags:
 
 
 class Count:
-    """How many steps a condition has held by now, 0 where it does not."""
+    """The number of consecutive steps for which a condition holds, 0 where it does not."""
 
     def __init__(self) -> None:
         self.held = 0
@@ -93,9 +93,9 @@ class Sum:
 
 
 class Drug:
-    """A drug's concentrations at the rates so far, and what they will be some steps later at the last rate.
+    """A drug's concentrations now, and some steps later if the rate stays constant.
 
-    The modes of the linear system are filters of their own: x_t = A x_{t-1} + b u_t with A = V diag(l) V^-1.
+    Each mode of the linear system is a filter: x_t = A x_{t-1} + b u_t with A = V diag(l) V^-1.
     """
 
     def __init__(self, model: Compartments, seconds: float, ahead: int) -> None:

@@ -27,31 +27,31 @@ from elman.streaming import stream
 
 
 class DepthForecaster(BaseEstimator):  # type: ignore[misc]
-    """BIS and depth of anaesthesia some steps ahead, at every step, from the tracks of an operation.
+    """A forecaster of BIS and depth of anaesthesia some steps ahead, from the tracks of an operation.
 
-    Recurrent networks read `DepthFeatures` and give at each step a probability to each of 46 bins of the
-    change of BIS from the last reading; the networks' mean is the forecast's distribution. Its median is the
-    forecast with the smallest expected absolute error. The depth is deep (BIS below 40), adequate or light
-    (above 60): the class whose probability is largest in proportion to its share of the training steps, which
-    is what balanced accuracy asks for. Trained by cross-entropy on windows of operations.
+    Recurrent networks read `DepthFeatures`. At each step they give a probability to each of 46 bins of the
+    change of BIS from the last reading. The mean of the networks is the forecast's distribution, and its
+    median the forecast, which has the smallest expected absolute error. The depth is deep (BIS below 40),
+    adequate or light (above 60): the class whose probability is largest relative to its share of the training
+    steps, which maximizes balanced accuracy. Training minimizes cross-entropy on windows of operations.
 
-    Shapes: X a list or `Sequences` of (T_i, F) tracks with NaN where there is no value, as `load_vitals` and
-    `simulate_anaesthesia` give; answers in the same form.
+    Shapes: X is a list or `Sequences` of (T_i, F) tracks with NaN where there is no value, as from
+    `load_vitals` and `simulate_anaesthesia`; answers have the same form.
 
     Parameters
     ----------
     tracks : sequence of str
         The names of the F tracks: ``description.channels``.
     cells : sequence of "rnn", "gru" or "lstm"
-        One network for each, "rnn" an Elman network.
+        One network for each; "rnn" is an Elman network.
     hidden : int
         Units of each network's one recurrent layer.
     epochs, batch_size, rate : int, int, float
-        Of the training: Adam with a one-cycle learning rate, whose largest is ``rate``.
+        Settings of the training by Adam with a one-cycle learning rate, whose largest value is ``rate``.
     window : int
         The longest piece of an operation in training, in steps.
     ahead : int
-        How far, in steps of 10 s.
+        The distance of the forecast in steps of 10 s.
     patient : Patient or None
         As for `DepthFeatures`.
     random_state : int
@@ -62,7 +62,7 @@ class DepthForecaster(BaseEstimator):  # type: ignore[misc]
     Attributes
     ----------
     features_, networks_ : DepthFeatures, list of RNNTagger
-        What was fitted.
+        The fitted features and networks.
     shares_ : array (3,)
         The share of each depth among the training steps.
 
@@ -111,7 +111,7 @@ class DepthForecaster(BaseEstimator):  # type: ignore[misc]
         self.n_jobs = n_jobs
 
     def fit(self, X: Any, y: Any = None) -> DepthForecaster:  # noqa: ARG002 - the answers are in the tracks
-        """Train on the operations X, and return the forecaster; y is ignored, BIS is one of the tracks."""
+        """Train on the operations X and return the forecaster; y is ignored, BIS is one of the tracks."""
         integer("window", self.window, 1)
         seed = integer("random_state", self.random_state, 0)
         if isinstance(self.cells, str) or not len(self.cells):
@@ -130,7 +130,7 @@ class DepthForecaster(BaseEstimator):  # type: ignore[misc]
             raise ArgumentValueError("X", f"has no BIS reading {self.ahead} steps ahead of any step", "some")
         networks = [self._network(cell, seed + i).fit(pieces, labels) for i, cell in enumerate(self.cells)]
         self.features_, self.networks_ = features, networks
-        # a depth that no training step has cannot be told from the others
+        # a depth without training steps is never chosen
         self.shares_ = np.bincount(depth(given), minlength=len(DEPTHS)) / len(given)
         return self
 
@@ -169,7 +169,7 @@ class DepthForecaster(BaseEstimator):  # type: ignore[misc]
     def predict_depth(self, X: Any) -> Any:
         """Return the depth ``ahead`` steps after each step, (T_i,): 0 deep, 1 adequate, 2 light."""
         batch, last, shares = self._shares(X)
-        return estimator_input.restore_form(self._choose(depth_shares(shares, last)), batch, X)
+        return estimator_input.restore_form(choose_depth(depth_shares(shares, last), self.shares_), batch, X)
 
     def predict_depth_proba(self, X: Any) -> Any:
         """Return the probability of deep, adequate and light, (T_i, 3)."""
@@ -177,7 +177,7 @@ class DepthForecaster(BaseEstimator):  # type: ignore[misc]
         return estimator_input.restore_form(depth_shares(shares, last), batch, X)
 
     def predict_change_proba(self, X: Any) -> Any:
-        """Return the probability of each bin of the change of BIS, (T_i, 46); `EDGES` has the bins' ends."""
+        """Return the probability of each bin of the change of BIS, (T_i, 46); `EDGES` are the bins' edges."""
         batch, _, shares = self._shares(X)
         return estimator_input.restore_form(shares, batch, X)
 
@@ -189,7 +189,7 @@ class DepthForecaster(BaseEstimator):  # type: ignore[misc]
     def save(self, path: Any) -> None:
         """Write the fitted forecaster into one safetensors file that `elman.load` reads; no pickle.
 
-        TypeError for parameters that have no plain form; OSError where the file cannot be written.
+        TypeError for parameters that cannot be written as JSON; OSError if the file cannot be written.
         """
         file.write(path, *pack(self))
 
@@ -197,25 +197,40 @@ class DepthForecaster(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "networks_")
         batch = estimator_input.sequence_batch(X, len(self.tracks))
         read = self.features_.transform(Sequences(batch.values, batch.offsets))
-        shares = self._mean([network.predict_proba(read).values for network in self.networks_])
+        found = [network.predict_proba(read).values for network in self.networks_]
+        shares = mean_shares(self.networks_, found)
         return batch, read.values[:, 0].astype(np.float64), shares
 
-    def _mean(self, answers: list[Floats]) -> Floats:
-        """Return the mean of the networks' probabilities; a bin that no training step was in has none."""
-        shares = np.zeros((len(answers[0]), len(EDGES) - 1))
-        for network, answer in zip(self.networks_, answers, strict=True):
-            shares[:, network.classes_] += answer
-        return shares / len(answers)
 
-    def _choose(self, shares: Floats) -> Array:
-        with np.errstate(divide="ignore", invalid="ignore"):
-            ratio = np.where(self.shares_ > 0, shares / self.shares_, 0.0)
-        chosen: Array = ratio.argmax(axis=1)
-        return chosen
+def mean_shares(networks: list[RNNTagger], answers: list[Floats]) -> Floats:
+    """Return the mean of the networks' probabilities of the bins, (T, 46).
+
+    A bin without training steps has probability 0.
+    """
+    shares = np.zeros((len(answers[0]), len(EDGES) - 1))
+    for network, answer in zip(networks, answers, strict=True):
+        shares[:, network.classes_] += answer
+    return shares / len(answers)
+
+
+def choose_depth(shares: Floats, training: Floats) -> Array:
+    """Return the depth whose probability is largest relative to its share of the training steps, (T,).
+
+    Shapes: shares (T, 3) of probabilities, training (3,).
+    """
+    with np.errstate(divide="ignore", invalid="ignore"):
+        ratio = np.where(training > 0, shares / training, 0.0)
+    chosen: Array = ratio.argmax(axis=1)
+    return chosen
 
 
 class Forecast(NamedTuple):
-    """What is expected some steps ahead: BIS, the depth's index in DEPTHS, the probability of each depth."""
+    """A forecast: BIS, the index of the depth in DEPTHS, and the probability of each depth.
+
+    >>> forecast = Forecast(45.0, 1, np.array([0.1, 0.8, 0.1]))
+    >>> DEPTHS[forecast.depth]
+    'adequate'
+    """
 
     bis: float
     depth: int
@@ -223,32 +238,33 @@ class Forecast(NamedTuple):
 
 
 class ForecastStream:
-    """A forecast with each row of tracks: `DepthForecaster.stream` makes it."""
+    """Forecasts in a stream, one for each row of tracks: `DepthForecaster.stream` makes it."""
 
     def __init__(self, model: DepthForecaster) -> None:
-        self._model = model
+        self._networks, self._training = list(model.networks_), model.shares_
         self._features = model.features_.stream()
-        self._networks = [stream(network) for network in model.networks_]
+        self._streams = [stream(network) for network in self._networks]
 
     def step(self, row: Any) -> Forecast:
-        """Return the forecast after one more row (F,); NaN is no value. ValueError for a wrong size."""
-        read = self._features.step(row)
-        if len(read) != 1:
-            raise ArgumentValueError("row", f"has {len(read)} steps", "one: (F,)")
-        shares = self._model._mean([network.step(read) for network in self._networks])
+        """Return the forecast after one more row (F,); NaN is no value. ValueError for a wrong shape."""
+        if np.ndim(row) != 1:
+            raise ArgumentValueError("row", f"has shape {np.shape(row)}", "(F,): one step")
+        read = self._features.steps([row])
+        shares = mean_shares(self._networks, [each.steps(read) for each in self._streams])
         last = read[:, 0].astype(np.float64)
         depths = depth_shares(shares, last)
-        return Forecast(float(median(shares, last)[0]), int(self._model._choose(depths)[0]), depths[0])
+        chosen = choose_depth(depths, self._training)
+        return Forecast(float(median(shares, last)[0]), int(chosen[0]), depths[0])
 
     def reset(self) -> None:
-        """Start anew."""
+        """Go back to the beginning of an operation."""
         self._features.reset()
-        for network in self._networks:
-            network.reset()
+        for each in self._streams:
+            each.reset()
 
 
 def future(X: Any, tracks: Sequence[str], ahead: int = 6) -> list[Floats]:
-    """Return the BIS reading ``ahead`` steps after each step of each operation, NaN where there is none.
+    """Return the BIS reading ``ahead`` steps after each step of each operation, NaN if there is none.
 
     >>> [a.tolist() for a in future([np.array([[50.0], [0.0], [60.0]])], ["BIS"], ahead=1)]
     [[nan, 60.0, nan]]
@@ -264,13 +280,17 @@ def future(X: Any, tracks: Sequence[str], ahead: int = 6) -> list[Floats]:
 
 
 def repeated(X: Any, tracks: Sequence[str]) -> list[Floats]:
-    """Return the last BIS reading at each step, 93 (awake) before the first: the forecast to beat."""
+    """Return the last BIS reading at each step, 93 (awake) before the first: a baseline forecast.
+
+    >>> [a.tolist() for a in repeated([np.array([[0.0], [50.0], [np.nan]])], ["BIS"])]
+    [[93.0, 50.0, 50.0]]
+    """
     place = find_bis(tracks)
     return [Carry(AWAKE)(np.where(x[:, place] == 0, np.nan, x[:, place]).astype(np.float64))[0] for x in X]
 
 
 def find_bis(tracks: Sequence[str]) -> int:
-    """Return where BIS is among the tracks."""
+    """Return the index of BIS among the tracks."""
     place = find_track(list(tracks), BIS)
     if place is None:
         raise ArgumentValueError("tracks", f"is {list(tracks)}", f"{BIS} among them")

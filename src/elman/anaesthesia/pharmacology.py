@@ -1,7 +1,7 @@
 """Propofol and remifentanil: from infusion rates to concentrations, and from concentrations to BIS.
 
-Each drug is three compartments and an effect site, a linear system that is stepped exactly; their joint
-effect on the bispectral index is a response surface. Constants are population values of published studies.
+Each drug has three compartments and an effect site, a linear system that is stepped exactly. The joint effect
+on the bispectral index is a response surface. Constants are population values of published studies.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from elman.errors import ArgumentValueError
 
 Floats = NDArray[np.float64]
 
-# What the surface of Bouillon et al. 2004 (table 5, BIS) is made of; its interaction term was not different
-# from 0, so the drugs add up.
+# The response surface of Bouillon et al. 2004 (table 5, BIS). Its interaction term did not differ from 0, so
+# the effects of the drugs add up.
 BIS_AWAKE = 97.4
 PROPOFOL_C50 = 4.47  # µg/ml
 REMIFENTANIL_C50 = 19.3  # ng/ml
@@ -26,7 +26,7 @@ STEEPNESS = 1.43
 
 @dataclass(frozen=True)
 class Patient:
-    """Age in years, weight in kg, height in cm, and sex: what the models depend on.
+    """The covariates of the models: age in years, weight in kg, height in cm, and sex.
 
     >>> round(Patient(age=53, weight=77, height=177, male=True).lean_body_mass, 2)
     60.48
@@ -44,9 +44,9 @@ class Patient:
 
     @property
     def lean_body_mass(self) -> float:
-        """Lean body mass in kg by the formula of James (1976), which both models were fitted with.
+        """Lean body mass in kg by the formula of James (1976), which both models use.
 
-        1.1 w - 128 (w / h)² for men, 1.07 w - 148 (w / h)² for women. It falls again for the very obese.
+        1.1 w - 128 (w / h)² for men, 1.07 w - 148 (w / h)² for women. It decreases again for the very obese.
         """
         ratio = (self.weight / self.height) ** 2
         return 1.1 * self.weight - 128 * ratio if self.male else 1.07 * self.weight - 148 * ratio
@@ -56,7 +56,7 @@ class Patient:
 class Compartments:
     """Three compartments and an effect site: volumes in l, clearances in l/min, ke0 in 1/min.
 
-    With the amounts per volume c1, c2, c3, the effect site e and the rate u (mass a minute):
+    With the amounts per volume c1, c2, c3, the effect site e and the rate u (mass per minute):
     v1 c1' = u - cl1 c1 - cl2 (c1 - c2) - cl3 (c1 - c3), v2 c2' = cl2 (c1 - c2), v3 c3' = cl3 (c1 - c3),
     e' = ke0 (c1 - e). A steady state has c1 = e = u / cl1.
     """
@@ -78,8 +78,8 @@ class Compartments:
     def step(self, seconds: float) -> tuple[Floats, Floats]:
         """Return A (4, 4) and b (4,): the state (c1, c2, c3, e) after a step is A state + b rate, exactly.
 
-        The rate, in mass a minute, is constant during the step. One exponential of the system's matrix gives
-        both.
+        The rate, in mass per minute, is constant during the step. One exponential of the system's matrix
+        gives both.
         """
         from scipy.linalg import expm
 
@@ -95,7 +95,7 @@ class Compartments:
     def concentrations(self, rate: ArrayLike, seconds: float = 10.0) -> Floats:
         """Return the states (T, 4) after each step: c1 (plasma), c2, c3, effect site.
 
-        ``rate`` (T,) in mass a minute, constant during each step of ``seconds``; mg give µg/ml, µg give
+        ``rate`` (T,) is in mass per minute, constant during each step of ``seconds``; mg give µg/ml, µg give
         ng/ml. The patient starts without the drug.
 
         >>> schnider(Patient()).concentrations(np.full(4, 10.0))[:, [0, 3]].round(2).tolist()
@@ -159,9 +159,8 @@ def bis(
 ) -> Floats:
     """Return the bispectral index at effect-site concentrations: µg/ml of propofol, ng/ml of remifentanil.
 
-    BIS = awake / (1 + U^steepness), U = propofol / c50[0] + remifentanil / c50[1]: half of ``awake`` where
-    either drug alone is at its c50. Bouillon et al. 2004, Anesthesiology 100:1353-1372: no interaction
-    beyond the sum.
+    BIS = awake / (1 + U^steepness), U = propofol / c50[0] + remifentanil / c50[1]. It is half of ``awake`` if
+    one drug alone is at its c50. Source: Bouillon et al. 2004, Anesthesiology 100:1353-1372.
 
     >>> bis([0.0, 4.47, 2.235], [0.0, 0.0, 9.65]).tolist()
     [97.4, 48.7, 48.7]

@@ -1,4 +1,4 @@
-"""How good a forecast of BIS and depth is: over all steps with an answer, and operation by operation."""
+"""Scores of forecasts of BIS and depth, over all steps with an answer and for each operation."""
 
 from __future__ import annotations
 
@@ -15,10 +15,14 @@ from elman.errors import ArgumentValueError
 
 @dataclass(frozen=True)
 class Scores:
-    """Mean absolute error of BIS, balanced accuracy of the depth, both over all steps with an answer.
+    """Mean absolute error of BIS and balanced accuracy of the depth, over all steps with an answer.
 
-    ``by_case`` (n,): the error of each operation, NaN where none of its steps has an answer; ``confusion``
-    (3, 3): how often each depth (rows) was taken for each (columns).
+    ``by_case`` (n,) is the error of each operation, NaN if none of its steps has an answer. ``confusion``
+    (3, 3) counts the steps of each true depth (rows) by predicted depth (columns). ``steps`` is the number of
+    steps with an answer.
+
+    >>> score([[50.0, 30.0]], [[48.0, 44.0]]).confusion.tolist()
+    [[0, 1, 0], [0, 1, 0], [0, 0, 0]]
     """
 
     error: float
@@ -29,10 +33,10 @@ class Scores:
 
 
 def score(answers: Sequence[Any], bis: Sequence[Any], depths: Sequence[Any] | None = None) -> Scores:
-    """Return the scores of forecasts; the depth is that of the forecast BIS where ``depths`` is None.
+    """Return the scores of forecasts; if ``depths`` is None, the depth is that of the forecast BIS.
 
-    Shapes: lists of n arrays (T_i,); an answer that is NaN is none. The balanced accuracy is the mean over
-    the depths that occur of the share of its steps that were told right.
+    Shapes: lists of n arrays (T_i,). An answer of NaN is missing. The balanced accuracy is the mean, over the
+    depths that occur, of the share of their steps that are right.
 
     >>> found = score([np.array([50.0, np.nan, 70.0])], [np.array([52.0, 0.0, 58.0])])
     >>> found.error, found.balanced_accuracy, found.steps

@@ -1,9 +1,9 @@
 """Simulated operations under propofol and remifentanil: a patient, a pump, an anaesthetist, a monitor.
 
-Concentrations and BIS follow published models (`elman.datasets.pharmacology`), each patient with constants
-of its own around the population's. What no paper gives is ours and plain: how the anaesthetist steers, how a
-stimulus wakes, how pressure and pulse follow, what the monitor adds and loses. Its purpose is to look like
-the records of an operating theatre to those who read them; nobody should dose by it.
+Concentrations and BIS follow published models (`elman.anaesthesia.pharmacology`), with constants for each
+patient that vary around those of the population. The rest is elman's own simple model: the anaesthetist's
+control, the effect of stimuli, pressure and pulse, the noise and gaps of the monitor. The simulation should
+look like records of operations. It must not be used for dosing.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ TRACKS = (
     "Solar8000/ART_MBP",
     "Solar8000/PLETH_HR",
 )
-PROPOFOL = 20.0  # mg in a ml of the pump's syringe
+PROPOFOL = 20.0  # mg per ml in the pump's syringe
 REMIFENTANIL = 20.0  # µg
-PUMP = 1200.0  # ml/h, the most that the pump gives
+PUMP = 1200.0  # ml/h, the largest rate of the pump
 
 # Coefficients of variation between patients: of C50 and steepness from Bouillon et al. 2004 (table 5), of
 # the kinetics from Schnider et al. 1998 and Minto et al. 1997; that of propofol's ke0 is an assumption.
@@ -44,7 +44,7 @@ _REMIFENTANIL_SPREAD = (0.26, 0.29, 0.66, 0.14, 0.36, 0.41, 0.68)
 
 @dataclass(frozen=True)
 class Operation:
-    """One simulated operation and what is behind it.
+    """One simulated operation, with its true BIS and concentrations.
 
     ``tracks`` (T, 5) as in `TRACKS`, NaN where there is no value; ``truth`` (T,) the BIS without the
     monitor's smoothing and noise; ``effect`` (T, 2) the effect-site concentrations, µg/ml and ng/ml.
@@ -61,10 +61,10 @@ def simulate_anaesthesia(
 ) -> Dataset:
     """Return n simulated operations as `load_vitals` returns recorded ones: X, y, description.
 
-    Shapes: X `Sequences` of (T_i, 5), float32, a row every 10 s, NaN where there is no value; y a list of n
+    Shapes: X `Sequences` of (T_i, 5), float32, one row every 10 s, NaN where there is no value; y a list of n
     arrays (T_i,), float32: the BIS of X. ``minutes`` is the shortest and the longest time from induction to
-    the end of the infusions; some minutes awake come before and after. ``gaps=False`` leaves all values
-    there. Operation i depends on seed and i alone.
+    the end of the infusions. A few minutes awake are added before and after. ``gaps=False`` keeps all values.
+    Operation i depends on seed and i only.
 
     Errors: ValueError and TypeError that name the argument.
 
@@ -115,7 +115,7 @@ def operate(rng: np.random.Generator, minutes: tuple[float, float], gaps: bool =
         effect[t] = body.give(rates[t])
         truth[t] = body.bis(effect[t], stimulus[t])
         slow += (truth[t] - slow) * smoothing
-        # The index is noisiest in the middle of its range, and calm when awake.
+        # The index is noisiest in the middle of its range, and quiet when awake.
         shown[t] = slow + noise[t] * (0.4 + math.sqrt(max(0.0, slow * (100.0 - slow))) / 50.0)
     bis = np.clip(np.round(shown, 1), 1.0, 98.0)
     pressure, pulse = _circulation(rng, effect, stimulus)
@@ -135,7 +135,7 @@ def draw_patient(rng: np.random.Generator) -> Patient:
 
 
 class _Body:
-    """A patient as it is: the population's model for it, every constant varied."""
+    """A simulated patient: the population's model with every constant varied."""
 
     def __init__(self, rng: np.random.Generator, patient: Patient) -> None:
         own = (
@@ -150,13 +150,13 @@ class _Body:
         self.awake = float(np.clip(rng.normal(95.0, 2.0), 88.0, drugs.BIS_AWAKE))
 
     def give(self, rates: Floats) -> Floats:
-        """Return the effect-site concentrations after a step at such rates, ml/h."""
+        """Return the effect-site concentrations after a step at these rates, ml/h."""
         for i, ((A, b), strength) in enumerate(zip(self.steps, (PROPOFOL, REMIFENTANIL), strict=True)):
             self.states[i] = A @ self.states[i] + b * (rates[i] * strength / 60.0)
         return self.states[:, 3].copy()
 
     def bis(self, effect: Floats, stimulus: float) -> float:
-        """Return the index: a stimulus takes it towards awake, the less the more remifentanil there is."""
+        """Return the index: a stimulus raises it, and remifentanil weakens the stimulus."""
         propofol, remifentanil = (max(0.0, float(level)) for level in effect)
         asleep = drugs.bis(propofol, remifentanil, awake=self.awake, c50=self.c50, steepness=self.steepness)
         felt = stimulus / (1.0 + remifentanil / 3.0)
@@ -164,14 +164,14 @@ class _Body:
 
 
 class _Pump:
-    """A pump that is told concentrations: it knows the population's model of the patient, not the patient."""
+    """A pump with target concentrations, which uses the population's model, not the patient's own."""
 
     def __init__(self, model: Compartments, strength: float) -> None:
         self.A, self.b = model.step(SECONDS)
         self.strength, self.state = strength, np.zeros(4)
 
     def rate(self, target: float) -> float:
-        """Return the rate in ml/h that brings its model's plasma to the target within the step."""
+        """Return the rate in ml/h that brings the plasma of its model to the target within the step."""
         wanted = float(target - self.A[0] @ self.state) / float(self.b[0]) * 60.0 / self.strength
         return round(min(max(wanted, 0.0), PUMP), 1)
 
@@ -180,7 +180,7 @@ class _Pump:
 
 
 class _Anaesthetist:
-    """Sets the pumps' targets: looks at the monitor every few minutes and wants BIS about 40 to 55."""
+    """Sets the pumps' targets: reads the monitor every few minutes and aims at BIS of about 40 to 55."""
 
     def __init__(self, rng: np.random.Generator) -> None:
         self.rng = rng
@@ -189,7 +189,7 @@ class _Anaesthetist:
         self.next = int(rng.uniform(24, 48))
 
     def targets(self, since: int, bis: float, stimulus: float) -> tuple[float, float]:
-        """Return the targets, µg/ml and ng/ml, so many steps after the induction."""
+        """Return the targets, µg/ml and ng/ml, ``since`` steps after the induction."""
         if since >= self.next:
             off = bis - self.wanted
             if abs(off) > 5:
@@ -203,7 +203,7 @@ class _Anaesthetist:
 
 
 def _around(rng: np.random.Generator, variation: float) -> float:
-    """Return a log-normal factor of median 1 with that coefficient of variation."""
+    """Return a log-normal factor of median 1 with this coefficient of variation."""
     return float(np.exp(rng.normal(0.0, np.sqrt(np.log1p(variation**2)))))
 
 
@@ -215,7 +215,7 @@ def _varied(rng: np.random.Generator, model: Compartments, spread: tuple[float, 
 
 
 def _stimuli(rng: np.random.Generator, T: int, begin: int, end: int) -> Floats:
-    """Return the strength of what is done to the patient: intubation, incision, surgery's ups and downs."""
+    """Return the strength of the stimuli: intubation, incision, and surgery of varying intensity."""
     stimulus = np.zeros(T)
     events = [(begin + int(rng.uniform(24, 40)), rng.uniform(0.5, 1.5))]
     at = events[0][0] + rng.uniform(60, 150)
@@ -231,7 +231,7 @@ def _stimuli(rng: np.random.Generator, T: int, begin: int, end: int) -> Floats:
 
 
 def _colored(rng: np.random.Generator, T: int, seconds: float, deviation: float) -> Floats:
-    """Return noise of a standard deviation whose correlation falls to 1/e within so many seconds."""
+    """Return noise of this standard deviation, whose correlation falls to 1/e within ``seconds``."""
     from scipy.signal import lfilter
 
     a = np.exp(-SECONDS / seconds)
@@ -242,10 +242,10 @@ def _colored(rng: np.random.Generator, T: int, seconds: float, deviation: float)
 
 
 def _circulation(rng: np.random.Generator, effect: Floats, stimulus: Floats) -> tuple[Floats, Floats]:
-    """Return mean arterial pressure, mmHg, and heart rate a minute.
+    """Return mean arterial pressure in mmHg and heart rate in 1/min.
 
     Both fall with U = propofol / 5 + remifentanil / 15 by a largest share times U / (1 + U), and rise with
-    what is felt of a stimulus: a relation of ours, of the size that theatres see.
+    the stimulus that is felt. The relation is elman's own, of a realistic size.
     """
     units = np.maximum(effect, 0.0) @ [1 / 5, 1 / 15]
     felt = stimulus / (1.0 + np.maximum(effect[:, 1], 0.0) / 3.0)
@@ -259,12 +259,12 @@ def _circulation(rng: np.random.Generator, effect: Floats, stimulus: Floats) -> 
 
 
 def _lose(rng: np.random.Generator, tracks: Array, awake: int) -> None:
-    """Take values away: the pumps before they are connected, the monitors until they are, and gaps later."""
+    """Remove values: of pumps and monitors before they are connected, and in later gaps."""
     T = len(tracks)
     connected = int(rng.uniform(0, awake))
     tracks[:connected, :2] = np.nan
     tracks[: int(rng.uniform(0, awake)), 2] = np.nan
-    tracks[: awake + int(rng.uniform(0, 60)), 3] = np.nan  # the arterial line comes after the induction
+    tracks[: awake + int(rng.uniform(0, 60)), 3] = np.nan  # the arterial line is placed after the induction
     shares_and_lengths = ((2, 0.03, 8.0), (3, 0.02, 3.0), (4, 0.01, 3.0), (0, 0.005, 2.0), (1, 0.005, 2.0))
     for column, share, length in shares_and_lengths:
         for start in np.flatnonzero(rng.random(T) < share / length):

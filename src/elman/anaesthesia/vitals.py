@@ -1,4 +1,4 @@
-"""Records of anaesthesia: infusion rates, BIS, pressure and heart rate, a row every ten seconds."""
+"""Records of anaesthesia: infusion rates, BIS, pressure and heart rate, one row every ten seconds."""
 
 from __future__ import annotations
 
@@ -23,30 +23,30 @@ _MOST_ROWS = 60_480  # of a case: a week
 
 
 def load_vitals(path: str | os.PathLike[str]) -> Dataset:
-    r"""Return the operations of an .npz or CSV file: X the tracks, y the BIS readings, their description.
+    r"""Return the operations of an .npz or CSV file: X the tracks, y the BIS readings, and a description.
 
     Shapes: X `Sequences` of n operations (T_i, F), float32, NaN where there is no value; y a list of n arrays
     (T_i,), float32: the column BIS of X. A BIS of 0, which monitors write where they have no reading, is NaN
-    in both. ``description.channels`` names the F tracks as the file does, ``description.ids`` the operations,
-    ``description.fs`` is 0.1 Hz; its text counts, and names the tracks without any value.
+    in both. ``description.channels`` are the names of the F tracks in the file, ``description.ids`` the
+    operations, and ``description.fs`` is 0.1 Hz. Its text gives the counts and the tracks without any value.
 
     - .npz: ``tracks``, F names, and for each operation an array (T_i, F) whose key begins with ``case_``.
     - .csv, .tsv, .txt: a header line; a column with the operation (caseid, case, case_id or id), a column
-      ``time`` in seconds, and one for each track; a row for each step of ten seconds, in any order. An empty
-      cell is no value, and so is a row that is left out.
+      ``time`` in seconds, and one for each track; one row for each step of ten seconds, in any order. An
+      empty cell or a missing row means no value.
 
-    Tracks are called as in VitalDB: BIS/BIS must be there; Orchestra/PPF20_RATE and Orchestra/RFTN20_RATE
-    are infusion rates in ml/h, Solar8000/ART_MBP is the mean arterial pressure in mmHg,
-    Solar8000/PLETH_HR the heart rate a minute. The name of the device may be left out.
+    Tracks have the names of VitalDB. BIS/BIS is required. Orchestra/PPF20_RATE and Orchestra/RFTN20_RATE are
+    infusion rates in ml/h, Solar8000/ART_MBP is the mean arterial pressure in mmHg, Solar8000/PLETH_HR the
+    heart rate in 1/min. The name of the device may be omitted.
 
     Raises
     ------
     ValueError
-        Where the file is damaged or something else; the sentence names the file and line, key or row.
+        If the file is damaged or of another kind; the message names the file and the line, key or row.
     TypeError
-        Where path is no path.
+        If path is not a path.
     OSError
-        Where the file cannot be opened.
+        If the file cannot be opened.
 
     >>> from tempfile import TemporaryDirectory
     >>> with TemporaryDirectory() as folder:
@@ -74,7 +74,7 @@ def load_vitals(path: str | os.PathLike[str]) -> Dataset:
 
 
 def find_track(tracks: list[str] | tuple[str, ...], name: str) -> int | None:
-    """Return the index of a track by its name, with or without the device; None where it is not there.
+    """Return the index of a track by its name, with or without the device; None if it is absent.
 
     >>> find_track(["Orchestra/PPF20_RATE", "BIS"], "BIS/BIS"), find_track(["BIS"], "Solar8000/ART_MBP")
     (1, None)
@@ -133,7 +133,7 @@ def _from_csv(path: str, source: str) -> tuple[list[str], list[Array], list[str]
 
 
 def _regular(values: Array, times: Array, where: str) -> Array:
-    """Return a row for each ten seconds from the first to the last; NaN for those that are left out."""
+    """Return one row for every ten seconds from the first to the last, NaN where a row is missing."""
     places = (times - times[0]) / SECONDS
     rows = np.rint(places)
     off = np.abs(places - rows) > 1e-3

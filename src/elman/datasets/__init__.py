@@ -1,4 +1,4 @@
-"""Data sets: readers of recordings that others keep, and simulators that need no download."""
+"""Data sets: readers of published recordings, and simulators that need no download."""
 
 from elman.datasets.bonn import load_bonn
 from elman.datasets.dataset import Annotation, Dataset, Description

@@ -1,4 +1,4 @@
-"""The EEG of the University of Bonn, from its owners' own files."""
+"""The EEG of the University of Bonn, read from the published files."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ Path_ = str | os.PathLike[str]
 
 
 def load_bonn(path: Path_ | Sequence[Path_], *, sets: str | None = None) -> Dataset:
-    """Return the segments of EEG that the University of Bonn published in 2001.
+    """Return the segments of EEG published by the University of Bonn in 2001.
 
     Five sets of 100 segments of one channel, 4097 samples (23.6 s) each: A healthy, eyes open; B healthy,
     eyes closed (both from the scalp); C, D between seizures, from the other hemisphere and from the focus; E
@@ -48,20 +48,21 @@ def load_bonn(path: Path_ | Sequence[Path_], *, sets: str | None = None) -> Data
     ----------
     path : path or list of paths
         A folder with the text files or the zips of the sets, in folders of any names, three levels deep; a
-        zip; an .npz with X (n, 4097), set (n,) and id (n,); or several of these. The names of the files say
-        which set a segment is of: Z, O, N, F, S for A, B, C, D, E, in any case of letters.
+        zip; an .npz with X (n, 4097), set (n,) and id (n,); or several of these. The first letter of a file's
+        name gives the set of the segment: Z, O, N, F, S for A, B, C, D, E, in upper or lower case.
     sets : str or None
-        The sets wanted, such as "ADE", each of which must be there; None takes all that there are.
+        The sets to return, such as "ADE", all of which must be present; None takes all sets that are present.
 
     Raises
     ------
     ValueError
-        Where a file is damaged (the sentence names it and its line), a set is missing, or one segment is
-        there twice with different values.
+        If a file is damaged (the message names the file and the line), a set is missing, or a segment is
+        present twice with different values.
     TypeError, OSError
-        For what is no path, and for files that cannot be opened.
+        For a path of a wrong type, and for files that cannot be opened.
 
-    Source: Andrzejak et al., Phys. Rev. E 64, 061907 (2001); the files are the owners', for research.
+    Source: Andrzejak et al., Phys. Rev. E 64, 061907 (2001). The files belong to their authors and are for
+    research.
     """
     paths = list(path) if isinstance(path, (list, tuple)) else [path]
     if not paths:
@@ -96,7 +97,7 @@ def load_bonn(path: Path_ | Sequence[Path_], *, sets: str | None = None) -> Data
 
 
 def _wanted(sets: Any) -> str:
-    """Return the letters of the files of the sets that are wanted."""
+    """Return the file letters of the requested sets."""
     if sets is None:
         return "ZONFS"
     if not isinstance(sets, str):
@@ -110,7 +111,7 @@ def _wanted(sets: Any) -> str:
 
 
 def _segments(path: str, wanted: str) -> Iterator[tuple[str, Array, str]]:
-    """Yield name, values (4097,) and place of each segment that is wanted."""
+    """Yield name, values (4097,) and place of each requested segment."""
     if Path(path).is_dir():
         yield from _from_folder(Path(path), wanted)
         return
@@ -166,7 +167,7 @@ def _from_zip(path: str, wanted: str) -> Iterator[tuple[str, Array, str]]:
 
 
 def _values(content: bytes, where: str) -> Array:
-    """Return the samples of a text file, one integer a line."""
+    """Return the samples of a text file with one integer per line."""
     if len(content) > _LARGEST:
         raise ValueError(f"{where} is larger than a segment can be, expected {STEPS} lines of one integer")
     lines = content.rstrip().splitlines()

@@ -1,4 +1,4 @@
-"""What every loader and simulator returns: the sequences, their labels, and what they are."""
+"""The result of every loader and simulator: the sequences, their labels, and a description."""
 
 from __future__ import annotations
 
@@ -9,7 +9,11 @@ from elman.data.sequences import Sequences
 
 
 class Annotation(NamedTuple):
-    """What somebody wrote beside a recording: onset in s from its start, duration in s or None, text."""
+    """A note in a recording: onset in s from its start, duration in s or None, text.
+
+    >>> Annotation(12.0, None, "eyes closed").text
+    'eyes closed'
+    """
 
     onset: float
     duration: float | None
@@ -18,11 +22,15 @@ class Annotation(NamedTuple):
 
 @dataclass(frozen=True)
 class Description:
-    """What a data set is and where it comes from.
+    """The description of a data set.
 
-    ``fs`` is the sampling rate in Hz, ``channels`` names the F features, ``ids`` (n,) says which recording
-    each sequence is or was cut from (what a split must keep together), ``source`` whom to cite. Where they
-    are known: ``units`` (F,), and the ``annotations`` of a recording in order of their onsets.
+    ``fs`` is the sampling rate in Hz. ``channels`` are the names of the F features. ``ids`` (n,) are the
+    recordings that the sequences come from; a split must keep the sequences of a recording together.
+    ``source`` is the reference to cite. If they are known, ``units`` (F,) are the units of the features and
+    ``annotations`` the notes of a recording, in order of their onsets.
+
+    >>> print(Description("two minutes of EEG", fs=128.0, channels=("Fz", "Cz"), ids=("a",)))
+    two minutes of EEG
     """
 
     text: str
@@ -38,7 +46,13 @@ class Description:
 
 
 class Dataset(NamedTuple):
-    """X, y, description: n sequences of (T_i, F), their labels, and what they are."""
+    """X, y, description: n sequences of (T_i, F), their labels, and their description.
+
+    >>> from elman.datasets import simulate_eeg
+    >>> X, y, description = simulate_eeg(1, kinds=("healthy",), seconds=1.0)
+    >>> len(X), description.channels
+    (1, ('EEG',))
+    """
 
     X: Sequences
     y: Any

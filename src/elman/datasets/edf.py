@@ -35,37 +35,37 @@ def load_edf(
 ) -> Dataset:
     """Return the signals of an EDF, EDF+, BDF or BDF+ file, and labels from its annotations.
 
-    Shapes: X float32 (T, F) in physical units, one sequence; more of them where the recording (EDF+D) was
-    interrupted, all with the file's name in ``description.ids``. y is None without ``labels``, otherwise a
-    list with one label a step (T,) for each sequence. ``description`` has names and units of the channels and
+    Shapes: X float32 (T, F) in physical units, one sequence. A recording with interruptions (EDF+D) gives
+    several, all with the file's name in ``description.ids``. y is None without ``labels``, otherwise a list
+    of (T,) for each sequence, one label per step. ``description`` has the names and units of the channels and
     all annotations.
 
     Parameters
     ----------
     path : str or os.PathLike
-        What is in the file decides which format it is, not its ending.
+        The format is decided by the content of the file, not by its extension.
     channels : list or None
-        Names as in the file, such as "EEG Fp1", or numbers, from 1; None takes all signals.
+        Names as in the file, such as "EEG Fp1", or numbers from 1; None takes all signals.
     fs : float or None
-        The rate in Hz to which all channels are brought (`scipy.signal.resample_poly`: low-pass, no delay);
-        None keeps the rate that they must have in common.
+        All channels are resampled to this rate in Hz (`scipy.signal.resample_poly`: low-pass, no delay). None
+        keeps the common rate of the channels, which must be the same for all.
     labels : mapping or None
-        From the text of an annotation to the label of its duration, such as ``{"seizure": 1}``, or from two
-        texts to that of the time between them: ``{("onset", "end"): 1}``, to the end of the recording where
-        the second is missing. Texts are taken as they stand in the file; others mean nothing. An annotation
-        without a duration labels the one step that it lies in.
+        Maps the text of an annotation to the label of the steps it covers, such as ``{"seizure": 1}``, or two
+        texts to the label of the steps between them, ``{("onset", "end"): 1}``; if the second is missing, to
+        the end of the recording. Texts must match the file exactly; other annotations are ignored. An
+        annotation without a duration labels the one step that it lies in.
     other : label
-        Of the steps that none of these covers.
+        The label of all other steps.
 
     Raises
     ------
     ValueError
-        Where a file is truncated, damaged or none of these; channels are unknown, have no physical range or
-        different rates (without ``fs``); two annotations give a step different labels.
+        If the file is truncated, damaged or of another format; if channels are unknown, have no physical
+        range or different rates (without ``fs``); if two annotations give a step different labels.
     TypeError, OSError
-        For what is no path, and for files that cannot be opened.
+        For a path of a wrong type, and for files that cannot be opened.
     ImportError
-        Without edfio (the extra ``eeg``).
+        If edfio is not installed (extra ``eeg``).
 
     Source: Kemp et al., Electroencephalogr. Clin. Neurophysiol. 82, 391 (1992); EDF+: Kemp and Olivan, Clin.
     Neurophysiol. 114, 1755 (2003).
@@ -233,7 +233,7 @@ def _signals(content: bytes, header: Header, source: str) -> dict[int, Any]:
 
 
 def _resampled(x: Array, ratio: Fraction) -> Array:
-    """Return x at ratio times its rate; a line stays a line, to its ends."""
+    """Return x at ``ratio`` times its rate; a straight line stays a straight line, up to its ends."""
     if ratio == 1:
         return x
     from scipy.signal import resample_poly

@@ -1,4 +1,4 @@
-"""Annotations of EDF+ and BDF+: when data records began, what was written beside them, labels from it."""
+"""Annotations of EDF+ and BDF+: start times of data records, notes, and labels made from them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Interval = tuple[float, float, Any, str]  # beginning and end in s, label, text
 def read_annotations(
     content: bytes, header: Header, source: str
 ) -> tuple[list[Fraction], tuple[Annotation, ...]]:
-    """Return when each data record begins and what is annotated, in s from the beginning of the first one."""
+    """Return the start of each data record and the annotations, in s from the start of the first record."""
     width = 3 if header.bdf else 2
     places = [(s.place, s.samples * width) for s in header.signals if s.annotations]
     starts: list[Fraction] = []
@@ -75,12 +75,12 @@ def _lists(block: bytes, where: str) -> list[tuple[Fraction, float | None, str]]
 def _decoded(text: bytes) -> str:
     try:
         return text.decode()
-    except UnicodeDecodeError:  # EDF+ says UTF-8, and some recorders do not heed it
+    except UnicodeDecodeError:  # EDF+ requires UTF-8, but some recorders write another encoding
         return text.decode("latin-1")
 
 
 class Labels:
-    """Labels by the texts of annotations, checked; `steps` gives one label a step."""
+    """Labels by the texts of annotations, checked; `steps` gives one label per step."""
 
     def __init__(self, labels: Any, other: Any) -> None:
         if not isinstance(labels, Mapping) or not labels:
@@ -122,9 +122,9 @@ class Labels:
         return found
 
     def steps(self, intervals: list[Interval], start: float, fs: float, count: int, source: str) -> Array:
-        """Return (count,) labels of steps from ``start`` s on; an instant labels the step that it lies in.
+        """Return the labels (count,) of the steps from ``start`` s on; an instant labels the step it lies in.
 
-        ValueError where a step would have two labels.
+        ValueError if a step would have two labels.
         """
         y = np.full(count, self.other, self.dtype)
         by = np.full(count, -1)
@@ -146,5 +146,5 @@ class Labels:
 
 
 def _step(place: float) -> int:
-    """Return the first step at or after a place, which may be a little off by rounding."""
+    """Return the first step at or after a place, which may be slightly off because of rounding."""
     return int(np.ceil(place - 1e-6))

@@ -1,6 +1,6 @@
-"""The headers of EDF and BDF files, disbelieved: a file is what its header says, to the byte, or refused.
+"""Headers of EDF and BDF files: a file whose size or content contradicts its header is refused.
 
-edfio, which reads the samples, is lenient: it mends what does not fit and skips annotations that it cannot
+edfio, which reads the samples, is lenient: it corrects inconsistencies and skips annotations that it cannot
 read.
 """
 
@@ -45,7 +45,7 @@ class Signal:
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a file says of itself: ``records`` of ``duration`` s and ``record`` bytes after ``size`` bytes."""
+    """A header of ``size`` bytes; ``records`` data records of ``duration`` s and ``record`` bytes follow."""
 
     bdf: bool
     interrupted: bool
@@ -57,7 +57,7 @@ class Header:
 
 
 def read_header(content: bytes, source: str) -> Header:
-    """Return the header of an EDF or BDF file, whose size must be what the header says.
+    """Return the header of an EDF or BDF file; the size of the file must agree with it.
 
     Source: Kemp et al., Electroencephalogr. Clin. Neurophysiol. 82, 391 (1992); EDF+: Kemp and Olivan, Clin.
     Neurophysiol. 114, 1755 (2003).
@@ -133,7 +133,7 @@ def _decimal(text: str) -> Fraction | None:
 
 
 def _problem(field: dict[str, str]) -> str:
-    """Return why samples cannot be turned into physical values, or ""."""
+    """Return why samples cannot be converted to physical values, or ""."""
     low, high = _decimal(field["physical_min"]), _decimal(field["physical_max"])
     if low is None or high is None or low == high or max(abs(low), abs(high)) > _LARGEST:
         what, least, most = "physical", field["physical_min"], field["physical_max"]

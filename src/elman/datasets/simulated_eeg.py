@@ -1,4 +1,4 @@
-"""Simulated EEG: healthy, interictal and ictal segments, and a recording with a seizure in it."""
+"""Simulated EEG: healthy, interictal and ictal segments, and a recording with a seizure."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ from elman.datasets.neural_mass import Floats
 from elman.errors import ArgumentTypeError, ArgumentValueError
 
 A_GAIN = 5.0  # mV, in all six types of activity
-SPEED = (0.9, 1.1)  # how much faster than the paper's a segment's rhythms are
+SPEED = (0.9, 1.1)  # range of the speed of a segment's rhythms, relative to the paper
 LONGEST_STEP = 1e-3  # s; the fastest synapses take 2 ms
-LEAD, TAIL = 4.0, 0.1  # s simulated before and after what is kept, for column and filters to settle
+LEAD, TAIL = 4.0, 0.1  # s simulated before and after the signal, so that column and filters settle
 TOGETHER = 256  # segments at once: 110 MB where they last 24 s
-PASS_BAND = (0.53, 40.0)  # Hz, 12 dB an octave: the amplifier of the Bonn recordings (Andrzejak et al. 2001)
+PASS_BAND = (0.53, 40.0)  # Hz, 12 dB per octave: the amplifier of the Bonn recordings (Andrzejak et al. 2001)
 SOURCE = (
     "F. Wendling, F. Bartolomei, J. J. Bellanger and P. Chauvel (2002), European Journal of Neuroscience "
     "15(9), 1499-1508; B. H. Jansen and V. G. Rit (1995), Biological Cybernetics 73, 357-366"
@@ -29,14 +29,14 @@ SOURCE = (
 
 @dataclass(frozen=True)
 class Activity:
-    """A type of activity, by the slow and the fast inhibitory gain in mV that give it (lowest, highest)."""
+    """A type of activity: its ranges of the slow and the fast inhibitory gain in mV (lowest, highest)."""
 
     B: tuple[float, float]
     G: tuple[float, float]
 
 
 # The six types of Wendling et al. (2002), whose (B, G) are (50, 15), (40, 15), (25, 15), (10, 15),
-# (5, 25) and (15, 0); each range holds its pair and keeps to the type. Random numbers go by place in here.
+# (5, 25) and (15, 0). Each range contains its pair and stays within the type. The order fixes the seeds.
 ACTIVITIES = {
     "background": Activity((47.0, 55.0), (13.0, 17.0)),
     "sporadic spikes": Activity((39.0, 41.0), (14.0, 16.0)),
@@ -45,7 +45,7 @@ ACTIVITIES = {
     "low-voltage rapid": Activity((4.0, 6.0), (24.0, 28.0)),
     "quasi-sinusoidal": Activity((14.0, 16.0), (0.0, 1.0)),
 }
-# A kind's segments take their types in turn. Seizures are large most of the time: so are four of six.
+# The segments of a kind take its types in turn. Most of a seizure has a large amplitude, as four of six here.
 _LARGE = ("sustained spikes", "quasi-sinusoidal")
 KINDS = {
     "healthy": ("background",),
@@ -65,10 +65,10 @@ def simulate_eeg(
 ) -> Dataset:
     """Return n segments of simulated EEG of each kind, one channel, in mV.
 
-    The signal is the potential of a column's pyramidal cells (docs/simulator.md has the equations), as an
-    amplifier of 0.53 to 40 Hz passes it on. Kinds differ in the inhibitory gains B and G alone. Each segment
-    draws its own from its type's range, and its rhythms are up to a tenth slower or faster. Size and rate are
-    by default those of the Bonn recordings.
+    The signal is the potential of a column's pyramidal cells (equations in docs/simulator.md), filtered by an
+    amplifier of 0.53 to 40 Hz. The kinds differ only in the inhibitory gains B and G. Each segment draws its
+    gains from its type's range, and its rhythms are up to a tenth slower or faster. By default, length and
+    rate are those of the Bonn recordings.
 
     Parameters
     ----------
@@ -81,12 +81,12 @@ def simulate_eeg(
     seconds : float
         The length of a segment, at least one sample.
     fs : float
-        Samples a second, in Hz.
+        The sampling rate in Hz.
     seed : int
-        Segment i of a kind follows from seed, kind, i, fs and step alone: more, longer or other segments
-        leave it as it is.
+        Segment i of a kind depends only on seed, kind, i, fs and step: more, longer or other segments do not
+        change it.
     step : float
-        The longest step of the integration in seconds, at most 0.001; the one taken divides 1 / fs.
+        The longest step of the integration in seconds, at most 0.001; the step used divides 1 / fs.
 
     Returns
     -------
@@ -135,20 +135,21 @@ def simulate_seizure(
     seed: int = 0,
     step: float = LONGEST_STEP,
 ) -> Dataset:
-    """Return one recording of simulated EEG with a seizure in it, and the label of every sample.
+    """Return one recording of simulated EEG with a seizure, and the label of every sample.
 
-    The column of `simulate_eeg`, whose inhibitory gains change as time goes on. First background activity;
-    slow inhibition weakens and sporadic spikes come; at the onset it drops, and fast activity of low voltage
-    begins; out of this grows a slow rhythm, which becomes quasi-sinusoidal and then a discharge of spikes; at
-    the end inhibition is back. The drop and the fast onset are those of the temporal lobe (Wendling et al.
-    2005, J. Clin. Neurophysiol. 22, 343-356); the rest of the course and all times are ours.
+    It is the column of `simulate_eeg` with inhibitory gains that change over time. The recording starts with
+    background activity. Then slow inhibition weakens and sporadic spikes appear. At the onset it drops, and
+    fast activity of low voltage begins. A slow rhythm follows, which becomes quasi-sinusoidal and then a
+    discharge of spikes. At the end inhibition returns. The drop and the fast onset follow observations in the
+    temporal lobe (Wendling et al. 2005, J. Clin. Neurophysiol. 22, 343-356). The rest of the course and all
+    times are elman's own choice.
 
     Parameters
     ----------
     seconds : float
         The length of the recording.
     onset, duration : float
-        When the seizure begins and how long it lasts, in seconds; it ends within the recording.
+        Start and length of the seizure in seconds; it must end within the recording.
     fs, seed, step
         As for `simulate_eeg`.
 
@@ -172,7 +173,7 @@ def simulate_seizure(
     seed = integer("seed", seed)
     end = onset + duration
     if end > seconds:
-        raise ValueError(f"onset + duration is {end:g}, expected at most seconds, {seconds:g}")
+        raise ArgumentValueError("onset + duration", f"is {end:g}", f"at most seconds, {seconds:g}")
     lead, total, h = _span(steps, fs, substeps)
     times, B, G = zip(
         (0.2 * onset, 50.0, 15.0),
@@ -202,7 +203,7 @@ def simulate_seizure(
 
 
 def _segments(some: list[tuple[str, int]], steps: int, fs: float, substeps: int, seed: int) -> Floats:
-    """Return segments (n, steps), each given by its type and its number among its kind's."""
+    """Return segments (n, steps), each given by its type and its number within its kind."""
     _, total, h = _span(steps, fs, substeps)
     n, order = len(some), list(ACTIVITIES)
     B, G, speed = np.empty(n), np.empty(n), np.empty(n)
@@ -218,7 +219,7 @@ def _segments(some: list[tuple[str, int]], steps: int, fs: float, substeps: int,
 
 
 def _recorded(potential: Floats, steps: int, fs: float, substeps: int) -> Floats:
-    """Return the potentials (N, n) as an amplifier passes them on, (steps, n), lead and tail cut off."""
+    """Return the potentials (N, n) filtered by an amplifier, (steps, n), without lead and tail."""
     from scipy import signal
 
     rate = fs * substeps
@@ -231,7 +232,7 @@ def _recorded(potential: Floats, steps: int, fs: float, substeps: int) -> Floats
 
 
 def _span(steps: int, fs: float, substeps: int) -> tuple[int, int, float]:
-    """Return the integration's steps before what is kept, all of them, and the length of one in seconds."""
+    """Return the integration's steps before the signal, all its steps, and their length in seconds."""
     lead, tail = math.ceil(LEAD * fs), math.ceil(TAIL * fs)
     return lead * substeps, (lead + steps + tail) * substeps, 1.0 / (fs * substeps)
 

@@ -1,4 +1,4 @@
-"""The "Epileptic Seizure Recognition" table of the UCI archive: the EEG of Bonn in shuffled seconds."""
+"""The "Epileptic Seizure Recognition" table of the UCI archive: the EEG of Bonn in shuffled chunks."""
 
 from __future__ import annotations
 
@@ -26,28 +26,30 @@ _COLUMNS = [*(f"X{i}" for i in range(1, STEPS + 1)), "y"]
 
 
 def load_uci_seizure(path: str | os.PathLike[str], *, whole: bool = True) -> Dataset:
-    """Return the segments of EEG that the UCI archive's "Epileptic Seizure Recognition" table was cut from.
+    """Return the EEG of the UCI archive's "Epileptic Seizure Recognition" table, as segments or as chunks.
 
     The table is made of the first 4094 samples of the 500 segments of `load_bonn`: 23 chunks of 178 samples
-    each, a row a chunk, in random order. Shapes: X float32, (4094, 1) each for ``whole=True`` and (178, 1) in
-    the order of the file otherwise; y (n,) as in the table: 1 seizure, 2 focus, 3 other hemisphere, 4 eyes
-    closed, 5 eyes open (Bonn's E, D, C, B, A). ``description.ids`` name the segment: "4/V1.791" is y and
-    what follows the number of the chunk in the first column, "X21.V1.791", where sets use the same names.
-    Chunks of one segment are no independent examples: a split must keep them together.
+    each, one chunk per row, in random order. Chunks of one segment are not independent: a split must keep
+    them together.
+
+    Shapes: X float32, (4094, 1) each with ``whole=True``, otherwise (178, 1) in the order of the file. y (n,)
+    as in the table: 1 seizure, 2 focus, 3 other hemisphere, 4 eyes closed, 5 eyes open (E to A of Bonn).
+    ``description.ids`` name the segments, for example "4/V1.791". This is y and the part of the first column,
+    "X21.V1.791", after the number of the chunk. Different sets use the same names, so y is needed.
 
     Parameters
     ----------
     path : str or os.PathLike
-        A CSV file of the columns id, X1 to X178, y. Some of its rows will do.
+        A CSV file with the columns id, X1 to X178, y. It may have only some of the rows.
     whole : bool
-        Put the chunks of each segment together again. All 23 must be there.
+        Join the chunks of each segment. All 23 must be present.
 
     Raises
     ------
     ValueError
-        Where the file is another one, damaged or incomplete; the sentence names line and column.
+        If the file is another one, damaged or incomplete; the message names line and column.
     TypeError, OSError
-        For what is no path, and for files that cannot be opened.
+        For a path of a wrong type, and for files that cannot be opened.
 
     Source: Wu, Fokoue: Epileptic Seizure Recognition, UCI Machine Learning Repository (2017), from Andrzejak
     et al., Phys. Rev. E 64, 061907 (2001).
@@ -82,7 +84,7 @@ def load_uci_seizure(path: str | os.PathLike[str], *, whole: bool = True) -> Dat
 
 
 def _check_header(where: str, names: list[str]) -> None:
-    names[0] = names[0] or "id"  # R and pandas may give it no name
+    names[0] = names[0] or "id"  # R and pandas may leave it unnamed
     if names[1:] != _COLUMNS:
         raise ValueError(f"{where} is no header of the UCI table, expected the columns id, X1 to X178, y")
 
@@ -90,7 +92,7 @@ def _check_header(where: str, names: list[str]) -> None:
 def _rows(table: Table) -> tuple[Codes, np.ndarray[tuple[int], np.dtype[np.str_]], Codes]:
     """Return number of the chunk, name of the segment and label of each row, all checked."""
     columns, ids, labels = table.columns, table.ids, table.labels
-    if ids is None or labels is None:  # as without a header line
+    if ids is None or labels is None:  # as if there were no header line
         raise ValueError(f"{columns.source} has no header line, expected the columns id, X1 to X178, y")
     bad = np.argwhere(~(np.abs(table.values) <= 2**15))
     if len(bad):
@@ -127,7 +129,7 @@ def _check_once(table: Table, codes: Codes, y: Codes) -> None:
 
 
 def _check_whole(table: Table, chunks: Codes, segments: Codes, order: Codes, names: list[str]) -> None:
-    """Raise where a segment, its rows standing together, has not its 23 chunks."""
+    """Raise ValueError if a segment does not have its 23 chunks; the rows are sorted by segment."""
     starts = np.flatnonzero(np.append(True, segments[1:] != segments[:-1]))
     counts = np.diff(np.append(starts, len(segments)))
     short = np.flatnonzero(counts != CHUNKS)

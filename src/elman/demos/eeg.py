@@ -124,7 +124,7 @@ def read(model: Any, signal: Floats, fs: float) -> tuple[Floats, float, float]:
     """
     stream = elman.stream(model)
     start = perf_counter()
-    parts = [stream.step(signal[i : i + CHUNK]) for i in range(0, len(signal), CHUNK)]
+    parts = [stream.steps(signal[i : i + CHUNK]) for i in range(0, len(signal), CHUNK)]
     seconds = perf_counter() - start
     running = np.concatenate(parts)
     beginnings = [signal[: end + 1] for end in model[0].ends(len(signal))]

@@ -34,18 +34,50 @@ class EstimatorStream:
         self._shape = (network.input_size,) if rows is None else (rows, network.input_size)
 
     def step(self, x: Any) -> Array:
-        """Return the answers after one more step; ValueError for NaN or a wrong size, the state unchanged."""
+        """Return the answers after one more step, (F,) -> (C,), with ``rows`` (rows, F) -> (rows, C).
+
+        ValueError for NaN or a wrong shape, TypeError for anything but numbers; the state is unchanged then.
+        """
         given = np.asarray(x)
         if given.dtype.kind not in "fiub":
             raise ArgumentTypeError("x", f"has dtype {given.dtype}", "real numbers")
         if given.shape == self._shape[:-1] and self._shape[-1] == 1:
             given = given[..., None]
         if given.shape != self._shape:
-            raise ArgumentValueError("x", f"has shape {given.shape}", f"{self._shape}")
+            several = "; steps takes several steps" if given.ndim == len(self._shape) + 1 else ""
+            raise ArgumentValueError("x", f"has shape {given.shape}", f"{self._shape}{several}")
         scaled = self._fitted.scaler_.apply(given.reshape(-1, self._shape[-1]), self._dtype)
         out = self._native.step(scaled.reshape(self._shape))
         answers = self._fitted.to_answers(out.reshape(len(scaled), -1))
         return answers.reshape(*self._shape[:-1], answers.shape[-1])
+
+    def steps(self, x: Any) -> Array:
+        """Return the answers after each of k steps, (k, F) -> (k, C); with ``rows`` also (k, rows, ...).
+
+        The bits are those of ``step``. Errors as there; all steps are checked before the first is taken.
+        """
+        given = np.asarray(x)
+        if given.dtype.kind not in "fiub":
+            raise ArgumentTypeError("x", f"has dtype {given.dtype}", "real numbers")
+        if self._shape[-1] == 1 and given.ndim == len(self._shape):
+            given = given[..., None]
+        if given.ndim != len(self._shape) + 1 or given.shape[1:] != self._shape:
+            one = "; step takes one step" if np.ndim(x) == len(self._shape) else ""
+            sizes = ", ".join(map(str, self._shape))
+            raise ArgumentValueError("x", f"has shape {np.shape(x)}", f"(k, {sizes}){one}")
+        scaled = self._fitted.scaler_.apply(given.reshape(-1, self._shape[-1]), self._dtype)
+        out = self._native.steps(scaled.reshape(given.shape))
+        answers = self._fitted.to_answers(out.reshape(len(scaled), out.shape[-1]))
+        return answers.reshape(*out.shape[:-1], answers.shape[-1])
+
+    def advance(self, x: Array) -> Array:
+        """Return the answers (k, C) after steps (k, F) that were checked, of a stream without ``rows``.
+
+        Numbers too large for the network are a ValueError; a warning of NumPy is the caller's to silence.
+        """
+        scaled = self._fitted.scaler_.apply_few(x, self._dtype)
+        out = self._native.step(scaled[0])[None] if len(scaled) == 1 else self._native.steps(scaled)
+        return self._fitted.to_answers(out)
 
     def reset(self) -> None:
         """Start anew."""

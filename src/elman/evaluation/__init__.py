@@ -1,4 +1,4 @@
-"""Honest evaluation: splits that do not leak, scores by event, calibration."""
+"""Evaluation: splits without leaks, scores by event, calibration, alarms."""
 
 from elman.evaluation.calibration import Reliability, TemperatureScaling, reliability
 from elman.evaluation.events import Event, EventScores, event_scores, events

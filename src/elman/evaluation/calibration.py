@@ -1,4 +1,4 @@
-"""Calibration: whether of all answers given with probability 0.8 eight of ten are right."""
+"""Calibration: whether 80 % of the answers given with probability 0.8 are right."""
 
 from __future__ import annotations
 
@@ -19,16 +19,19 @@ _LOWEST, _HIGHEST = 0.05, 20.0  # temperatures
 
 @dataclass(frozen=True, eq=False)
 class Reliability:
-    """A reliability curve: K bins that are not empty, in order.
+    """A reliability curve: its K non-empty bins, in order.
 
     Attributes
     ----------
     confidence, accuracy : (K,) arrays
-        Mean probability that the answers of a bin were given, and the share of them that were right.
+        Mean probability of the answers in each bin, and the share of them that are right.
     counts : (K,) array
         Answers in each bin.
     error : float
-        The expected calibration error: the mean over all answers of |accuracy - confidence| of their bins.
+        The expected calibration error: the mean of |accuracy - confidence| over the bins, weighted by counts.
+
+    >>> reliability([1, 0, 1, 1], [0.75, 0.75, 0.75, 0.75]).counts
+    array([4])
     """
 
     confidence: NDArray[np.float64]
@@ -40,7 +43,7 @@ class Reliability:
 def reliability(
     y: ArrayLike, probabilities: ArrayLike, *, bins: int = 10, classes: ArrayLike | None = None
 ) -> Reliability:
-    """Return how often answers are right, by the probability with which they were given.
+    """Return how often answers are right, as a function of the probability they were given.
 
     ECE = sum_k counts_k / n |accuracy_k - confidence_k|, over ``bins`` bins of equal width from 0 to 1.
 
@@ -48,12 +51,12 @@ def reliability(
     ----------
     y : (n,) labels
     probabilities : (n, C) or (n,)
-        (n, C), as ``predict_proba`` gives it: the most probable class of each row is the answer. (n,), of
-        class 1, y being 0 and 1: the answer is class 1, at any probability.
+        (n, C), as from ``predict_proba``: the answer is the most probable class of each row. (n,): the
+        probabilities of class 1, where y has 0 and 1; the answer is class 1, at any probability.
     bins : int
         At least 1.
     classes : (C,) or None
-        The labels of the columns, as ``classes_``; None: y has integers from 0 to C - 1.
+        The labels of the columns, as in ``classes_``. None: y has integers from 0 to C - 1.
 
     Raises
     ------
@@ -77,9 +80,9 @@ def reliability(
     else:
         _check_shares(shares)
         right, sure = _places(y, shares, classes) == shares.argmax(axis=1), shares.max(axis=1)
-    sure = np.clip(sure, 0.0, 1.0)  # of which rounding may have left 1 + 1e-7
+    sure = np.clip(sure, 0.0, 1.0)  # rounding may have made it 1 + 1e-7
     accuracy, confidence = calibration_curve(right, sure, n_bins=bins, pos_label=True)
-    inner = np.linspace(0.0, 1.0, bins + 1)[1:-1]  # the bounds that calibration_curve has
+    inner = np.linspace(0.0, 1.0, bins + 1)[1:-1]  # the bounds of calibration_curve
     counts = np.bincount(np.searchsorted(inner, sure), minlength=bins)
     counts = counts[counts > 0]
     error = float((counts * np.abs(accuracy - confidence)).sum() / len(sure))
@@ -87,19 +90,19 @@ def reliability(
 
 
 class TemperatureScaling(BaseEstimator):  # type: ignore[misc]
-    """One temperature T that makes probabilities as sure as they are right: softmax(logits / T).
+    """One temperature T that calibrates probabilities: softmax(logits / T).
 
-    T minimizes the cross-entropy of held-out answers; T > 1 makes them less sure, T < 1 more. The order of
-    the classes, and so the accuracy, stay as they are. T is sought from 0.05 to 20; a warning says where an
-    end is reached, as where all held-out answers are right, so that none can be too sure.
+    T minimizes the cross-entropy of held-out answers. T > 1 makes the probabilities less confident, T < 1
+    more. The order of the classes, and so the accuracy, does not change. T is between 0.05 and 20. A warning
+    is given if it reaches either bound, for example because all held-out answers are right.
 
     Parameters
     ----------
     logits : bool
-        Whether X holds logits; otherwise it holds probabilities, whose logarithms are logits. A probability
-        of 0 is taken for the smallest positive number of its dtype.
+        Whether X has logits. Otherwise it has probabilities, whose logarithms serve as logits. A probability
+        of 0 is replaced by the smallest positive number of its dtype.
     classes : (C,) or None
-        The labels of the columns, as ``classes_`` of the estimator; None: y has integers from 0 to C - 1.
+        The labels of the columns, as in the estimator's ``classes_``. None: y has integers from 0 to C - 1.
 
     Attributes
     ----------
@@ -118,7 +121,7 @@ class TemperatureScaling(BaseEstimator):  # type: ignore[misc]
         self.classes = classes
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> TemperatureScaling:
-        """Find the temperature for X (n, C), held out from training, and their labels y (n,)."""
+        """Find the temperature for X (n, C), which was held out from training, and its labels y (n,)."""
         from scipy.optimize import minimize_scalar
         from scipy.special import logsumexp
         from sklearn.exceptions import ConvergenceWarning
@@ -170,11 +173,11 @@ class TemperatureScaling(BaseEstimator):  # type: ignore[misc]
 
 def _check_table(values: NDArray[np.float64]) -> None:
     if values.ndim != 2 or values.shape[1] < 2 or not len(values):
-        raise ValueError(f"the probabilities have shape {values.shape}, expected (n, C), C at least 2")
+        raise ArgumentValueError("the probabilities", f"have shape {values.shape}", "(n, C), C at least 2")
     bad = np.argwhere(~np.isfinite(values))
     if len(bad):
         i, j = bad[0].tolist()
-        raise ValueError(f"the probabilities have {values[i, j]} in row {i}, expected finite numbers")
+        raise ArgumentValueError("the probabilities", f"have {values[i, j]} in row {i}", "finite numbers")
 
 
 def _check_shares(values: NDArray[np.float64]) -> None:
@@ -183,8 +186,8 @@ def _check_shares(values: NDArray[np.float64]) -> None:
     wrong = np.flatnonzero((values < -1e-6).any(axis=1) | (np.abs(sums - 1) > 1e-3))
     if len(wrong):
         i = int(wrong[0])
-        raise ValueError(
-            f"row {i} of the probabilities is {values[i].tolist()}, expected numbers from 0 that sum to 1"
+        raise ArgumentValueError(
+            f"row {i} of the probabilities", f"is {values[i].tolist()}", "numbers from 0 that sum to 1"
         )
 
 

@@ -1,7 +1,7 @@
-"""Scores by event: how many seizures are found, how many alarms are false, how long it takes.
+"""Scores by event: seizures found, false alarms, and delays.
 
 Counted by steps, a detector that finds nine tenths of each seizure is as good as one that misses every tenth
-seizure. To those who wear it they differ.
+seizure. For a patient the two are very different.
 """
 
 from __future__ import annotations
@@ -19,11 +19,16 @@ from elman.errors import ArgumentTypeError, ArgumentValueError
 Truths = NDArray[np.bool_]
 Spans = NDArray[np.float64]  # (K, 2): begin and end, in steps
 
-_EPSILON = 1e-6  # steps: what is less is rounding
+_EPSILON = 1e-6  # steps; smaller differences are rounding
 
 
 class Event(NamedTuple):
-    """What lasts from ``begin`` to before ``end``, in s from the first step of a recording."""
+    """An event from ``begin`` to before ``end``, in s from the first step of a recording.
+
+    >>> event = Event(begin=0.5, end=1.5)
+    >>> event.end - event.begin
+    1.0
+    """
 
     begin: float
     end: float
@@ -31,19 +36,23 @@ class Event(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class EventScores:
-    """Counts, and what follows from them; a rate of nothing is NaN.
+    """Scores by event: counts, and rates, which are NaN where there is nothing to count.
 
     Attributes
     ----------
     n_events, n_detected : int
-        Seizures, and those of them that were found.
+        The number of seizures, and of seizures that were found.
     n_alarms, n_false : int
-        Alarms, and those of them that are near no seizure.
+        The number of alarms, and of alarms that are near no seizure.
     hours : float
-        Of all recordings together.
+        The length of all recordings together.
     delays : (n,) array
         s from the beginning of each seizure that was found to the end of the first step with an alarm;
-        negative where the alarm was first.
+        negative if the alarm came first.
+
+    >>> scores = EventScores(n_events=4, n_detected=3, n_alarms=5, n_false=1, hours=2.0, delays=np.ones(3))
+    >>> scores.sensitivity, scores.precision, scores.false_alarms_per_hour
+    (0.75, 0.75, 0.5)
     """
 
     n_events: int
@@ -55,33 +64,34 @@ class EventScores:
 
     @property
     def sensitivity(self) -> float:
-        """Share of the seizures that were found; NaN without a seizure."""
+        """The share of the seizures that were found; NaN if there are none."""
         return self.n_detected / self.n_events if self.n_events else float("nan")
 
     @property
     def precision(self) -> float:
-        """Seizures found, by these and the false alarms together; NaN if there are neither."""
+        """Seizures found, divided by seizures found plus false alarms; NaN if there are neither."""
         positive = self.n_detected + self.n_false
         return self.n_detected / positive if positive else float("nan")
 
     @property
     def f1(self) -> float:
-        """Harmonic mean of both; NaN if there was neither a seizure nor an alarm."""
+        """Harmonic mean of sensitivity and precision; NaN if there was neither a seizure nor an alarm."""
         total = self.n_detected + self.n_events + self.n_false
         return 2 * self.n_detected / total if total else float("nan")
 
     @property
     def false_alarms_per_hour(self) -> float:
+        """False alarms in an hour of recording."""
         return self.n_false / self.hours
 
     @property
     def mean_delay(self) -> float:
-        """In s; NaN if no seizure was found."""
+        """The mean delay in s; NaN if no seizure was found."""
         return float(self.delays.mean()) if len(self.delays) else float("nan")
 
     @property
     def median_delay(self) -> float:
-        """In s; NaN if no seizure was found."""
+        """The median delay in s; NaN if no seizure was found."""
         return float(np.median(self.delays)) if len(self.delays) else float("nan")
 
     def __str__(self) -> str:
@@ -95,7 +105,7 @@ class EventScores:
 def events(steps: ArrayLike, seconds_per_step: float) -> list[Event]:
     """Return the runs of steps (T,) that are true (or 1), in s.
 
-    What makes events of probabilities is an alarm: `elman.evaluation.Hysteresis`.
+    `elman.evaluation.Hysteresis` turns probabilities into alarms, whose runs are events.
 
     >>> events([0, 1, 1, 0, 1], 0.5)
     [Event(begin=0.5, end=1.5), Event(begin=2.0, end=2.5)]
@@ -116,16 +126,16 @@ def event_scores(
 ) -> EventScores:
     """Compare seizures and alarms event by event, by the rules of SzCORE.
 
-    Of both, events less than ``merge`` s apart are one, and those of more than ``longest`` s are cut into
-    pieces of that length, each an event. An event of the truth is detected if any alarm overlaps the time
-    from ``before`` s before it to ``after`` s after it. An alarm that overlaps no such time is false. Delays
-    are of events that are not cut, to the end of the step whose answer raised the alarm (or of the first step
-    in that time, where it was on already).
+    In both, events less than ``merge`` s apart are joined, and events longer than ``longest`` s are cut into
+    pieces of that length, each an event. A true event is detected if any alarm overlaps the time from
+    ``before`` s before it to ``after`` s after it. An alarm that overlaps no such time is false. Delays are
+    those of events before cutting. A delay ends with the step whose answer raised the alarm, or with the
+    first step of that time if the alarm was already on.
 
     Parameters
     ----------
-    truth, predicted : (T,) truth values or 0 and 1, or lists of these, one a recording
-        ``predicted`` as `Hysteresis.run` gives it.
+    truth, predicted : (T,) truth values or 0 and 1, or lists of these, one per recording
+        ``predicted`` as returned by `Hysteresis.run`.
     seconds_per_step : float
         Above 0.
     before, after, merge : float
@@ -169,9 +179,10 @@ def _pairs(truth: Any, predicted: Any) -> list[tuple[Truths, Truths]]:
     if not any(several):
         truth, predicted = [truth], [predicted]
     elif not all(several) or len(truth) != len(predicted):
-        raise ValueError(
-            f"truth and predicted have {len(truth)} and {len(predicted)} rows, expected one each for every "
-            f"recording"
+        raise ArgumentValueError(
+            "truth and predicted",
+            f"have {len(truth)} and {len(predicted)} rows",
+            "one each for every recording",
         )
     pairs = []
     for i, (expected, found) in enumerate(zip(truth, predicted, strict=True)):
@@ -223,7 +234,7 @@ def _cut(spans: Spans, longest: float) -> Spans:
 
 
 def _overlap(a: Spans, b: Spans) -> Truths:
-    """Return which of a (K, 2) overlap which of b (M, 2): (K, M)."""
+    """Return whether each of a (K, 2) overlaps each of b (M, 2), (K, M)."""
     return np.minimum(a[:, None, 1], b[None, :, 1]) - np.maximum(a[:, None, 0], b[None, :, 0]) > _EPSILON
 
 

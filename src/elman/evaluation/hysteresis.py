@@ -1,4 +1,4 @@
-"""Alarms with hysteresis: two lines, so that a probability that hovers at one of them is one alarm."""
+"""Alarms with hysteresis: two thresholds, so that a probability that hovers at one of them is one alarm."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from elman.errors import ArgumentTypeError, ArgumentValueError
 
 
 class Hysteresis:
-    """An alarm that is raised at ``on`` and ended below ``off``, one step at a time.
+    """An alarm that starts at ``on`` and ends below ``off``, one step at a time.
 
-    The alarm is raised by the last of ``on_steps`` steps in a row with p >= on, and ended by the last of
-    ``off_steps`` steps in a row with p < off. Nothing is dated back: an alarm begins when it can be heard.
+    The alarm starts at the last of ``on_steps`` consecutive steps with p >= on. It ends at the last of
+    ``off_steps`` consecutive steps with p < off. It is never dated back.
 
     Parameters
     ----------
@@ -35,7 +35,7 @@ class Hysteresis:
     Raises
     ------
     TypeError, ValueError
-        For settings other than these; by `step` for p that is no finite number, the alarm staying as it was.
+        For settings other than these, and by `step` if p is not a finite number; the alarm is unchanged then.
 
     >>> alarm = Hysteresis(on=0.8, off=0.4)
     >>> [alarm.step(p) for p in (0.7, 0.9, 0.5, 0.3, 0.5)]
@@ -54,10 +54,10 @@ class Hysteresis:
         self.on_steps = integer("on_steps", on_steps, 1)
         self.off_steps = integer("off_steps", off_steps, 1)
         self.active = False
-        self._count = 0  # steps in a row that speak for a change
+        self._count = 0  # consecutive steps in favor of a change
 
     def step(self, p: float) -> bool:
-        """Take the next p and return whether the alarm is on now."""
+        """Read the next p and return whether the alarm is on."""
         p = _finite("p", p)
         if self.active:
             self._count = self._count + 1 if p < self.off else 0
@@ -70,7 +70,7 @@ class Hysteresis:
         return self.active
 
     def run(self, p: ArrayLike) -> NDArray[np.bool_]:
-        """Return whether the alarm is on after each of p (T,), from rest; the alarm itself stays as it is.
+        """Return whether it is on after each step of p (T,), starting off; this alarm does not change.
 
         >>> Hysteresis(0.8, on_steps=2).run([0.9, 0.9, 0.9, 0.1]).tolist()
         [False, True, True, False]
@@ -87,7 +87,7 @@ class Hysteresis:
         return np.array([fresh.step(value) for value in values.astype(np.float64).tolist()], np.bool_)
 
     def reset(self) -> None:
-        """End the alarm and forget the steps before, as after a gap."""
+        """End the alarm and forget the previous steps, as after a gap."""
         self.active, self._count = False, 0
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Splits that keep together what belongs together: chunks of a segment, segments of a patient."""
+"""Splits that keep groups together: the chunks of a segment, the segments of a patient."""
 
 from __future__ import annotations
 
@@ -15,7 +15,12 @@ Indices = NDArray[np.int64]
 
 
 class Chunks(NamedTuple):
-    """X, y, groups: chunks of equal length, their labels, and which sequence each was cut from."""
+    """X, y, groups: chunks of equal length, their labels, and the group that each belongs to: see `chunk`.
+
+    >>> X, y, groups = chunk([[1.0, 2.0, 3.0, 4.0]], ["rest"], 2)
+    >>> len(X), y.tolist(), groups.tolist()
+    (2, ['rest', 'rest'], [0, 0])
+    """
 
     X: Sequences
     y: Any
@@ -27,16 +32,16 @@ def folds(
 ) -> list[tuple[Indices, Indices]]:
     """Return the rows of (train, test) for each fold of a cross-validation that is stratified and shuffled.
 
-    With ``groups``, all rows of a group are in the same fold. Where the rows of each group have one label,
-    the groups are split as so many single rows would be, so that chunks fall where their segments do, with
-    the same seed. Otherwise `sklearn.model_selection.StratifiedGroupKFold` splits. The list is what
-    scikit-learn takes as ``cv``.
+    With ``groups``, all rows of a group are in the same fold. If the rows of each group share one label, the
+    groups are split like single rows. With the same seed, chunks then fall into the same folds as their
+    segments. Otherwise `sklearn.model_selection.StratifiedGroupKFold` splits. scikit-learn takes the list as
+    ``cv``.
 
     Parameters
     ----------
     y : (n,) labels
     groups : (n,) or None
-        Strings or integers, such as ``description.ids``; None: each row stands for itself.
+        Strings or integers, such as ``description.ids``; None: each row is a group.
     n_splits : int
         At least 2, at most the number of groups (rows) that have each label.
     seed : int
@@ -57,7 +62,7 @@ def folds(
     seed = integer("seed", seed, maximum=2**32 - 1)
     names = np.arange(len(labels)) if groups is None else _column("groups", groups, len(labels))
     _, first, of = np.unique(names, return_index=True, return_inverse=True)
-    # groups in order of appearance, so that segments and their chunks are shuffled alike
+    # groups in order of appearance, so that segments and their chunks are shuffled in the same way
     order = np.argsort(np.argsort(first))
     of, own = order[of], labels[np.sort(first)]
     pure = bool((own[of] == labels).all())
@@ -72,7 +77,9 @@ def folds(
     made = [(np.flatnonzero(~test), np.flatnonzero(test)) for test in found]
     for train, test in made:
         if not len(test):
-            raise ValueError(f"n_splits is {n_splits}, too many for groups of these labels: a fold is empty")
+            raise ArgumentValueError(
+                "n_splits", f"is {n_splits}, too many for groups of these labels: a fold is empty"
+            )
         check_no_leak(train, test, of)
     return made
 
@@ -85,7 +92,7 @@ def check_no_leak(train: ArrayLike, test: ArrayLike, groups: ArrayLike) -> None:
     >>> check_no_leak([0, 1], [2, 3], ["Z001", "Z002", "Z002", "Z003"])
     Traceback (most recent call last):
     ...
-    ValueError: group 'Z002' is on both sides of the split: row 1 in train, row 2 in test
+    elman.errors.ArgumentValueError: group 'Z002' is on both sides of the split: row 1 in train, row 2 in test
     """
     names = _column("groups", groups)
     sides = [_rows(name, rows, len(names)) for name, rows in (("train", train), ("test", test))]
@@ -93,26 +100,26 @@ def check_no_leak(train: ArrayLike, test: ArrayLike, groups: ArrayLike) -> None:
     if len(both):
         at = [int(rows[names[rows] == both[0]][0]) for rows in sides]
         more = "" if len(both) == 1 else f" ({len(both)} groups are)"
-        raise ValueError(
-            f"group {both[0].item()!r} is on both sides of the split{more}: row {at[0]} in train, row "
-            f"{at[1]} in test"
+        raise ArgumentValueError(
+            f"group {both[0].item()!r}",
+            f"is on both sides of the split{more}: row {at[0]} in train, row {at[1]} in test",
         )
 
 
 def chunk(X: Any, y: Any, length: int, hop: int | None = None, *, groups: ArrayLike | None = None) -> Chunks:
-    """Cut sequences into chunks of ``length`` steps, one every ``hop`` steps, which keep label and origin.
+    """Cut sequences into chunks of ``length`` steps, one every ``hop`` steps, with their labels and groups.
 
     Chunk j of a sequence of T steps has the steps [j hop, j hop + length), j = 0 ... (T - length) // hop;
-    steps after the last whole chunk are left out.
+    steps after the last whole chunk are dropped.
 
     Parameters
     ----------
     X : array (n, T, F), list of (T_i, F) or (T_i,), or `elman.Sequences`
-    y : (n,) labels of the sequences, or a list of n arrays (T_i,) of one label a step, or None
+    y : (n,) labels of the sequences, or a list of n arrays (T_i,) with one label per step, or None
     length, hop : int
-        At least 1; hop None is ``length``: chunks side by side.
+        At least 1; hop None is ``length``: no overlap.
     groups : (n,) or None
-        What the sequences belong to, as ``description.ids``; None: each is a group, by its number.
+        The group of each sequence, such as ``description.ids``; None: each sequence is a group.
 
     Returns
     -------
@@ -161,11 +168,11 @@ def _labels(y: Any, lengths: Indices, of: Indices, rows: Indices) -> Array | Non
 
 
 def _column(name: str, values: Any, n: int | None = None) -> Array:
-    """Return one label a row as an array of numbers, truth values or strings."""
+    """Return one label per row as an array of numbers, truth values or strings."""
     try:
         array = np.asarray(values)
     except ValueError as error:
-        raise ValueError(f"{name} is no list of labels: {error}") from None
+        raise ArgumentValueError(name, f"is no list of labels: {error}") from None
     if array.dtype.kind == "O" and array.ndim == 1 and all(isinstance(value, str) for value in array):
         array = array.astype(str)
     if array.dtype.kind not in "iubfU":

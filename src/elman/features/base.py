@@ -1,4 +1,4 @@
-"""What the features share: sequences read in every form, given back in the same, and the way to a stream."""
+"""The base classes of the feature transformers and of their streams."""
 
 from __future__ import annotations
 
@@ -14,29 +14,40 @@ from elman import _engine
 from elman._validation import describe
 from elman.data import estimator_input
 from elman.data.sequences import Array, Batch, Offsets
-from elman.data.stream_input import read_samples
+from elman.data.stream_input import read_sample, read_samples
 from elman.errors import ArgumentValueError
 
 Float64 = NDArray[np.float64]
 
 
 class FeatureStream:
-    """Features of samples as they come, (k, F) -> (m, F').
+    """Features of samples as they arrive: `SequenceTransformer.stream` makes it.
 
-    The base of what `SequenceTransformer.stream` gives: a subclass has ``advance``, ``undo`` and ``reset``.
+    Shapes: ``step`` (F,) -> (F',) or None, ``steps`` (k, F) -> (m, F'). A sample completes at most one row of
+    features. A subclass has ``advance``, ``undo`` and ``reset``.
     """
 
-    missing = False  # whether NaN may come
+    missing = False  # whether NaN is allowed
 
     def __init__(self, features: int, columns: int) -> None:
         self.features, self.columns = features, columns
 
-    def step(self, samples: Any) -> Array:
-        """Return the features that are complete by now, (m, F'), of samples (F,) or (k, F) in time order.
+    def step(self, sample: Any) -> Array | None:
+        """Return the features (F',) that one sample (F,) completes, None where it completes none.
 
-        ValueError for NaN or a wrong size, TypeError for what is no array of numbers; the state is unchanged.
+        ValueError for NaN or a wrong shape, TypeError for anything but numbers; the state is unchanged then.
         """
-        x = read_samples(samples, self.features, self.missing)
+        rows = self._advance(read_sample(sample, self.features, self.missing))
+        return rows[0] if len(rows) else None
+
+    def steps(self, samples: Any) -> Array:
+        """Return the features (m, F') that samples (k, F) complete, in time order.
+
+        The bits do not depend on how the samples are cut. Errors as in ``step``.
+        """
+        return self._advance(read_samples(samples, self.features, self.missing))
+
+    def _advance(self, x: Array) -> Array:
         with np.errstate(over="ignore", invalid="ignore"):
             rows = self.advance(x)
         try:
@@ -55,25 +66,27 @@ class FeatureStream:
         return np.empty((0, self.columns), dtype)
 
     def refuse(self, rows: Array) -> None:
-        """Raise ValueError where features are not finite."""
+        """Raise ValueError if a feature is not finite."""
         if np.count_nonzero(np.isfinite(rows)) < rows.size:
-            raise ValueError(f"samples are too large for their features to be finite in {rows.dtype}")
+            raise ArgumentValueError(
+                "samples", f"are too large for their features to be finite in {rows.dtype}"
+            )
 
     def undo(self) -> None:
-        """Take the last ``advance`` back."""
+        """Undo the last ``advance``."""
         raise NotImplementedError
 
     def reset(self) -> None:
-        """Start anew."""
+        """Go back to the beginning of a sequence."""
         raise NotImplementedError
 
 
 class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[misc, call-arg]
-    """The base of the features: not for direct use.
+    """The base class of the feature transformers; not for direct use.
 
-    A subclass says what it makes of checked sequences (``_apply``, ``_lengths``), how its columns are called
-    (``_names``), learns (``_learn``) where there is something to learn, and has a ``stream``. What works on
-    windows of samples has `Windowed` as its base and writes one function.
+    A subclass computes features of checked sequences (``_apply``, ``_lengths``), names its columns
+    (``_names``), learns from data if it needs to (``_learn``), and has a ``stream``. Features of windows of
+    samples derive from `Windowed` and define one function.
     """
 
     n_features_in_: int
@@ -83,7 +96,7 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
     takes_missing = False  # whether X may have NaN
     _learned: tuple[str, ...] = ()  # attributes (F,) in float64 that fit learns
 
-    # what each kind decides for itself
+    # what subclasses define
 
     @property
     def per_sequence(self) -> bool:
@@ -114,7 +127,7 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
             setattr(self, name, found.copy())
 
     def _lengths(self, lengths: Offsets) -> Offsets:
-        """Return the number of steps that sequences of such lengths will have."""
+        """Return the numbers of rows that sequences of these lengths give."""
         return lengths
 
     def _apply(self, batch: Batch) -> Float64:
@@ -131,20 +144,20 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         return len(self._names([""] * self.n_channels))
 
     def ends(self, steps: int) -> Offsets:
-        """Return which sample completes each step of the result, for a sequence of so many samples.
+        """Return which sample completes each row of the result, for a sequence of ``steps`` samples, (T',).
 
-        So ``y_i[features.ends(len(y_i))]`` is one label a step of the result, where ``y_i`` has one a sample.
+        If ``y_i`` has one label per sample, ``y_i[features.ends(len(y_i))]`` has one label per row.
         """
         raise NotImplementedError
 
     def stream(self) -> FeatureStream:
-        """Return a stream: ``step(samples)``, (F,) or (k, F), gives the features complete by now, (m, F')."""
+        """Return a stream, whose ``step`` takes one sample (F,) and whose ``steps`` takes several (k, F)."""
         raise NotImplementedError
 
     # scikit-learn's interface
 
     def fit(self, X: Any, y: Any = None) -> SequenceTransformer:  # noqa: ARG002
-        """Learn the number of features, and what else there is to learn, from sequences X; y is ignored."""
+        """Learn the number of features, and what the transformer needs, from sequences X; y is ignored."""
         self.check_parameters()
         form = copy.copy(self)
         learned = self._learn(self._read(X, form, True))
@@ -154,7 +167,7 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         return self
 
     def transform(self, X: Any) -> Any:
-        """Return the features of sequences X in the form in which they came; 2-D input gives (n, T', F')."""
+        """Return the features of sequences X, in the form of X; 2-D input gives (n, T', F')."""
         check_is_fitted(self, "n_features_in_")
         self.check_parameters()
         batch = self._read(X, self, False)
@@ -171,22 +184,23 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         if not np.isfinite(values).all():
             wrong = int(np.argmin(np.isfinite(values).all(axis=1)))
             row = int(np.searchsorted(made.offsets, wrong, side="right")) - 1
-            raise ValueError(
-                f"X[{row}] has numbers too large for its features to be finite in {values.dtype}"
+            raise ArgumentValueError(
+                f"X[{row}]", f"has numbers too large for its features to be finite in {values.dtype}"
             )
         return values if self.per_sequence else estimator_input.restore_form(values, made, X)
 
     def get_feature_names_out(self, input_features: Any = None) -> Array:
-        """Return the names of the columns of the result, (F',); the input's are x0, x1, ... if not given.
+        """Return the names of the columns of the result, (F',).
 
-        Fitted on 2-D input, whose columns are steps, there is one feature, x0.
+        Input features are called x0, x1, ... if no names are given. Where the transformer was fitted on 2-D
+        input, whose columns are steps, there is one input feature, x0.
         """
         check_is_fitted(self, "n_features_in_")
         given = None if input_features is None else [str(name) for name in input_features]
         if given is not None and len(given) != self.n_features_in_:
-            raise ValueError(
-                f"input_features should have length equal to number of features ({self.n_features_in_}), "
-                f"got {len(given)}"
+            raise ArgumentValueError(
+                "input_features",
+                f"should have length equal to number of features ({self.n_features_in_}), got {len(given)}",
             )
         channels = given
         if channels is None or self.tabular_:
@@ -194,7 +208,7 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         return np.array(self._names(channels), dtype=object)
 
     def set_output(self, *, transform: str | None = None) -> SequenceTransformer:
-        """Take "default" and None alone: sequences of features have no data frame."""
+        """Accept "default" and None only: sequences of features do not fit a data frame."""
         if transform not in (None, "default"):
             raise ArgumentValueError(
                 "transform", f"is {describe(transform)}", "'default': sequences fit no data frame"

@@ -1,4 +1,4 @@
-"""Frames: consecutive samples side by side."""
+"""Frames: consecutive samples side by side, in one row."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ class Frames(Windowed):
 
     Row j of the result is x[j hop], ..., x[j hop + width - 1], one sample after the other.
 
-    Shapes: (T, F) -> (T', width F), T' = 1 + (T - width) // hop; samples at the end that fill no frame are
-    left out. A sequence shorter than a frame is a ValueError that names it.
+    Shapes: (T, F) -> (T', width F), T' = 1 + (T - width) // hop. Samples at the end that do not fill a frame
+    are dropped. A sequence shorter than a frame is a ValueError that names the sequence.
 
     Parameters
     ----------
     width : int, at least 1
-        Samples a frame.
+        Samples per frame.
     hop : int, at least 1, or None
-        Samples from the beginning of a frame to that of the next; None takes ``width``, frames side by side.
+        Samples from the start of a frame to the start of the next. None is ``width``: no overlap.
 
     >>> import numpy as np
     >>> Frames(3, hop=2).fit_transform([np.arange(6.0)])[0].tolist()

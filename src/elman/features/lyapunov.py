@@ -1,4 +1,4 @@
-"""Lyapunov exponents of windows: how fast states that were near each other part."""
+"""Lyapunov exponents of windows: how fast neighboring states diverge."""
 
 from __future__ import annotations
 
@@ -19,45 +19,45 @@ _BLOCK = 1 << 22  # distances held at once
 
 
 class LyapunovExponents(Windowed):
-    r"""The largest Lyapunov exponent of windows, and mean, spread and range of the local ones, in 1/s.
+    r"""The largest Lyapunov exponent of windows, and mean, spread and range of the local exponents, in 1/s.
 
-    A window x of a channel becomes states $s_i = (x_i, x_{i+d}, ..., x_{i+(m-1)d})$, m the dimension and d
-    the delay. The neighbor j of i is the nearest state with $|i - j|$ above the separation, and
-    $\delta_i(k) = \|s_{i+k} - s_{j+k}\|$ says how far the two are apart k samples later. With h the horizon,
+    A window x of a channel becomes states $s_i = (x_i, x_{i+d}, ..., x_{i+(m-1)d})$, where m is the dimension
+    and d the delay. The neighbor j of i is the nearest state with $|i - j|$ above the separation, and
+    $\delta_i(k) = \|s_{i+k} - s_{j+k}\|$ is their distance k samples later. With h the horizon,
 
     - largest is the slope of the straight line through the mean over i of $\ln \delta_i(k)$ against $k / fs$,
       k from 0 to h (Rosenstein, Collins and De Luca 1993);
     - mean, std, min and max are those of the local exponents $fs \ln(\delta_i(h) / \delta_i(0)) / h$.
 
-    Equal states have no logarithm and are left out. A window that leaves none, such as a constant one, has
-    five zeros. Güler, Übeyli and Güler (2005) told EEG apart by exponents of windows of 256 samples:
-    docs/lyapunov.md says what is known of their recipe.
+    Pairs of equal states have no logarithm and are left out. A window without other pairs, such as a constant
+    one, gives five zeros. Güler, Übeyli and Güler (2005) classified EEG by the exponents of windows of 256
+    samples; docs/lyapunov.md describes what is known of their method.
 
-    Shapes: (T, F) -> (T', 5 F), T' = 1 + (T - window) // hop windows, the five of channel 0 first; with
-    ``window=None`` each sequence is one window and gives one row, so that the result is 2-D, (n, 5 F).
+    Shapes: (T, F) -> (T', 5 F), T' = 1 + (T - window) // hop windows, the five of channel 0 first. With
+    ``window=None`` each sequence is one window and gives one row, so the result is 2-D, (n, 5 F).
 
     Parameters
     ----------
     fs : float, above 0
         The sampling rate, Hz; 1 gives exponents per sample.
     window : int, at least 2, or None
-        Samples a window; None takes the whole sequence.
+        Samples per window; None takes the whole sequence.
     hop : int, at least 1, or None
-        Samples from the beginning of a window to that of the next; None takes half a window.
+        Samples from the start of a window to the start of the next; None takes half a window.
     dimension, delay : int, at least 1
         Numbers in a state, and samples from one to the next.
     horizon : int, at least 1
         Samples for which neighbors are followed.
     separation : int, at least 0, or None
-        Neighbors are more samples apart than this. None takes, for each window, its mean period, one over
-        the mean frequency of its power spectrum, as Rosenstein et al. advise, or a quarter of its states
-        where that is less.
+        Neighbors are more samples apart than this. None takes the mean period of each window, one over the
+        mean frequency of its power spectrum, as Rosenstein et al. recommend, but at most a quarter of the
+        window's states.
 
     Raises
     ------
     ValueError, TypeError
-        Naming the argument, or the sequence that is shorter than a window; also where a window is too short
-        for its states to be followed.
+        Naming the argument, or the sequence that is shorter than a window. ValueError also if a window is too
+        short to follow its states.
 
     Source: M. T. Rosenstein, J. J. Collins and C. J. De Luca (1993), Physica D 65, 117-134, with the states
     of Takens. A. Wolf et al. (1985), Physica D 16, 285-317, follow one neighbor and replace it.
@@ -114,9 +114,10 @@ class LyapunovExponents(Windowed):
         n = window - int(reach[-1]) - h  # states that can be followed
         least = 4 if self.separation is None else 2 * int(self.separation) + 2
         if n < least:
-            raise ValueError(
-                f"a window of {window} samples has {max(n, 0)} states that can be followed (window - "
-                f"(dimension - 1) delay - horizon), expected at least {least}: take a longer window"
+            raise ArgumentValueError(
+                f"a window of {window} samples",
+                f"has {max(n, 0)} states that can be followed (window - (dimension - 1) delay - horizon)",
+                f"at least {least}: take a longer window",
             )
         slope = np.arange(h + 1) - h / 2.0  # least squares against k, for equally spaced k
         slope /= np.sum(slope**2)
@@ -148,7 +149,7 @@ class LyapunovExponents(Windowed):
 
 
 def neighbors(x: Float64, n: int, reach: Offsets, separation: int) -> Offsets:
-    """Return for each of the first n states of x the nearest that is more than ``separation`` samples off."""
+    """Return the nearest state more than ``separation`` samples away, for each of the first n states of x."""
     from scipy.spatial.distance import cdist
 
     states = np.ascontiguousarray(sliding_window_view(x, int(reach[-1]) + 1)[:n, reach])
@@ -165,7 +166,7 @@ def neighbors(x: Float64, n: int, reach: Offsets, separation: int) -> Offsets:
 
 
 def _followed(x: Float64, nearest: Offsets, n: int, reach: Offsets, horizon: int) -> Float64:
-    """Return ln of the distance of each state and its neighbor k samples later, (n, horizon + 1)."""
+    """Return ln of the distance between each state and its neighbor k samples later, (n, horizon + 1)."""
     view = sliding_window_view(x, int(reach[-1]) + horizon + 1)
     squares = view[:n] - view[nearest]
     squares *= squares
@@ -177,7 +178,7 @@ def _followed(x: Float64, nearest: Offsets, n: int, reach: Offsets, horizon: int
 
 
 def _mean_period(x: Float64) -> int:
-    """Return one over the mean frequency of the power spectrum, in whole samples; 0 of a constant."""
+    """Return one over the mean frequency of the power spectrum, in whole samples; 0 for a constant."""
     from scipy.fft import rfft
 
     power = np.abs(rfft(x - x.mean())) ** 2

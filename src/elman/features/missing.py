@@ -1,4 +1,4 @@
-"""FillMissing: the last value carried forward where one is missing, with flags that say so."""
+"""FillMissing: missing values replaced by the last known value, with flags."""
 
 from __future__ import annotations
 
@@ -14,26 +14,26 @@ from elman.features.base import FeatureStream, Float64, SequenceTransformer
 
 
 class FillMissing(SequenceTransformer):
-    """The last value known stands where a number is missing (NaN), and further features say where that is.
+    """Missing values (NaN) replaced by the last known value, with flags that mark them.
 
-    y_t = x_t where it is known, otherwise y_{t-1}; before the first value of a sequence, ``before``. Flag f
-    of a step is 1 where feature f is missing, 0 where it is known.
+    y_t = x_t where x_t is known, otherwise y_{t-1}; before the first known value of a sequence, ``before``.
+    Flag f of a step is 1 where feature f is missing, 0 where it is known.
 
-    Shapes: (T, F) -> (T, 2 F), values and then flags; (T, F) without ``flags``. A network that reads it
-    standardizes the flags as it does every feature.
+    Shapes: (T, F) -> (T, 2 F), values and then flags; (T, F) without ``flags``. An estimator standardizes the
+    flags like every other feature.
 
     Parameters
     ----------
     before : "mean" or float
-        What stands before the first value of a sequence: the feature's mean over all known values of the
-        training data (0 where it has none), or one number for all features.
+        The value before the first known value of a sequence: the feature's mean over all known values of the
+        training data (0 if there are none), or one number for all features.
     flags : bool
         Adds the F flags.
 
     Attributes
     ----------
     before_ : array (F,)
-        What stands before the first value of a sequence.
+        The value of each feature before the first known value of a sequence.
 
     Raises
     ------
@@ -77,7 +77,7 @@ class FillMissing(SequenceTransformer):
         missing = np.isnan(x)
         last = np.where(missing, -1, np.arange(len(x))[:, None])
         np.maximum.accumulate(last, axis=0, out=last)
-        known = np.take_along_axis(x, last, axis=0)  # -1, nothing known anywhere before, is not taken
+        known = np.take_along_axis(x, last, axis=0)  # -1 means that no value is known before; it is not used
         return self._with_flags(np.where(last >= first, known, self.before_), missing)
 
     def _with_flags(self, filled: Float64, missing: Array) -> Float64:
@@ -91,14 +91,14 @@ class FillMissing(SequenceTransformer):
         return np.arange(integer("steps", steps, 1))
 
     def stream(self) -> FillStream:
-        """Return a stream: ``step(samples)``, (F,) or (k, F) with NaN where one is missing, gives (k, F')."""
+        """Return a stream: ``step`` (F,) -> (F',), ``steps`` (k, F) -> (k, F'), NaN where one is missing."""
         check_is_fitted(self, "before_")
         self.check_parameters()
         return FillStream(self.before_.copy(), bool(self.flags))
 
 
 class FillStream(FeatureStream):
-    """Missing values filled as they come: `FillMissing.stream` makes it."""
+    """Missing values filled in a stream: `FillMissing.stream` makes it."""
 
     missing = True
 
@@ -108,7 +108,7 @@ class FillStream(FeatureStream):
         self.reset()
 
     def reset(self) -> None:
-        """Start anew."""
+        """Go back to the beginning of a sequence."""
         self._last = self._mark = self._before
 
     def advance(self, x: Array) -> Array:
@@ -117,7 +117,7 @@ class FillStream(FeatureStream):
         if not len(x):
             return self.nothing(x.dtype)
         missing = np.isnan(x)
-        values = np.vstack([self._last, x])  # the value before them first
+        values = np.vstack([self._last, x])  # first, the last value before them
         source = np.where(missing, 0, np.arange(1, len(values))[:, None])
         np.maximum.accumulate(source, axis=0, out=source)
         filled = np.take_along_axis(values, source, axis=0)
@@ -126,5 +126,5 @@ class FillStream(FeatureStream):
         return made.astype(x.dtype, copy=False)
 
     def undo(self) -> None:
-        """Take the last ``advance`` back."""
+        """Undo the last ``advance``."""
         self._last = self._mark

@@ -1,4 +1,4 @@
-"""Reservoirs: statistics over time of untrained recurrent networks that read a sequence."""
+"""Reservoirs: statistics over time of untrained recurrent networks."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ _CHANGE_FLOOR = 1e-6
 class Reservoirs(SequenceTransformer):
     """Statistics over time of many small recurrent networks with random weights (echo state networks).
 
-    h_t = (1 - a) h_{t-1} + a tanh(x_t W + h_{t-1} U + c), for each network with its own a, W, U and c: the
-    entries of W uniform in [-s, s], U normal and scaled to the spectral radius, c uniform in [-b, b], the
-    leak a log-uniform in the range given. Of each unit, over the T steps of a sequence: the mean,
-    ln(variance + 1e-8), the share of steps with h_t > 0, and ln(mean |h_t - h_{t-1}| + 1e-6), from h_0 = 0.
-    Leaks from short to long give units fast and slow; what they say of a sequence goes to a readout, any
-    classifier or regressor. Nothing but F is learned from data.
+    h_t = (1 - a) h_{t-1} + a tanh(x_t W + h_{t-1} U + c). Each network has its own a, W, U and c. The entries
+    of W are uniform in [-s, s], U is normal and scaled to the spectral radius, c is uniform in [-b, b], and
+    the leak a is log-uniform in its range. The features of each unit, over the T steps of a sequence, are the
+    mean, ln(variance + 1e-8), the share of steps with h_t > 0, and ln(mean |h_t - h_{t-1}| + 1e-6), with
+    h_0 = 0. Large leaks make fast units and small leaks slow ones. The features go to a readout, which can be
+    any classifier or regressor. Only F is learned from data.
 
-    Shapes: (T, F) -> one row a sequence, so that the result is 2-D, (n, 4 H networks), for any of
-    scikit-learn's classifiers; with a ``window``, (T, F) -> (T // window, 4 H networks): the statistics of
-    each window of so many steps, while the states go on from window to window.
+    Shapes: (T, F) -> one row per sequence, so the result is 2-D, (n, 4 H networks), for any classifier of
+    scikit-learn. With a ``window``, (T, F) -> (T // window, 4 H networks): the statistics of each window. The
+    states continue from window to window.
 
     Parameters
     ----------
@@ -46,25 +46,25 @@ class Reservoirs(SequenceTransformer):
     units : int, at least 1
         H, units of each network.
     spectral_radius : float, at least 0
-        The largest modulus of U's eigenvalues; below 1 what was long ago fades away.
+        The largest modulus of U's eigenvalues; below 1 the distant past fades.
     leak : (float, float)
         The range of a, above 0 and at most 1: 1 / a is about the number of steps that a unit remembers.
     input_scaling : float, above 0
-        s: brings the input to the order of 1, so that tanh bends without being full; 0.01 for EEG in
-        microvolts.
+        s, which should bring the input to the order of 1, so that tanh is nonlinear but not saturated; 0.01
+        for EEG in microvolts.
     bias_scaling : float, at least 0
         b.
     difference : bool
         The networks read x_t - x_{t-1} (0 at the first step).
     standardize : bool
-        Each feature of each sequence (of its differences, with ``difference``) has mean 0 and standard
-        deviation 1 before it is read: its shape counts, not its size. Such features do not stream.
+        Each feature of each sequence (of its differences, with ``difference``) is scaled to mean 0 and
+        standard deviation 1, so that its shape counts and not its size. Such features cannot stream.
     window : int, at least 1, or None
-        Steps a window; None takes each sequence as one.
+        Steps per window; None takes each sequence as one window.
     random_state : int, RandomState, Generator or None
-        Where the weights come from.
+        The source of the weights.
     n_jobs : int or None
-        Threads, as many networks at a time; None takes the CPUs of this process.
+        Threads, each of which runs one network at a time; None takes the CPUs of this process.
 
     Attributes
     ----------
@@ -190,7 +190,7 @@ class Reservoirs(SequenceTransformer):
         return np.ones_like(lengths) if self.window is None else lengths // self.window
 
     def ends(self, steps: int) -> Offsets:
-        """Return which sample completes each window of a sequence of so many samples, (T',)."""
+        """Return which sample completes each window of a sequence of ``steps`` samples, (T',)."""
         steps = integer("steps", steps, self._least())
         window = steps if self.window is None else self.window
         return np.arange(window - 1, steps, window)
@@ -212,10 +212,10 @@ class Reservoirs(SequenceTransformer):
         with ThreadPoolExecutor(threads, thread_name_prefix="elman-reservoirs") as pool:
             for rows in self._blocks(batch):
                 x = np.stack([batch.values[batch.offsets[i] : batch.offsets[i + 1]] for i in rows])
-                x = self._input(x, None)
+                x = network_input(x, None, self.difference, self.standardize)
                 if not np.isfinite(x).all():
                     wrong = rows[int(np.argmin(np.isfinite(x).all(axis=(1, 2))))]
-                    raise ValueError(f"X[{wrong}] has numbers too large for networks in float32")
+                    raise ArgumentValueError(f"X[{wrong}]", "has numbers too large for networks in float32")
                 window = self.window or x.shape[1]
                 parts = pool.map(lambda net, x=x, w=window: statistics(net, x, None, w)[0], self.networks_)
                 block = np.concatenate(list(parts), axis=2)  # (rows, T', columns)
@@ -224,7 +224,7 @@ class Reservoirs(SequenceTransformer):
         return made
 
     def _blocks(self, batch: Batch) -> Iterator[list[int]]:
-        """Give the sequences in groups of one length, as many as stay in the cache."""
+        """Yield the sequences in groups of equal length that fit the cache."""
         lengths = batch.lengths()
         for steps in np.unique(lengths).tolist():
             rows = np.flatnonzero(lengths == steps).tolist()
@@ -232,22 +232,12 @@ class Reservoirs(SequenceTransformer):
             for i in range(0, len(rows), size):
                 yield rows[i : i + size]
 
-    def _input(self, x: Array, before: Array | None) -> Array:
-        """Return what the networks read of x (n, T, F), in float32; ``before`` (n, 1, F) came just before."""
-        x = x.astype(np.float64, copy=False)
-        if self.difference:
-            x = np.diff(x, axis=1, prepend=x[:, :1] if before is None else before)
-        if self.standardize:
-            x = x - x.mean(axis=1, keepdims=True)
-            scale = x.std(axis=1, keepdims=True)
-            x = x / np.where(scale > 0.0, scale, 1.0)
-        return np.ascontiguousarray(x, np.float32)
-
     def stream(self) -> ReservoirStream:
-        """Return a stream: ``step(samples)``, (F,) or (k, F), gives the windows complete by now, (m, F').
+        """Return a stream: ``step`` gives the features (F',) of the window that a sample completes, or None.
 
-        They are those of `transform`, bit for bit, however the samples are cut. TypeError where the window is
-        the whole sequence, which has no end here, and with ``standardize``, which needs the whole sequence.
+        ``steps`` takes several samples (k, F) and gives (m, F'). Both give the bits of `transform`. TypeError
+        where the window is the whole sequence, which has no end in a stream, and with ``standardize``, which
+        needs the whole sequence.
         """
         check_is_fitted(self, "networks_")
         if self.window is None:
@@ -263,6 +253,18 @@ class Reservoirs(SequenceTransformer):
         return ReservoirStream(self, self.n_channels)
 
 
+def network_input(x: Array, before: Array | None, difference: bool, standardize: bool) -> Array:
+    """Return what the networks read of x (n, T, F), in float32; ``before`` (n, 1, F) is the step before."""
+    x = x.astype(np.float64, copy=False)
+    if difference:
+        x = np.diff(x, axis=1, prepend=x[:, :1] if before is None else before)
+    if standardize:
+        x = x - x.mean(axis=1, keepdims=True)
+        scale = x.std(axis=1, keepdims=True)
+        x = x / np.where(scale > 0.0, scale, 1.0)
+    return np.ascontiguousarray(x, np.float32)
+
+
 def statistics(net: Network, x: Array, state: Array | None, window: int) -> tuple[Float64, Array]:
     """Return the statistics of each window of x (n, T, F), (n, T // window, 4 H), and the last state (n, H).
 
@@ -274,7 +276,7 @@ def statistics(net: Network, x: Array, state: Array | None, window: int) -> tupl
     last = states[:, -1]
     before = np.zeros((n, count, units), np.float32) if state is None else np.repeat(state[:, None], count, 1)
     before[:, 1:] = states[:, window - 1 : -1 : window]
-    # Time last, so that sums run along memory, in pairs: precise, fast, and of one row's numbers alone.
+    # Time is the last axis, so that sums run along memory, in pairs: precise, fast, and row by row.
     h = np.ascontiguousarray(states.reshape(n, count, window, units).swapaxes(2, 3))
     mean = h.mean(axis=3)
     positive = np.count_nonzero(h > 0.0, axis=3) / window
@@ -286,16 +288,16 @@ def statistics(net: Network, x: Array, state: Array | None, window: int) -> tupl
 
 
 class ReservoirStream(FeatureStream):
-    """Statistics of reservoirs as samples come: `Reservoirs.stream` makes it."""
+    """Statistics of reservoirs in a stream: `Reservoirs.stream` makes it."""
 
     def __init__(self, features: Reservoirs, channels: int) -> None:
         self._window, self._networks = int(features.window), list(features.networks_)
-        self._input = features._input
+        self._difference = features.difference
         super().__init__(channels, 4 * sum(net.output_size for net in self._networks))
         self.reset()
 
     def reset(self) -> None:
-        """Start anew."""
+        """Go back to the beginning of a sequence."""
         self._held = np.empty((0, self.features))  # samples of the window that is not complete
         self._before: Array | None = None  # the sample before them, (1, 1, F)
         self._states: list[Array | None] = [None] * len(self._networks)
@@ -310,9 +312,9 @@ class ReservoirStream(FeatureStream):
         if not end:
             self._held = samples
             return np.empty((0, self.columns), x.dtype)
-        read = self._input(samples[None, :end], self._before)
+        read = network_input(samples[None, :end], self._before, self._difference, False)
         if not np.isfinite(read).all():
-            raise ValueError("samples has numbers too large for networks in float32")
+            raise ArgumentValueError("samples", "has numbers too large for networks in float32")
         made = [
             statistics(net, read, state, self._window)
             for net, state in zip(self._networks, self._states, strict=True)
@@ -323,5 +325,5 @@ class ReservoirStream(FeatureStream):
         return rows
 
     def undo(self) -> None:
-        """Take the last ``advance`` back."""
+        """Undo the last ``advance``."""
         self._held, self._before, self._states = self._mark

@@ -23,21 +23,22 @@ EEG_BANDS = {
 }
 
 
-_FEW = 1 << 14  # numbers in a matrix: with more of them a fast transform is faster
+_FEW = 1 << 14  # numbers in a matrix; above this a fast Fourier transform is faster
 _PRODUCT = 1 << 18  # multiplications: OpenBLAS gives a larger product to several threads
 
 
 def density(fs: float, window: int, begin: int, end: int) -> Function:
     """Return the function from windows (m, F, window) to power spectral density (m, F, K), K = end - begin.
 
-    Each window less its mean is multiplied by Hann's w_i = (1 - cos(2 pi i / window)) / 2; with X_k its
-    discrete Fourier transform, P_k = 2 |X_k|^2 / (fs sum w^2), without the 2 at 0 and at fs/2, for k from
-    begin to end - 1. In units of x^2/Hz: SciPy's ``signal.spectrogram(x, fs, "hann", window)``. Bin k is at
-    the frequency k fs / window.
+    The mean of each window is subtracted, and the rest is multiplied by Hann's w_i = (1 - cos(2 pi i /
+    window)) / 2. With X_k the discrete Fourier transform of the product, P_k = 2 |X_k|^2 / (fs sum w^2),
+    without the factor 2 at 0 and at fs/2, for k from begin to end - 1. The unit is x^2/Hz, as in SciPy's
+    ``signal.spectrogram(x, fs, "hann", window)``. Bin k is at the frequency k fs / window.
 
-    Few bins are the product with a matrix (window, 2 K) of real and imaginary parts, in which mean and Hann
-    are too. It is taken window by window, since BLAS may round a product of another shape otherwise. For many
-    bins a fast transform is faster. Which of them it is depends on sizes alone, never on m.
+    Few bins are computed by the product with a matrix (window, 2 K) of real and imaginary parts, which
+    includes the mean and the Hann window. The product is taken window by window, since BLAS may round a
+    product of another shape differently. Many bins are computed by a fast Fourier transform. The choice
+    depends on the sizes alone, never on m.
     """
     i, k = np.arange(window), np.arange(begin, end)
     taper = 0.5 - 0.5 * np.cos(2.0 * np.pi * i / window)
@@ -70,9 +71,8 @@ def density(fs: float, window: int, begin: int, end: int) -> Function:
 class LogSpectrum(Windowed):
     """The logarithm of the power spectrum of Hann windows, F channels side by side.
 
-    y_k = ln(P_k + floor) with P_k the power spectral density of a window less its mean, in units of x^2/Hz,
-    as `scipy.signal.spectrogram` has it, at the frequencies f_k = k fs / window, 0 < f_k <= max_hz. The mean,
-    at 0 Hz, is left out.
+    y_k = ln(P_k + floor), where P_k is the power spectral density of a window without its mean, in units of
+    x^2/Hz, as in `scipy.signal.spectrogram`, at the frequencies f_k = k fs / window, 0 < f_k <= max_hz.
 
     Shapes: (T, F) -> (T', F K): T' = 1 + (T - window) // hop windows, the K frequencies of channel 0 first.
 
@@ -81,14 +81,14 @@ class LogSpectrum(Windowed):
     fs : float, above 0
         The sampling rate, Hz.
     window : int, at least 2
-        Samples a window; frequencies are fs / window apart.
+        Samples per window; frequencies are fs / window apart.
     hop : int, at least 1, or None
         Samples from the beginning of a window to that of the next; None takes half a window.
     max_hz : float or None
         The highest frequency, from fs / window to fs / 2; None takes fs / 2.
     floor : float, above 0
-        What is added to the density, in units of x^2/Hz, so that a flat channel has a logarithm. It should be
-        far below the noise: the default is, for EEG in microvolts as in volts.
+        Added to the density, in units of x^2/Hz, so that a flat channel has a logarithm. It should be far
+        below the noise; the default is, for EEG in microvolts and in volts.
 
     Raises
     ------
@@ -160,31 +160,31 @@ class BandPower(Windowed):
     """The logarithm of the power in bands of frequencies, in Hann windows or in whole sequences.
 
     y_b = ln(sum of P_k fs / window over low <= k fs / window < high, plus floor), with P_k as for
-    `LogSpectrum`: the mean square of what a window has in the band, in units of x^2.
+    `LogSpectrum`. The sum is the mean square of the window within the band, in units of x^2.
 
-    Shapes: (T, F) -> (T', F B), the B bands of channel 0 first; with ``window=None`` each sequence is one
-    window and gives one row, so that the result is 2-D, (n, F B), for any of scikit-learn's classifiers.
+    Shapes: (T, F) -> (T', F B), the B bands of channel 0 first. With ``window=None`` each sequence is one
+    window and gives one row, so the result is 2-D, (n, F B), for any of scikit-learn's classifiers.
 
     Parameters
     ----------
     fs : float, above 0
         The sampling rate, Hz.
     bands : dict of (low, high) in Hz by name, a list of such pairs, or None
-        None takes those of EEG: delta 0.5-4, theta 4-8, alpha 8-13, beta 13-30, gamma 30-45 Hz.
+        None takes the bands of EEG: delta 0.5-4, theta 4-8, alpha 8-13, beta 13-30, gamma 30-45 Hz.
     window : int, at least 2, or None
-        Samples a window; None takes the whole sequence.
+        Samples per window; None takes the whole sequence.
     hop : int, at least 1, or None
         Samples from the beginning of a window to that of the next; None takes half a window.
     log : bool
         False gives the power itself, without ``floor``.
     floor : float, above 0
-        What is added to the power before the logarithm, in units of x^2.
+        Added to the power before the logarithm, in units of x^2.
 
     Raises
     ------
     ValueError, TypeError
-        Naming the argument, or the sequence that is shorter than a window; also where a band has no frequency
-        of so short a window, or reaches above fs / 2.
+        Naming the argument, or the sequence that is shorter than a window. ValueError also if a band contains
+        no frequency of the window, or reaches above fs / 2.
 
     Source of the default bands' edges 4, 8, 13 and 30 Hz: Kane et al. 2017, Clinical Neurophysiology Practice
     2, 170-185.
@@ -251,9 +251,10 @@ class BandPower(Windowed):
         for name, (low, high) in self._edges().items():
             begin, end = np.searchsorted(every, [low, high]).tolist()
             if begin == end:
-                raise ValueError(
-                    f"the band {name} ({low:g} to {high:g} Hz) has no frequency of a window of {window} "
-                    f"samples, which are {fs / window:g} Hz apart: take a longer window or wider bands"
+                raise ArgumentValueError(
+                    f"the band {name} ({low:g} to {high:g} Hz)",
+                    f"has no frequency of a window of {window} samples, which are {fs / window:g} Hz apart: "
+                    f"take a longer window or wider bands",
                 )
             edges.append((begin, end))
         first, last = min(begin for begin, _ in edges), max(end for _, end in edges)

@@ -1,4 +1,4 @@
-"""Features of windows: cut from whole sequences, or from samples as they come, by the same function."""
+"""Features of windows, cut from whole sequences or from a stream, by the same function."""
 
 from __future__ import annotations
 
@@ -11,24 +11,23 @@ from sklearn.utils.validation import check_is_fitted
 
 from elman._validation import integer
 from elman.data.sequences import Array, Batch, Offsets
-from elman.errors import ArgumentTypeError
+from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.features.base import FeatureStream, Float64, SequenceTransformer
 
-# Windows (m, F, window) in float64 to new features (m, F'); each window by itself, so that the bits of its
-# features do not depend on m. A window's samples lie in time order with the F channels side by side, as they
-# came: along time is a stride of F. Windows may overlap in memory that is a stream's own: they are only read.
+# Windows (m, F, window) in float64 to new features (m, F'). Each window is treated by itself, so that its
+# features' bits do not depend on m. In memory the F channels of a sample are adjacent, so the stride along
+# time is F. Windows may overlap in the memory of a stream: a function must only read them.
 Function = Callable[[Float64], Float64]
 
 _BLOCK = 1 << 16  # numbers in the windows of one call, so that they stay in the cache
 
 
 class Windowed(SequenceTransformer):
-    """The base of features of windows of ``window`` samples that begin every ``hop`` samples.
+    """The base class of features of windows of ``window`` samples that begin every ``hop`` samples.
 
-    A subclass has parameters ``window`` and ``hop`` (or gives them by ``_cut``) and writes
-    ``_function(window)``, which checks the other parameters and returns a `Function`, and
-    ``_names(channels)``. With ``window=None``, where ``_cut`` lets it pass, each whole sequence is one window
-    and the result is 2-D, (n, F').
+    A subclass has parameters ``window`` and ``hop`` (or defines ``_cut``). It defines ``_function(window)``,
+    which checks the other parameters and returns a `Function`, and ``_names(channels)``. With
+    ``window=None``, if ``_cut`` allows it, each whole sequence is one window and the result is 2-D, (n, F').
     """
 
     def _cut(self) -> tuple[int | None, int]:
@@ -40,7 +39,7 @@ class Windowed(SequenceTransformer):
         """Return the function from windows (m, F, window) to features (m, F')."""
         raise NotImplementedError
 
-    # the same for all
+    # common to all subclasses
 
     @property
     def window_size(self) -> int | None:
@@ -58,7 +57,7 @@ class Windowed(SequenceTransformer):
         return self._cut()[0] or 1
 
     def _learn(self, batch: Batch) -> dict[str, Any]:
-        """Learn nothing, but raise for sequences that have no features."""
+        """Learn nothing, but check that the parameters suit these sequences."""
         window = self._cut()[0]
         if window is None:
             self._whole(batch)
@@ -71,9 +70,9 @@ class Windowed(SequenceTransformer):
         return np.ones_like(lengths) if window is None else (lengths - window) // hop + 1
 
     def ends(self, steps: int) -> Offsets:
-        """Return which sample completes each window of a sequence of so many samples, (T',).
+        """Return which sample completes each window of a sequence of ``steps`` samples, (T',).
 
-        So ``y_i[features.ends(len(y_i))]`` is one label a window, where ``y_i`` has one label a sample.
+        If ``y_i`` has one label per sample, ``y_i[features.ends(len(y_i))]`` has one label per window.
         """
         window, hop = self._cut()
         steps = integer("steps", steps, window or 1)
@@ -96,13 +95,13 @@ class Windowed(SequenceTransformer):
             try:
                 made = self._at(batch, batch.offsets[rows], steps)
             except ValueError as error:
-                raise ValueError(f"X[{rows[0]}] has {steps} steps: {error}") from None
+                raise ArgumentValueError(f"X[{rows[0]}]", f"has {steps} steps: {error}") from None
             for row, values in zip(rows.tolist(), made, strict=True):
                 out[row] = values
         return np.stack(out)
 
     def _at(self, batch: Batch, starts: Offsets, window: int) -> Float64:
-        """Return the features of the windows that begin at such steps, (len(starts), F')."""
+        """Return the features of the windows that begin at the steps ``starts``, (len(starts), F')."""
         features = batch.values.shape[1]
         function = self._function(window)
         view = sliding_window_view(batch.values, window, axis=0).swapaxes(1, 2)  # (N - window + 1, window, F)
@@ -114,10 +113,10 @@ class Windowed(SequenceTransformer):
         return np.concatenate(parts)
 
     def stream(self) -> WindowStream:
-        """Return a stream: ``step(samples)``, (F,) or (k, F), gives the windows complete by now, (m, F').
+        """Return a stream: ``step`` gives the features (F',) of the window that a sample completes, or None.
 
-        They are those of `transform` however the samples are cut. TypeError where the window is the whole
-        sequence, which has no end here.
+        ``steps`` takes several samples (k, F) and gives (m, F'). Both give the bits of `transform`. TypeError
+        where the window is the whole sequence, which has no end in a stream.
         """
         check_is_fitted(self, "n_features_in_")
         window, hop = self._cut()
@@ -131,23 +130,23 @@ class Windowed(SequenceTransformer):
 
 
 class WindowStream(FeatureStream):
-    """Windows of samples as they come: `Windowed.stream` makes it."""
+    """Features of the windows of a stream: `Windowed.stream` makes it."""
 
     def __init__(self, features: int, columns: int, window: int, hop: int, function: Function) -> None:
         super().__init__(features, columns)
         self._window, self._hop, self._function = window, hop, function
         self._most = max(1, _BLOCK // (features * window))  # windows in one call of the function
-        self._memories = self._room_for(8 * window), self._room_for(8 * window)  # in turns
+        self._memories = self._room_for(8 * window), self._room_for(8 * window)  # used in turns
         self.reset()
 
     def reset(self) -> None:
-        """Start anew."""
+        """Go back to the beginning of a sequence."""
         self._memory = self._memories[0]
         self._next = self._end = 0  # where the next window begins, and where the samples held end
         self._mark = (0, 0)
 
     def _room_for(self, samples: int) -> tuple[Float64, Float64]:
-        """Return memory for so many samples (samples, F), and all windows in it, (., F, window)."""
+        """Return memory for ``samples`` samples (samples, F), and all windows in it, (., F, window)."""
         held = np.empty((samples, self.features))
         return held, sliding_window_view(held, self._window, axis=0)
 
@@ -169,7 +168,7 @@ class WindowStream(FeatureStream):
         return rows
 
     def undo(self) -> None:
-        """Take the last ``advance`` back."""
+        """Undo the last ``advance``."""
         self._next, self._end = self._mark
 
     def _features(self, windows: Float64) -> Float64:
@@ -179,12 +178,12 @@ class WindowStream(FeatureStream):
         return np.concatenate([self._function(windows[i : i + self._most]) for i in blocks])
 
     def _move(self, samples: int) -> None:
-        """Copy what is still needed to other memory; one that is interrupted has changed nothing."""
+        """Copy the samples still needed to other memory; an interruption leaves the state unchanged."""
         begin = min(self._next, self._end)
         kept = self._memory[0][begin : self._end]
         room = len(kept) + samples
         other = self._memories[self._memory is self._memories[0]]
-        memory = other if room <= len(other[0]) else self._room_for(room)  # for once
+        memory = other if room <= len(other[0]) else self._room_for(room)  # for this call only
         memory[0][: len(kept)] = kept
         self._memory = memory
         self._next, self._end = self._next - begin, len(kept)

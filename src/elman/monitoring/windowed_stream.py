@@ -14,7 +14,7 @@ from elman.data.sequences import Array
 class Answering:
     """A model's stream, fed in chunks (k, F).
 
-    ``opened`` returns a new stream as `elman.stream` does: ``step(samples)`` with (k, F) gives the answers
+    ``opened`` returns a new stream as `elman.stream` does: ``steps(samples)`` with (k, F) gives the answers
     that are complete by now, (m, C). The first is complete after ``first`` samples, each further one after
     ``every`` more: features of windows answer more rarely than samples come. `feed` gives the answers (m, C)
     and at which of the k samples each was complete (m,); RuntimeError where there are more or fewer.
@@ -33,7 +33,7 @@ class Answering:
 
     def feed(self, samples: Array) -> tuple[Array, Array]:
         """Return at which samples answers were complete (m,), and the answers (m, C)."""
-        answers = self._stream.step(samples)
+        answers = self._stream.steps(samples)
         behind = self._seen - self._first + 1  # samples since the first answer could be complete
         skipped = -behind if behind < 0 else -behind % self._every
         at = np.arange(skipped, len(samples), self._every)

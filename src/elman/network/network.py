@@ -328,16 +328,21 @@ class Network(BaseNetwork):
     def stream(self, rows: int | None = None, *, initial_state: Any = None) -> _engine.Stream:
         """Return a stream: after t steps it gives what predict gives on them, to the bit.
 
-        Shapes: ``step(x, out=None)`` x (F,) -> y (C,); with ``rows=k`` k streams at once, x (k, F) -> y (k,
-        C). ``state`` is a copy, one entry a recurrent layer (of an LSTM the pair (h, c)) or pool, and is set
-        by the same; ``reset()`` starts anew. ``initial_state``: one entry a recurrent layer, as in ``state``.
-        Bidirectional layers need whole sequences: ValueError. NaN or a wrong size is a ValueError and changes
-        nothing. Changed weights take effect at the next step.
-        Where the network begins with an Embedding, x is an integer, or (k,) of them.
+        Shapes: ``step(x, out=None)`` takes one step, (F,) -> (C,). ``steps(x)`` takes T steps at once, (T, F)
+        -> (T, C), with the bits of ``step``. ``rows=k`` makes k streams: ``step`` (k, F) -> (k, C), ``steps``
+        (T, k, F) -> (T, k, C). Where the network begins with an Embedding, x has integers and no axis F.
+
+        ``state`` is a copy, one entry for each recurrent layer (of an LSTM the pair (h, c)) or pool, and can
+        be set. ``initial_state`` has one entry for each recurrent layer, as in ``state``. ``reset()`` goes
+        back to the beginning. Changed weights take effect at the next step.
+
+        Errors: ValueError for bidirectional layers, which need whole sequences; ValueError for NaN or a wrong
+        shape, which leaves the state unchanged.
 
         >>> from elman import Network, SimpleRNN
-        >>> Network([SimpleRNN(4)], input_size=2, seed=0).stream().step(np.zeros(2)).shape
-        (4,)
+        >>> stream = Network([SimpleRNN(4)], input_size=2, seed=0).stream()
+        >>> stream.step(np.zeros(2)).shape, stream.steps(np.zeros((3, 2))).shape
+        ((4,), (3, 4))
         """
         check_rows_may_be_cut(self.model, "stream", rows)
         count = 0 if rows is None else integer("rows", rows, 1, _MOST_ROWS)

@@ -1,9 +1,8 @@
-"""Plots of training and of what a network does: restrained, labeled, readable by color-blind eyes.
+"""Plots of training, predictions, hidden states and gradients, in colors for color-blind readers.
 
-Every function draws on the axes it is given, or on a figure of its own, and returns the axes;
-``ax.figure.savefig(path)`` or the ``path`` argument keeps the picture. Figures are made directly, never
-through ``matplotlib.pyplot``: no back end is chosen, no global state is touched, and nothing has to be
-closed.
+Every function draws on the given axes, or on a new figure, and returns the axes. The ``path`` argument, or
+``ax.figure.savefig(path)``, writes the picture to a file. Figures are made without ``matplotlib.pyplot``: no
+back end is chosen, no global state changes, and no figure has to be closed.
 """
 
 from elman.plotting.confusion import confusion_matrix

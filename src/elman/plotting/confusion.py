@@ -1,4 +1,4 @@
-"""The confusion matrix: which classes are taken for which others."""
+"""The confusion matrix: how often each class is predicted as each other class."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _APART = 0.06  # inches between two names
-_SMALLEST = 5.0  # points, of a count that can be read
+_SMALLEST = 5.0  # points, the smallest readable size of a count
 
 
 def confusion_matrix(
@@ -28,23 +28,23 @@ def confusion_matrix(
     ax: Axes | None = None,
     path: PathLike | None = None,
 ) -> Axes:
-    """Draw counts of what was expected (rows) against what was predicted (columns).
+    """Draw the counts of expected classes (rows) against predicted classes (columns).
 
-    The color is the share of the row, so that rare classes are as visible as common ones; where the cells
-    are too small for counts, a color bar stands for them.
+    The color is the share of the row, so that rare classes are as visible as common ones. If the cells are
+    too small for counts, there is a color bar instead.
 
     Parameters
     ----------
     expected, predicted : arrays or lists of the same number of answers, of any shape
-        Strings, numbers or bools; ragged lists (one label a step) are joined.
+        Strings, numbers or bools; ragged lists (one label per step) are joined.
     labels : list or None
-        The classes in their order; None takes all that occur, sorted. Integer answers are places in the list
-        (0 is the first) unless the labels are numbers or bools themselves.
+        The classes in their order; None takes all that occur, sorted. Integer answers are indices into the
+        list, from 0, unless the labels are numbers or bools themselves.
 
     Raises
     ------
     TypeError, ValueError
-        For different numbers of answers, none, or an answer that is not among the labels.
+        For different numbers of answers, no answers, or an answer that is not among the labels.
 
     >>> ax = confusion_matrix(["wake", "rem", "wake"], ["wake", "wake", "wake"])
     >>> ax.get_title(loc="left"), [tick.get_text() for tick in ax.get_yticklabels()]
@@ -52,9 +52,9 @@ def confusion_matrix(
     """
     truth, guess = _answers("expected", expected), _answers("predicted", predicted)
     if len(truth) != len(guess) or not truth:
-        raise ValueError(
-            f"expected has {len(truth)} answers and predicted {len(guess)}, both need the same number, at "
-            f"least 1"
+        raise ArgumentValueError(
+            "expected",
+            f"has {len(truth)} answers and predicted {len(guess)}, both need the same number, at least 1",
         )
     classes = _sorted({*truth, *guess}) if labels is None else _classes(labels)
     named = labels is not None and not any(isinstance(label, (bool, int, float)) for label in classes)
@@ -63,7 +63,7 @@ def confusion_matrix(
     counts = np.zeros((size, size), dtype=np.int64)
     np.add.at(counts, (rows, columns), 1)
     names = [short(label) for label in classes]
-    # Squares that a narrow panel makes small push their labels out of the picture.
+    # Square cells in a narrow panel would be so small that the labels leave the picture.
     aspect: Literal["auto", "equal"] = "auto" if ax is not None else "equal"
     ax, figure, cell = _cells(ax, names)
     shares = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
@@ -103,7 +103,7 @@ def _flatten(given: Any, flat: list[Any]) -> None:
 
 
 def _classes(labels: Any) -> list[Hashable]:
-    """Return labels as plain Python values, so that they equal answers that are."""
+    """Return labels as plain Python values, so that they compare equal to answers."""
     if not isinstance(labels, Iterable):
         raise ArgumentTypeError("labels", f"is {describe(labels)}", "a list with one label a class")
     classes = _answers("labels", list(labels))
@@ -116,14 +116,14 @@ def _classes(labels: Any) -> list[Hashable]:
 def _sorted(values: set[Any]) -> list[Any]:
     try:
         return sorted(values)
-    except TypeError:  # of kinds that know no order between them, such as strings and numbers
+    except TypeError:  # of kinds without a common order, such as strings and numbers
         return sorted(values, key=lambda value: (type(value).__name__, str(value)))
 
 
 def _places(name: str, values: list[Hashable], classes: list[Hashable], named: bool) -> NDArray[np.int64]:
     """Return the place of each answer in the list of classes.
 
-    ``named`` says that the classes are names of the indices 0, 1, ...
+    ``named``: the classes are names of the indices 0, 1, ...
     """
     place = {label: i for i, label in enumerate(classes)}
     if named and all(isinstance(value, int) and not isinstance(value, bool) for value in values):
@@ -141,13 +141,13 @@ def _places(name: str, values: list[Hashable], classes: list[Hashable], named: b
 
 
 def _cells(ax: Axes | None, names: list[str]) -> tuple[Axes, Figure, float]:
-    """Return axes for a cell a pair of classes, their figure, and the side of a cell in inches."""
+    """Return axes with one cell per pair of classes, their figure, and the side of a cell in inches."""
     n, longest = len(names), room(names)
     if ax is not None:
         ax, figure = axes(ax, 0.0, 0.0)
         box = ax.get_window_extent()
         return ax, figure, float(min(box.width, box.height) / figure.dpi / n)
-    # Few classes get cells as wide as their names, many get smaller ones.
+    # With few classes the cells are as wide as the names, with many they are smaller.
     cell = min(max(0.4, longest + _APART if longest < 0.7 and n <= 6 else 0.0), 7.0 / n)
     above = longest if longest + _APART > cell else 0.2
     figure = new_figure(max(cell * n + longest + 0.9, 2.8), max(cell * n, 0.8) + above + 0.8)
@@ -155,7 +155,7 @@ def _cells(ax: Axes | None, names: list[str]) -> tuple[Axes, Figure, float]:
 
 
 def _write_counts(ax: Axes, counts: NDArray[np.int64], shares: NDArray[np.float64], cell: float) -> bool:
-    """Write the counts into the cells; False where they would be too small to read."""
+    """Write the counts into the cells; return False if they would be too small to read."""
     letters = len(str(counts.max()))
     size = min(8.0, 72.0 * 0.9 * cell / max(0.6 * letters, 1.2))
     if size < _SMALLEST:
@@ -167,7 +167,7 @@ def _write_counts(ax: Axes, counts: NDArray[np.int64], shares: NDArray[np.float6
 
 
 def _name_classes(ax: Axes, names: list[str], cell: float) -> None:
-    every = max(1, int(np.ceil(0.13 / cell)))  # a line of text needs so many cells
+    every = max(1, int(np.ceil(0.13 / cell)))  # cells that a line of text needs
     at = range(0, len(names), every)
     shown = [names[i] for i in at]
     turned = room(shown) + _APART > cell * every

@@ -1,4 +1,4 @@
-"""Probabilities over time, and the signal that they answer to."""
+"""Probabilities over time, with the signal that they are computed from."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ from elman.plotting.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_DOTTED = 50  # the most steps that get a marker each
-_NAMED = 5  # the most classes that are told apart by colors
-_LINES = 8  # the most features that are drawn as lines
+_DOTTED = 50  # the most steps that are drawn with markers
+_NAMED = 5  # the most classes with different colors
+_LINES = 8  # the most features drawn as lines
 
 
 def probabilities(
@@ -48,16 +48,16 @@ def probabilities(
     signal: ArrayLike | None = None,
     fs: float | None = None,
 ) -> Axes:
-    """Class probabilities (T, C) after each step of one sequence, one line a class, named beside them.
+    """Draw class probabilities (T, C) after each step of one sequence, one line per class, with its name.
 
-    NaN is no answer. ``highlight`` draws one class (the true one) strongly; without it the class that wins in
-    the end is drawn so. ``steps`` names the steps; ``fs``, steps a second in Hz, makes the axis one of
-    seconds. ``signal`` (T, F) is drawn above, over the same time axis: a thin line a feature, or a heat map
-    of more than eight, each feature in its own standard deviations. The axes of the probabilities are
-    returned, ``ax.figure.axes`` has both; a signal needs a figure of its own.
+    NaN means no answer. ``highlight`` is the class drawn strongly, such as the true one; by default the most
+    probable class of the last step. ``steps`` are names of the steps. ``fs``, the rate of the steps in Hz,
+    gives a time axis in seconds. ``signal`` (T, F) is drawn above, over the same time axis: one thin line per
+    feature, or a heat map of more than eight features, each in units of its standard deviation. The axes of
+    the probabilities are returned; ``ax.figure.axes`` has both. A signal needs a new figure.
 
-    ValueError for values or a signal that are not those of one sequence, for labels or steps of another
-    number, for a signal where ``ax`` is given, and for steps where ``fs`` is.
+    Errors: ValueError for values or a signal that are not those of one sequence, for a wrong number of labels
+    or steps, for a signal together with ``ax``, and for steps together with ``fs``.
 
     >>> ax = probabilities([[0.5, 0.5], [0.2, 0.8]], labels=["rest", "seizure"], signal=[[0.1], [3.0]])
     >>> [panel.get_ylabel() for panel in ax.figure.axes]
@@ -108,7 +108,7 @@ def _draw_shares(ax: Axes, shares: NDArray[np.float64], names: list[str], highli
     time = np.arange(len(shares))
     dot = "o" if len(shares) <= _DOTTED else None
     highest = np.nan_to_num(shares).max(axis=0)
-    # Of many classes only those that ever mattered get a color and a name: ten lines near zero say nothing.
+    # Of many classes only the probable ones get a color and a name: many lines near zero show nothing.
     least = 0.15 if shares.shape[1] > _NAMED else 0.0
     rivals = [c for c in np.argsort(-highest, kind="stable") if c != highlight and highest[c] >= least]
     named = rivals[: _NAMED - 1]
@@ -138,7 +138,7 @@ def _draw_signal(ax: Axes, signal: ArrayLike, count: int) -> None:
         raise ArgumentValueError("signal", f"has {len(given)} steps", f"{count} (as values)")
     features = given.shape[1]
     if features > _LINES:
-        # Features of different units share one scale: their distance from their mean, in standard deviations.
+        # Features of different units share one scale: the distance from the mean, in standard deviations.
         spread = given.std(axis=0)
         scaled = (given - given.mean(axis=0)) / np.where(spread > 0, spread, 1.0)
         heat_map(ax, scaled, cmap="RdBu_r", vmin=-3.0, vmax=3.0)

@@ -1,4 +1,4 @@
-"""How good a classifier's probabilities are: ROC curves, and whether they are as right as they are sure."""
+"""ROC curves and reliability curves of a classifier's probabilities."""
 
 from __future__ import annotations
 
@@ -24,22 +24,22 @@ def roc(
     *,
     title: str = "ROC",
 ) -> Axes:
-    """Draw the share of hits against the share of false alarms, for every threshold.
+    """Draw ROC curves: the true positive rate against the false positive rate, for every threshold.
 
     Parameters
     ----------
     y : (n,) labels
     scores : (n,) or (n, C)
-        (n,): the higher, the more of the second of the two labels. (n, C), as ``predict_proba`` gives it: a
-        line a class, that class against all others; of two classes the second alone.
+        (n,): a high score stands for the second of the two labels. (n, C), as from ``predict_proba``: one
+        line per class, that class against all others; of two classes only the second.
     labels : (C,) or None
-        The labels of the columns, as ``classes_`` (of (n,): the negative and the positive one); None takes
-        all that occur, sorted.
+        The labels of the columns, as in ``classes_``; for scores (n,), the negative and the positive label.
+        None takes all that occur, sorted.
 
     Raises
     ------
     ValueError
-        For shapes that do not fit, labels that are not listed, and a class that has no row or all of them.
+        For shapes that do not fit, labels that are not listed, and a class with no rows or with all rows.
 
     >>> ax = roc(["rest", "rest", "seizure", "seizure"], [0.1, 0.6, 0.4, 0.9])
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
@@ -55,7 +55,7 @@ def roc(
         n = len(truth)
         raise ArgumentValueError("scores", f"has shape {values.shape}", f"finite ({n},) or ({n}, C)")
     names = _names(truth, labels, max(2, columns.shape[1]))
-    if columns.shape[1] <= 2:  # the other class' line would be the same one turned round
+    if columns.shape[1] <= 2:  # the line of the other class would be the same line, rotated
         names, columns = names[1:], columns[:, -1:]
     ax, figure = axes(ax, 4.6, 4.2)
     ax.plot([0, 1], [0, 1], color=GRAY, linewidth=0.8, linestyle=(0, (4, 3)))
@@ -85,11 +85,11 @@ def reliability(
     classes: ArrayLike | None = None,
     label: str = "",
 ) -> Axes:
-    """Draw how often answers are right against the probability with which they were given.
+    """Draw how often answers are right against their predicted probability.
 
-    Arguments and errors are those of `elman.evaluation.reliability`. Below the diagonal a classifier is surer
-    than it is right. The area of a dot is the share of the answers that it stands for; the legend has the
-    expected calibration error. With the ``ax`` of a call before, a second curve is drawn beside the first.
+    Arguments and errors are those of `elman.evaluation.reliability`. Below the diagonal the classifier is
+    overconfident. The area of a dot is its share of the answers. The legend has the expected calibration
+    error. With the ``ax`` of an earlier call, another curve is added to the first.
 
     >>> ax = reliability([0, 1, 1, 1], [[0.9, 0.1], [0.4, 0.6], [0.6, 0.4], [0.1, 0.9]], bins=2, label="net")
     >>> [text.get_text() for text in ax.get_legend().get_texts()]
@@ -99,7 +99,7 @@ def reliability(
 
     curve = measured(y, probabilities, bins=bins, classes=classes)
     ax, figure = axes(ax, 4.6, 4.2)
-    known = len(ax.collections)  # curves that are there already
+    known = len(ax.collections)  # curves of earlier calls
     if not known:
         ax.plot([0, 1], [0, 1], color=GRAY, linewidth=0.8, linestyle=(0, (4, 3)))
     color = COLORS[known % len(COLORS)]
@@ -120,7 +120,7 @@ def reliability(
 
 
 def _areas(counts: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return areas of dots in square points; the rarest can still be seen."""
+    """Return areas of dots in square points; the smallest are still visible."""
     areas: NDArray[np.float64] = np.maximum(300.0 * counts / counts.sum(), 6.0)
     return areas
 
@@ -130,8 +130,8 @@ def _names(truth: Any, labels: Sequence[object] | None, count: int) -> list[Any]
     found = np.unique(truth)
     names = found if labels is None else np.asarray(list(labels))
     if names.shape != (count,):
-        what = "y has" if labels is None else "labels has"
-        raise ValueError(f"{what} {len(names)} labels, expected {count}: one a column of scores")
+        where = "y" if labels is None else "labels"
+        raise ArgumentValueError(where, f"has {len(names)} labels", f"{count}: one a column of scores")
     unknown = [value for value in found.tolist() if value not in names.tolist()]
     if unknown:
         raise ArgumentValueError("y", f"has the label {unknown[0]!r}", f"one of {names.tolist()}")

@@ -1,4 +1,4 @@
-"""Pictures of what goes on inside a network: hidden states over time, gradients over distance."""
+"""Plots of a network's inside: hidden states over time, gradients over distance."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ from elman.plotting.style import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_DECADES = 20  # of a fall or a rise are shown; what is sixteen smaller changes no sum in float64
+# Decades of a fall or a rise that are shown; a term sixteen decades smaller changes no sum in float64.
+_DECADES = 20
 
 
 def hidden_states(
@@ -42,11 +43,11 @@ def hidden_states(
     title: str = "hidden state",
     colorbar: bool = True,
 ) -> Axes:
-    """Heat map of one sequence's hidden states (T, H): a column a step, a row a unit, white is zero.
+    """Draw a heat map of one sequence's hidden states (T, H), one column per step and one row per unit.
 
-    ``sort=True`` orders the units by the step at which they are highest, which shows who speaks when.
-    ``steps`` names the steps. Of more than a thousand steps, neighbors share a column, which is their mean.
-    ValueError where ``states`` are not those of one sequence.
+    White is zero. ``sort=True`` orders the units by the step of their maximum, which shows which unit is
+    active when. ``steps`` are names of the steps. With more than a thousand steps, a column is the mean of
+    several. ValueError if ``states`` are not those of one sequence.
 
     >>> ax = hidden_states(np.tanh(np.arange(6.0).reshape(3, 2)))
     >>> ax.images[0].get_array().shape
@@ -60,7 +61,7 @@ def hidden_states(
     ax, figure = axes(ax, 5.4, 3.8)
     known = values[np.isfinite(values)]
     bound = float(np.abs(known).max(initial=0.0)) or 1.0
-    # Sigmoid and relu never go below zero: half of a two-sided scale would be wasted on them.
+    # Sigmoid and relu are never negative, so half of a two-sided scale would be unused.
     colors, low = ("RdBu_r", -bound) if known.min(initial=0.0) < 0 else ("Blues", 0.0)
     image = heat_map(ax, values, cmap=colors, vmin=low, vmax=bound)
     name_steps(ax, len(values), steps)
@@ -80,13 +81,13 @@ def gradient_by_distance(
     label: str | None = None,
     title: str = "gradient of the answer by past inputs",
 ) -> Axes:
-    """Norm of the gradient of each answer by the input k steps before the answer, over k.
+    """Draw the norm of the gradient of each answer by the input k steps before it, over k.
 
-    ``norms`` is what `elman.sensitivity.gradient_norms` returns: one row (T_i,) per sequence, place k for the
-    distance k. A steep fall is a vanishing gradient, a rise an exploding one. The line is the median over the
-    sequences that reach back that far; the band reaches from the lower to the upper quartile. The scale is
-    logarithmic and ends twenty decades from the gradient at the answer. Where the median is exactly zero, or
-    infinite, the line ends, and a note says from which distance on. ``label`` names the line in a legend, so
+    ``norms`` is the result of `elman.sensitivity.gradient_norms`: one row (T_i,) per sequence, with index k
+    for the distance k. A steep fall is a vanishing gradient, a rise an exploding one. The line is the median
+    over the sequences that are long enough; the band goes from the lower to the upper quartile. The scale is
+    logarithmic and covers at most twenty decades from the gradient at the answer. If the median is exactly
+    zero, or infinite, the line ends, and a note gives the distance. ``label`` names the line in a legend, so
     that several networks can be drawn on the same ``ax``. TypeError and ValueError for anything else.
 
     >>> from elman import Network, SimpleRNN
@@ -104,7 +105,7 @@ def gradient_by_distance(
     on_scale = drawn[(drawn > 0.0) & (drawn < np.inf)]
     if on_scale.size:
         ax.set_yscale("log")
-        ax.margins(y=0.0)  # matplotlib's would overflow near the end of float64
+        ax.margins(y=0.0)  # matplotlib's own would overflow near the limit of float64
         band = np.clip((low, high), on_scale.min(), on_scale.max())
         ax.fill_between(distances, *band, color=look["color"], alpha=0.18, linewidth=0)
         line(ax, distances, np.where(median > 0.0, median, np.nan), linewidth=1.8, label=label, **look)
@@ -133,7 +134,7 @@ def _rows(norms: Any) -> list[NDArray[np.float64]]:
 
 
 def quartiles(rows: Sequence[NDArray[np.float64]] | NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the quartiles (3, K) of rows of different lengths at each place, over the rows that reach it.
+    """Return the quartiles (3, K) of rows of different lengths at each index, over the rows that reach it.
 
     >>> quartiles([np.array([1.0, 5.0]), np.array([3.0])])
     array([[1.5, 5. ],
@@ -143,19 +144,19 @@ def quartiles(rows: Sequence[NDArray[np.float64]] | NDArray[np.float64]) -> NDAr
     table = np.full((len(rows), max(len(row) for row in rows)), np.nan)
     for i, row in enumerate(rows):
         table[i, : len(row)] = row
-    table.sort(axis=0)  # NaN, the places beyond the end of a row, go last
+    table.sort(axis=0)  # NaN, beyond the end of a row, is sorted last
     place = np.array([[0.25], [0.5], [0.75]]) * ((~np.isnan(table)).sum(axis=0) - 1)
     below = np.floor(place).astype(np.int64)
     a = np.take_along_axis(table, below, axis=0)
     b = np.take_along_axis(table, np.ceil(place).astype(np.int64), axis=0)
-    with np.errstate(invalid="ignore"):  # infinity minus infinity, which is not asked for then
+    with np.errstate(invalid="ignore"):  # infinity minus infinity; the result is not used then
         return np.where(a == b, a, a + (place - below) * (b - a))
 
 
 def _show_decades(ax: Axes) -> None:
-    """Fit the axis to what is drawn, but end it where a gradient has vanished, or exploded, beyond any use.
+    """Fit the axis to the data, but limit it to the decades in which a gradient is of any use.
 
-    Otherwise a long sequence shows a cliff of three hundred decades, and the first twenty are a point of it.
+    Otherwise a long sequence shows a fall of three hundred decades, in which the first twenty are invisible.
     """
     lines = [np.asarray(drawn.get_ydata(), dtype=float) for drawn in ax.lines]
     starts = [y[np.isfinite(y)][0] for y in lines if np.isfinite(y).any()]
@@ -168,7 +169,7 @@ def _show_decades(ax: Axes) -> None:
 
 
 def _note(ax: Axes, median: NDArray[np.float64], value: float, label: str | None) -> None:
-    """Say where the median is zero, or infinite: a logarithmic scale has no place for it."""
+    """Write where the median becomes zero, or infinite, which a logarithmic scale cannot show."""
     at = np.flatnonzero(median == value)
     if len(at) == 0:
         return

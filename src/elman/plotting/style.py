@@ -1,4 +1,4 @@
-"""What all pictures share: figures without pyplot, one quiet style, ticks that stay readable."""
+"""Common to all plots: figures without pyplot, one plain style, readable ticks."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
 PathLike = str | os.PathLike[str]
 Corner = Literal["upper right", "lower right", "lower left"]
 
-# Okabe and Ito's palette: told apart with any of the common kinds of color blindness.
+# The palette of Okabe and Ito, distinguishable with all common kinds of color blindness.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000", "#F0E442")
 GRAY = "#5A5A5A"
 
-_MOST_COLUMNS = 1000  # of a heat map: more share a pixel of a picture of the usual size
-_SEARCHED = 10_000  # points of a line, at most, around which a place for the legend is searched
-_LETTER = 0.065  # inches, the width of a letter of a tick label, about
+_MOST_COLUMNS = 1000  # of a heat map; with more, columns would share a pixel
+_SEARCHED = 10_000  # the most points of a line for which the best place of the legend is searched
+_LETTER = 0.065  # inches, the approximate width of a letter of a tick label
 _LONGEST_NAME = 28  # letters
 
 
@@ -40,7 +40,7 @@ def available() -> bool:
 
 
 def new_figure(width: float = 6.0, height: float = 3.8) -> Figure:
-    """Make an empty figure, in inches, whose layout keeps labels inside the picture."""
+    """Return an empty figure of this size in inches, whose layout keeps labels inside the picture."""
     try:
         from matplotlib.figure import Figure
     except ImportError as error:
@@ -49,12 +49,12 @@ def new_figure(width: float = 6.0, height: float = 3.8) -> Figure:
 
 
 def save(figure: Figure, path: PathLike) -> None:
-    """Write the figure; the ending of ``path`` (png, svg, pdf) says how."""
+    """Write the figure to a file; its extension (png, svg, pdf) sets the format."""
     figure.savefig(path)
 
 
 def plain(ax: Axes, *, title: str = "", x: str = "", y: str = "", grid: bool = True) -> Axes:
-    """Apply the house style to one pair of axes: two spines, a faint grid, a title on the left."""
+    """Apply the common style to axes: two spines, a faint grid, a title on the left."""
     ax.spines[["top", "right"]].set_visible(False)
     ax.spines[["left", "bottom"]].set_color(GRAY)
     ax.tick_params(which="both", colors=GRAY, labelsize=8)
@@ -78,11 +78,11 @@ def add_colorbar(figure: Figure, image: Any, ax: Axes, label: str = "") -> None:
     bar.set_label(label, fontsize=9)
 
 
-# shared by the modules of this package
+# for the modules of this package
 
 
 def axes(ax: Axes | None, width: float, height: float) -> tuple[Axes, Figure]:
-    """Return the given axes and their figure, or those of a new figure."""
+    """Return the given axes and their figure, or axes on a new figure."""
     if ax is not None:
         return ax, figure_of(ax)
     figure = new_figure(width, height)
@@ -90,14 +90,14 @@ def axes(ax: Axes | None, width: float, height: float) -> tuple[Axes, Figure]:
 
 
 def figure_of(ax: Axes) -> Figure:
-    """Return the whole figure that the axes lie in, also from inside a sub-figure."""
+    """Return the whole figure of the axes, also for axes of a sub-figure."""
     from matplotlib.axes import Axes as AnyAxes
 
     if not isinstance(ax, AnyAxes):
         raise ArgumentTypeError("ax", f"is {describe(ax)}", "matplotlib axes or None")
     parent: Any = ax.figure
     if parent is None:
-        raise ValueError("ax belongs to no figure, expected axes of a figure")
+        raise ArgumentValueError("ax", "belongs to no figure", "axes of a figure")
     whole: Figure = parent.figure  # of a figure: itself
     return whole
 
@@ -110,7 +110,7 @@ def finish(ax: Axes, figure: Figure, path: PathLike | None) -> Axes:
 
 
 def bare(ax: Axes) -> Axes:
-    """Remove frame and tick marks: a picture needs none."""
+    """Remove frame and tick marks, as for an image."""
     ax.spines[:].set_visible(False)
     ax.tick_params(length=0)
     return ax
@@ -119,7 +119,7 @@ def bare(ax: Axes) -> Axes:
 def line(ax: Axes, x: ArrayLike, y: ArrayLike, **options: Any) -> None:
     """Draw a line that is interrupted where y is NaN or infinite.
 
-    A point between two gaps, or the only one, is no line: it gets a marker, or it would be invisible.
+    A single point between two gaps is drawn with a marker; as a line it would be invisible.
     """
     places, values = np.asarray(x), np.asarray(y, dtype=float)
     there = np.isfinite(values)
@@ -128,27 +128,27 @@ def line(ax: Axes, x: ArrayLike, y: ArrayLike, **options: Any) -> None:
     if len(alone):
         options = {"marker": "o", "markersize": 4, "markevery": alone.tolist()} | options
     ax.plot(places, np.where(there, values, np.nan), **options)
-    if places.size:  # the axis shows gaps at the ends too
+    if places.size:  # the axis includes gaps at the ends
         ax.update_datalim([(place, 0.0) for place in (places.min(), places.max())], updatey=False)
         ax.autoscale_view()
 
 
 def color_and_dash(i: int) -> dict[str, Any]:
-    """Return how line i looks: seven colors that can be seen on white, then the same ones dashed."""
+    """Return the style of line i: seven colors that are visible on white, then the same colors dashed."""
     return {"color": COLORS[i % 7], "linestyle": ("-", (0, (4, 1.5)), (0, (1, 1)))[i // 7 % 3]}
 
 
 def heat_map(ax: Axes, values: NDArray[np.float64], **options: Any) -> AxesImage:
-    """Draw values (T, K) with a column a step and a row for each of K; many steps as means of neighbors.
+    """Draw values (T, K) with one column per step and one row for each of K.
 
-    Where steps share a pixel it would show one of them and drop the others.
+    With many steps a column is the mean of several; otherwise a pixel would show one step and drop others.
     """
     T, K = values.shape
     every = -(-T // _MOST_COLUMNS)
     starts = np.arange(0, T, every)
     counts = np.diff(np.append(starts, T))[:, None]
     columns = np.add.reduceat(values, starts, axis=0) / counts if every > 1 else values
-    # The last column may stand for fewer steps: the map is as wide as if it stood for all.
+    # The last column may have fewer steps, but is drawn as wide as the others.
     edges = (-0.5, len(starts) * every - 0.5, K - 0.5, -0.5)
     image = ax.imshow(columns.T, aspect="auto", interpolation="nearest", extent=edges, **options)
     ax.set_xlim(-0.5, T - 0.5)
@@ -156,7 +156,7 @@ def heat_map(ax: Axes, values: NDArray[np.float64], **options: Any) -> AxesImage
 
 
 def legend_inside(ax: Axes, points: int, otherwise: Corner) -> None:
-    """Put the legend where it hides least; among very many points matplotlib would search too long."""
+    """Put the legend where it hides least, or in a corner: with many points the search takes too long."""
     ax.legend(frameon=False, fontsize=8, loc="best" if points <= _SEARCHED else otherwise)
 
 
@@ -178,14 +178,14 @@ def legend_beside(ax: Axes, *, reverse: bool = False, title: str | None = None, 
 
 
 def whole_numbers(ax: Axes) -> None:
-    """Let the horizontal axis have ticks at whole numbers only: there is no epoch 1.5."""
+    """Put ticks of the horizontal axis at whole numbers only, since there is no epoch 1.5."""
     from matplotlib.ticker import MaxNLocator
 
     ax.xaxis.set_major_locator(MaxNLocator(nbins=7, integer=True, min_n_ticks=1))
 
 
 def short(name: object) -> str:
-    """Return a name with its middle left out where it is too long for a tick: ends tell names apart."""
+    """Return a name without its middle if it is too long for a tick; names often differ at their ends."""
     text = str(name)
     if len(text) <= _LONGEST_NAME:
         return text
@@ -199,7 +199,7 @@ def room(names: Sequence[str]) -> float:
 
 
 def name_steps(ax: Axes, count: int, names: Sequence[object] | None) -> None:
-    """Count steps from 1, as people do, or name them; a long sequence gets a tick every so many steps."""
+    """Label the steps by their numbers from 1, or by names; a long sequence gets fewer ticks."""
     if names is None:
         every = 1 if count <= 20 else _round(count / 8)
         at = range(every - 1, count, every)
@@ -210,14 +210,14 @@ def name_steps(ax: Axes, count: int, names: Sequence[object] | None) -> None:
     texts = [short(name) for name in names]
     each = width_of(ax) / count
     turned = room(texts) > each
-    # Turned names need the height of a line each.
+    # Rotated names need the height of one line each.
     every = max(1, int(np.ceil(0.15 / each))) if turned else 1
     at = range(0, count, every)
     ax.set_xticks(at, [texts[step] for step in at], rotation=90 if turned else 0)
 
 
 def name_seconds(ax: Axes, count: int, fs: float) -> None:
-    """Give steps that come ``fs`` times a second ticks at round times; the first is at 0 s."""
+    """Label steps at a rate of ``fs`` Hz at round times; the first step is at 0 s."""
     from matplotlib.ticker import MaxNLocator
 
     end = (count - 1) / fs
@@ -226,11 +226,11 @@ def name_seconds(ax: Axes, count: int, fs: float) -> None:
 
 
 def width_of(ax: Axes) -> float:
-    """Return the width of the axes in inches, before the layout has given room to labels."""
+    """Return the width of the axes in inches, before the layout makes room for labels."""
     return float(ax.get_window_extent().width / figure_of(ax).dpi)
 
 
 def _round(number: float) -> int:
-    """Return the next number of the kind that people count in: 5, 10, 20, 50, 100, ..."""
+    """Return the smallest of 1, 2, 5, 10, 20, 50, 100, ... that is at least ``number``."""
     power = 10 ** int(np.floor(np.log10(number)))
     return next(int(k * power) for k in (1, 2, 5, 10) if k * power >= number)

@@ -1,4 +1,4 @@
-"""Pictures of training, epoch by epoch: losses and metrics, the spectral radius of recurrent kernels."""
+"""Plots of training by epoch: losses and metrics, the spectral radius of recurrent kernels."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ if TYPE_CHECKING:
 
 
 class HasHistory(Protocol):
-    """What :func:`curves` reads: ``elman.History`` has it."""
+    """The input of `curves`, such as ``elman.History``."""
 
     @property
     def history(self) -> Mapping[str, Sequence[float]]:
-        """One list a key, one value an epoch."""
+        """One list per key, with one value per epoch."""
         ...
 
 
 class HasRadii(Protocol):
-    """What :func:`spectral_radius` reads: ``elman.callbacks.SpectralRadius`` has it."""
+    """The input of `spectral_radius`, such as ``elman.callbacks.SpectralRadius``."""
 
     @property
     def epochs(self) -> Sequence[int]:
@@ -49,18 +49,18 @@ class HasRadii(Protocol):
 
     @property
     def values(self) -> Mapping[str, Sequence[float]]:
-        """One list a recurrent kernel."""
+        """One list per recurrent kernel."""
         ...
 
 
 def curves(
     history: HasHistory | Mapping[str, Sequence[float]], ax: Axes | None = None, path: PathLike | None = None
 ) -> Axes:
-    """Loss and metric of every epoch; validation in the second color, NaN as a gap.
+    """Draw loss and metrics of every epoch; validation is in the second color, NaN is a gap.
 
-    Without ``ax`` the figure has one panel for the loss and one for each metric, and the first is returned
-    (``ax.figure.axes`` has them all). With ``ax`` only the losses are drawn, on it. ValueError for a history
-    without a finished epoch.
+    Without ``ax`` the figure has one panel for the loss and one for each metric. The first is returned;
+    ``ax.figure.axes`` has all. With ``ax`` only the losses are drawn. ValueError for a history without a
+    finished epoch.
 
     >>> ax = curves({"loss": [1.0, 0.5], "accuracy": [0.5, 1.0], "val_loss": [1.1, 0.7]})
     >>> [panel.get_ylabel() for panel in ax.figure.axes]
@@ -105,13 +105,13 @@ def _one_curve(ax: Axes, values: Mapping[str, Sequence[float]], name: str) -> No
 def spectral_radius(
     recorded: HasRadii | Mapping[str, Sequence[float]], ax: Axes | None = None, path: PathLike | None = None
 ) -> Axes:
-    """Spectral radius of each recurrent kernel after every epoch, with the line 1.0 marked.
+    """Draw the spectral radius of each recurrent kernel after every epoch, with a line at 1.
 
-    rho(U) = max |eigenvalue of U|. With a linear activation what the state remembers fades where rho < 1 and
-    grows where rho > 1; tanh and sigmoid let it fade sooner.
+    rho(U) = max |eigenvalue of U|. With a linear activation, the past fades from the state if rho < 1 and
+    grows if rho > 1. With tanh and sigmoid it fades faster.
 
-    ``recorded`` is an `elman.callbacks.SpectralRadius`, or a list of values a name, the first of epoch 1.
-    ValueError where nothing was recorded.
+    ``recorded`` is an `elman.callbacks.SpectralRadius`, or a list of values for each name, from epoch 1.
+    ValueError if nothing was recorded.
 
     >>> ax = spectral_radius({"0.recurrent_kernel": [1.0, 1.1, 1.2]})
     >>> ax.get_ylabel(), ax.lines[0].get_xdata().tolist()

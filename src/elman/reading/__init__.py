@@ -1,4 +1,4 @@
-"""Files in: `.ts`, `.npz`, CSV and Parquet become lists of sequences. No file is believed."""
+"""Reading of `.ts`, `.npz`, CSV and Parquet files as lists of sequences; every file is checked."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from elman.reading.columns import Options
 from elman.reading.parsing import SequenceFile, shown
 from elman.reading.paths import as_text, check_file
 
+__all__ = ["read_sequences"]
+
 Reader = Callable[[str, str, Options], SequenceFile]
 
 _TABLE = ("label", "id", "time", "features", "layout", "per_step")
-# What reads a file of each ending, and the options that it takes.
+# The reader for each file extension, and the options that it takes.
 _READERS: dict[str, tuple[Reader, Sequence[str]]] = {
     ".ts": (ts_files.read, ()),
     ".npz": (npz_files.read, ("label", "id", "per_step")),
@@ -43,25 +45,25 @@ def read_sequences(
 ) -> tuple[list[Array], Array | list[Array] | None]:
     r"""Return the sequences and the labels of a .ts, .npz, CSV or Parquet file: X, y.
 
-    Shapes: X a list of n float64 arrays (T_i, F), NaN where the file has no value; y None, an array (n,) of
-    int64, float64 or str, or a list of n arrays (T_i,), where -1, NaN or "" is a missing label.
+    Shapes: X is a list of n float64 arrays (T_i, F), with NaN where the file has no value. y is None, an
+    array (n,) of int64, float64 or str, or a list of n arrays (T_i,), where -1, NaN or "" is a missing label.
 
-    ``label``, ``id``, ``time`` and ``features`` name columns of a table (or number them, from 1), ``label``
-    and ``id`` keys of an .npz; by default they are found by their usual names. ``layout`` is "wide" (a row a
-    sequence), "long" (a row a step) or "auto"; ``per_step`` asks for one label a step or one a sequence;
-    ``header`` says whether the first line of a CSV file names the columns. The formats are described in
-    docs/files.md.
+    ``label``, ``id``, ``time`` and ``features`` are columns of a table, by name or by number from 1. In an
+    .npz file ``label`` and ``id`` are keys. By default columns and keys are found by their usual names.
+    ``layout`` is "wide" (one row per sequence), "long" (one row per step) or "auto". ``per_step`` requires
+    one label per step (True) or one per sequence (False). ``header`` tells whether the first line of a CSV
+    file has the names of the columns. The formats are described in docs/files.md.
 
     Raises
     ------
     ValueError
-        Where the file is not what its ending says; the sentence names the line and the column.
+        If the file is not of the format of its extension; the message names the line and the column.
     TypeError
-        Where an argument is of a wrong type.
+        If an argument has a wrong type.
     OSError
-        Where the file cannot be opened.
+        If the file cannot be opened.
     ImportError
-        Where a Parquet file is read without pyarrow.
+        If a Parquet file is read and pyarrow is not installed.
 
     >>> from pathlib import Path
     >>> from tempfile import TemporaryDirectory
@@ -86,9 +88,9 @@ def read_sequences(
 
 
 def read(path: str | os.PathLike[str], **options: Any) -> SequenceFile:
-    """Return all that `read_sequences` finds in a file, its options being the same.
+    """Return everything that a file has, with the options of `read_sequences`.
 
-    Shapes: X and y as there; ids n strings, features F strings, times n arrays (T_i,), or None.
+    Shapes: X and y as there; ids n strings, features F strings, times n arrays (T_i,), each of them or None.
     """
     chosen = Options(**options)
     text = as_text(path)
@@ -102,7 +104,7 @@ def read(path: str | os.PathLike[str], **options: Any) -> SequenceFile:
 
 
 def existing(path: str | os.PathLike[str], endings: Sequence[str]) -> tuple[str, str]:
-    """Return a path as text and as messages show it; raise unless a file with one of the endings is there."""
+    """Return a path as text and as in messages; raise if there is no file with one of the extensions."""
     text = as_text(path)
     source = repr(text)
     if Path(text).suffix.lower() not in endings:

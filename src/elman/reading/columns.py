@@ -1,4 +1,4 @@
-"""Which column of a table is what: by what the caller says, otherwise by the usual names."""
+"""The roles of a table's columns: as the caller chooses, otherwise by the usual names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _TIMES = ("time", "timestamp")
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a caller says about a table; None leaves it to the names of the columns."""
+    """The caller's choices for a table; None decides by the names of the columns."""
 
     label: str | int | None = None
     id: str | int | None = None
@@ -57,7 +57,7 @@ def _check_column(name: str, value: Any) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Which column is what, by index; names is None where there is no header line."""
+    """The role of each column, by index; names is None if there is no header line."""
 
     source: str
     names: list[str] | None
@@ -75,7 +75,7 @@ class Columns:
 
 
 def choose(source: str, names: list[str] | None, width: int, options: Options) -> Columns:
-    """Return which of ``width`` columns is what, by the options, otherwise by name, in any case of letters.
+    """Return the roles of ``width`` columns, by the options, otherwise by name, in upper or lower case.
 
     >>> choose("'a.csv'", ["ID", "time", "x", "label"], 4, Options()).values
     [2]
@@ -116,7 +116,7 @@ def choose(source: str, names: list[str] | None, width: int, options: Options) -
 
 
 def check_names(where: str, names: list[str]) -> None:
-    """Raise ValueError where a column has no name, or two have the same."""
+    """Raise ValueError if a column has no name, or two have the same."""
     seen: set[str] = set()
     for i, name in enumerate(names, 1):
         if not name or name.startswith("__index_level_"):
@@ -129,7 +129,7 @@ def check_names(where: str, names: list[str]) -> None:
 
 
 class _Finder:
-    """Finds columns by what the caller gave or by usual names, each for one purpose only."""
+    """Finds columns by the caller's choices or by the usual names; a column has one role only."""
 
     def __init__(self, source: str, names: list[str] | None, width: int) -> None:
         self.source, self.names, self.width = source, names, width

@@ -1,4 +1,4 @@
-"""CSV becomes a `Table`: one pass over the lines, numbers straight into one buffer."""
+"""CSV files as a `Table`, in one pass over the lines; numbers go directly into one buffer."""
 
 from __future__ import annotations
 
@@ -31,9 +31,9 @@ _BLOCK = 2**10  # cells: few enough to stay in the fastest memory
 
 
 def read(path: str, source: str, options: Options) -> SequenceFile:
-    """Return the sequences of a CSV file; ValueError names the line and the column that are wrong.
+    """Return the sequences of a CSV file; a ValueError names the line and the column at fault.
 
-    The separator (comma, semicolon or tab) is the most frequent one of the first line. That line is a header
+    The separator (comma, semicolon or tab) is the most frequent one in the first line. That line is a header
     unless all of its cells are numbers.
     """
     return sequences(table(path, source, options), options.per_step)
@@ -42,7 +42,7 @@ def read(path: str, source: str, options: Options) -> SequenceFile:
 def table(
     path: str, source: str, options: Options, check: Callable[[str, list[str]], None] = check_names
 ) -> Table:
-    """Return the rows of a CSV file; ``check(where, names)`` may raise, or mend the names of the columns."""
+    """Return the rows of a CSV file; ``check(where, names)`` may raise, or correct the column names."""
     lines = chain.from_iterable(block for _, block in text_blocks(path, source))
     before, first = _first_line(lines, source)
     reader = csv.reader(chain([first], lines), delimiter=_separator(first), strict=True)
@@ -63,7 +63,7 @@ def table(
 
 
 def header(path: str, source: str) -> list[str]:
-    """Return the cells of the first line that is not blank: the names of the columns, where it has names."""
+    """Return the cells of the first line that is not blank: the names of the columns, if it has names."""
     lines = chain.from_iterable(block for _, block in text_blocks(path, source))
     before, first = _first_line(lines, source)
     reader = csv.reader(chain([first], lines), delimiter=_separator(first), strict=True)
@@ -71,7 +71,7 @@ def header(path: str, source: str) -> list[str]:
 
 
 def _first_line(lines: Iterator[str], source: str) -> tuple[int, str]:
-    """Return the first line that is not blank, and how many come before it."""
+    """Return the first line that is not blank, and the number of lines before it."""
     for before, line in enumerate(lines):
         if line.strip():
             return before, line
@@ -79,12 +79,12 @@ def _first_line(lines: Iterator[str], source: str) -> tuple[int, str]:
 
 
 def _separator(line: str) -> str:
-    outside = "".join(line.split('"')[::2])  # a separator in quotes is none
+    outside = "".join(line.split('"')[::2])  # a separator in quotes does not count
     return max(_SEPARATORS, key=outside.count)
 
 
 def _rows(reader: Any, source: str, before: int) -> Iterator[tuple[int, list[str]]]:
-    """Yield the rows that are not blank, each with the number of the line on which it begins."""
+    """Yield the rows that are not blank, each with the number of its first line."""
     line = before + 1
     try:
         for cells in reader:
@@ -139,7 +139,7 @@ def _int64(numbers: array[int]) -> Codes:
 
 
 def _picker(columns: list[int]) -> Callable[[list[str]], Sequence[str]]:
-    """Return what picks the cells of some columns from a row, as fast as it can be done."""
+    """Return a fast function that picks the cells of some columns from a row."""
     first, end = columns[0], columns[-1] + 1
     if columns == list(range(first, end)):
         return itemgetter(slice(first, end))
@@ -147,7 +147,7 @@ def _picker(columns: list[int]) -> Callable[[list[str]], Sequence[str]]:
 
 
 class _Store:
-    """Takes the rows, many at a time, and gives the table."""
+    """Collects rows, many at a time, into a table."""
 
     def __init__(self, columns: Columns, width: int) -> None:
         self.columns, self.width = columns, width
@@ -157,7 +157,7 @@ class _Store:
         self.pick = _picker(columns.values)
 
     def add(self, lines: list[int], rows: list[list[str]]) -> None:
-        """Take rows of cells and the numbers of their lines."""
+        """Add rows of cells with their line numbers."""
         columns = self.columns
         if set(map(len, rows)) != {self.width}:
             i = next(i for i, row in enumerate(rows) if len(row) != self.width)
@@ -179,7 +179,7 @@ class _Store:
             self.ids.add([row[columns.id].strip() for row in rows])
 
     def add_values(self, line: int, cells: Sequence[str]) -> None:
-        """Take a row that has an empty cell, or what is no number."""
+        """Add a row that has an empty cell or a cell that is not a number."""
         end = append_numbers(self.values, cells, "")
         if end < len(cells):
             column = self.columns.name(self.columns.values[end])

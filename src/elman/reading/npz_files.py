@@ -1,4 +1,4 @@
-"""NumPy's .npz: a zip of arrays. Nothing in it is believed before it is checked, and no pickle is opened."""
+"""NumPy's .npz, a zip of arrays: every entry is checked before it is used, and no pickle is read."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _BLOCK = 2**20
 
 
 def read(path: str, source: str, options: Options) -> SequenceFile:
-    """Return the sequences of an .npz file; ValueError names the key that is wrong.
+    """Return the sequences of an .npz file; a ValueError names the key at fault.
 
     Shapes: ``X`` (n, T, F) or (n, T), or ``values`` (N, F) or (N,) with ``offsets`` (n + 1,); ``y`` (n,), or
-    one label a step: (n, T) or (N,); ``ids`` (n,). The options may name other keys for y and ids.
+    one label per step: (n, T) or (N,); ``ids`` (n,). The options may name other keys for y and ids.
     """
     with Path(path).open("rb") as file:
         archive = Archive(file, source)
@@ -43,7 +43,7 @@ def read(path: str, source: str, options: Options) -> SequenceFile:
 
 
 class Archive:
-    """The entries of a zip file by their keys, and the way to one of them as an array."""
+    """The entries of a zip file by their keys, each of which can be read as an array."""
 
     def __init__(self, file: IO[bytes], source: str) -> None:
         self.source = source
@@ -70,7 +70,7 @@ class Archive:
     def array(self, key: str) -> Array:
         info = self.entries[key]
         where = f"{self.source}, {shown(key)}"
-        # What the directory of the zip says is checked against the file's size, as it may say anything.
+        # The directory of the zip is checked against the file's size, since it may be wrong.
         if info.flag_bits & 1 or info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
             raise ValueError(f"{where} is encrypted or compressed in a way that NumPy does not know")
         packed = min(info.compress_size, self.size)
@@ -91,7 +91,7 @@ class Archive:
 def _read_header(stream: IO[bytes]) -> tuple[np.dtype[Any], tuple[int, ...], bool]:
     version = np.lib.format.read_magic(stream)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # that a file was written under Python 2 is of no interest
+        warnings.simplefilter("ignore")  # no warning about a file written under Python 2
         if version == (1, 0):
             shape, fortran, dtype = np.lib.format.read_array_header_1_0(stream)
         elif version == (2, 0):
@@ -130,7 +130,7 @@ def _fill(array: Array, stream: IO[bytes]) -> None:
         room[at : at + len(block)] = block
         at += len(block)
     if stream.read(1):
-        raise ValueError("it is longer than it says")  # asking also lets zipfile check the checksum
+        raise ValueError("it is longer than it says")  # this also makes zipfile verify the checksum
     if array.dtype.kind == "b" and (room > 1).any():
         raise ValueError("it has truth values that are neither true nor false")
     if array.dtype.kind == "U":

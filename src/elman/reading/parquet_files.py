@@ -1,4 +1,4 @@
-"""Parquet becomes a `Table`, a block of rows at a time; pyarrow is the optional extra that reads it."""
+"""Parquet files as a `Table`, read by pyarrow, an optional extra, a block of rows at a time."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _SMALL_BLOCK = 2**8  # rows whose strings are written out
 
 
 def read(path: str, source: str, options: Options) -> SequenceFile:
-    """Return the sequences of a Parquet file; ValueError names the row, from 1, and the column."""
+    """Return the sequences of a Parquet file; a ValueError names the row, from 1, and the column."""
     try:
         from pyarrow.parquet import ParquetFile
     except ImportError:
@@ -57,15 +57,16 @@ def read(path: str, source: str, options: Options) -> SequenceFile:
 
 
 def _is(kind: Any, names: Sequence[str]) -> bool:
-    """Whether an Arrow type is of one of these kinds, which are the names of pyarrow's own questions."""
+    """Whether an Arrow type is of one of these kinds, the names of pyarrow's type predicates."""
     from pyarrow import types
 
-    questions = (getattr(types, f"is_{name}", None) for name in names)  # string_view is younger than the rest
+    # older versions of pyarrow have no string_view
+    questions = (getattr(types, f"is_{name}", None) for name in names)
     return any(question is not None and question(kind) for question in questions)
 
 
 class _Store:
-    """Takes the blocks one after the other and gives the table."""
+    """Collects blocks of rows into a table."""
 
     def __init__(self, columns: Columns, schema: Any, rows: int) -> None:
         self.columns, self.rows = columns, rows
@@ -83,11 +84,12 @@ class _Store:
             raise ValueError(f"{columns.source} has no rows")
 
     def take_all(self, file: IO[bytes]) -> None:
-        """Take all rows of an open file.
+        """Add all rows of an open file.
 
-        Strings stay in the file's dictionaries: written out, those of a small file could fill the memory.
-        pyarrow cannot do so with some encodings. To ask for a column's encoding could end the process (a
-        damaged file's answer is a C++ exception that pyarrow does not catch), so it is tried.
+        Strings stay in the file's dictionaries, since the expanded strings of a small file could fill the
+        memory. pyarrow cannot keep the dictionaries of some encodings. Asking for a column's encoding could
+        end the process (on a damaged file it is a C++ exception that pyarrow does not catch), so the
+        dictionaries are tried first.
         """
         from pyarrow.parquet import ParquetFile
 
@@ -99,7 +101,7 @@ class _Store:
             self.take(ParquetFile(file, pre_buffer=False), _SMALL_BLOCK)
 
     def take(self, opened: Any, block: int) -> None:
-        """Take all rows of a pyarrow.parquet.ParquetFile, from the first one on."""
+        """Add all rows of a pyarrow.parquet.ParquetFile, from the first."""
         self.at = 0
         self.values = np.empty((self.rows, len(self.columns.values)))
         self.lengths = np.zeros(self.rows, np.int64)
@@ -128,7 +130,7 @@ class _Store:
             raise ValueError(f"{where} holds {reason(self.kinds[part])}, expected {expected}")
 
     def add(self, batch: Any) -> None:
-        """Take a block of rows, a pyarrow.RecordBatch."""
+        """Add a block of rows, a pyarrow.RecordBatch."""
         columns, end = self.columns, self.at + len(batch)
         if end > self.rows:
             raise ValueError("it has more rows than it says")
@@ -214,7 +216,7 @@ class _Words:
             -1 if word is None else self.places.setdefault(str(word), len(self.places))
             for word in column.dictionary.to_pylist()
         ]
-        indices = column.indices.cast(arrow.int64()).fill_null(-1)  # -1 picks the last, which is -1 again
+        indices = column.indices.cast(arrow.int64()).fill_null(-1)  # -1 picks the last entry, which is -1 too
         self.codes.append(np.array([*local, -1])[indices.to_numpy(zero_copy_only=False)])
 
     def in_order(self) -> tuple[list[str], Codes]:

@@ -1,4 +1,4 @@
-"""What the readers of files share: the result, lines of text, numbers in text, labels of rows."""
+"""Common to the readers of files: the result, lines of text, numbers in text, labels of rows."""
 
 from __future__ import annotations
 
@@ -16,25 +16,25 @@ from elman.data.sequences import Array
 
 Codes = NDArray[np.int64]
 
-# Linear in the length of the text, which may be millions of characters long. Python's float takes more than
-# this: '1_000', and the digits of every script.
+# Linear in the length of the text, which may be millions of characters long. Python's float accepts more than
+# this: '1_000', and the digits of all scripts.
 _NUMBER = re.compile(
     r"[+-]?(?:(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-]?[0-9]+)?|nan|inf(?:inity)?)", re.IGNORECASE
 )
 _INTEGER = re.compile(r"[+-]?[0-9]{1,19}")
 _DECIMAL_COMMA = re.compile(r"[+-]?[0-9]+,[0-9]+(?:e[+-]?[0-9]+)?", re.IGNORECASE)
-_LARGE = 2**28  # bytes from which on a file that becomes 100 times its size is refused
+_LARGE = 2**28  # bytes; a file that expands beyond this and 100 times its size is refused
 _LARGEST_RATIO = 100
 _BLOCK = 2**18  # characters
-_LARGEST_TEXTS = 2**30  # bytes of an array of strings, in which each takes as much room as the longest
+_LARGEST_TEXTS = 2**30  # bytes of an array of strings, in which each string takes the space of the longest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SequenceFile:
-    """What a file holds: n sequences, and what it says about them.
+    """The content of a file: n sequences, their labels and names.
 
     X: float64 arrays (T_i, F); y: None, an array (n,), or a list of arrays (T_i,); ids: n names, or None;
-    features: F names, or None; times: arrays (T_i,), or None where no column has them.
+    features: F names, or None; times: arrays (T_i,), or None without a column of times.
     """
 
     X: list[Array]
@@ -45,9 +45,9 @@ class SequenceFile:
 
 
 def text_blocks(path: str, source: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the lines of a text file in UTF-8, with their ends, some at a time with the number of the first.
+    """Yield blocks of lines of a UTF-8 file, with their line ends, and the number of each block's first line.
 
-    ValueError names the line that is no text.
+    A ValueError names the line that is not UTF-8 text.
     """
     first = 1
     try:
@@ -66,7 +66,7 @@ def text_blocks(path: str, source: str) -> Iterator[tuple[int, list[str]]]:
 
 
 def _undecodable(path: str) -> tuple[int, int]:
-    """Return the line and the byte that stopped the decoder, which works in blocks and knows no lines."""
+    """Return the line and the byte at which the decoder stopped, which works in blocks, not lines."""
     number = 1
     with Path(path).open("rb") as file:
         for line in file:
@@ -97,18 +97,18 @@ def listed(texts: Sequence[str]) -> str:
 
 
 def reason(error: object) -> str:
-    """Return what another library says, on one line."""
+    """Return the message of another library, on one line."""
     text = " ".join(str(error).split()) or type(error).__name__
     return text if len(text) <= 200 else text[:197] + "..."
 
 
 def suspicious(unpacked: int, packed: int) -> bool:
-    """Whether so few bytes that become so many are more likely meant to fill the memory than data."""
+    """Whether a file expands so much that it looks like an attempt to fill the memory."""
     return unpacked > _LARGE and unpacked > _LARGEST_RATIO * packed
 
 
 def not_a_number(text: str) -> str:
-    """Return what is wrong with a text in the place of a number.
+    """Return what is wrong with a text that should be a number.
 
     >>> not_a_number("1,5")
     "'1,5' is not a number (a decimal point is expected, not a comma)"
@@ -120,7 +120,7 @@ def not_a_number(text: str) -> str:
 
 
 def number(text: str) -> float:
-    """Return the number that a text is, with a decimal point and without separators, or ValueError.
+    """Return a text as a number, with a decimal point and without separators; otherwise raise ValueError.
 
     >>> number("-1.5e3"), number("nan")
     (-1500.0, nan)
@@ -131,14 +131,14 @@ def number(text: str) -> float:
 
 
 def plain(text: str) -> bool:
-    """Whether Python's float takes nothing from this text but what `number` takes."""
+    """Whether Python's float reads this text as `number` does."""
     return text.isascii() and "_" not in text
 
 
 def append_numbers(buffer: array[float], cells: Sequence[str], missing: str) -> int:
     """Append cells to a buffer of doubles, the text ``missing`` as NaN, and return how many were appended.
 
-    Fewer than all: the next one is no number.
+    If they are not all appended, the next cell is not a number.
 
     >>> buffer = array("d")
     >>> append_numbers(buffer, ["1", "", "2", "x"], ""), buffer
@@ -158,7 +158,7 @@ def append_numbers(buffer: array[float], cells: Sequence[str], missing: str) -> 
 
 
 def append_quickly(buffer: array[float], cells: Sequence[str]) -> bool:
-    """Append cells that are all numbers and return True, or return False and append nothing."""
+    """Append cells and return True if all are numbers; otherwise append nothing and return False."""
     if not plain("".join(cells)):
         return False
     start = len(buffer)
@@ -172,16 +172,16 @@ def append_quickly(buffer: array[float], cells: Sequence[str]) -> bool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Labels:
-    """One label a row: row i has values[codes[i]], or none where codes[i] is -1.
+    """One label per row: row i has values[codes[i]], or no label if codes[i] is -1.
 
-    values: int64, float64 or str, no two alike.
+    values: int64, float64 or str, without duplicates.
     """
 
     values: Array
     codes: Codes
 
     def take(self, rows: Codes | slice) -> Array:
-        """Return the labels of rows; -1, NaN or "" where there is none."""
+        """Return the labels of rows; -1, NaN or "" if a row has none."""
         codes = self.codes[rows]
         gone = codes < 0
         if not gone.any():
@@ -193,7 +193,7 @@ class Labels:
 
 
 def labels_from_text(texts: Sequence[str], codes: Codes, floats: bool, where: str) -> Labels:
-    """Return labels as integers if every text is one, as floats if every one is a number, else as they are.
+    """Return labels as integers if all texts are integers, as floats if all are numbers, else as strings.
 
     ``texts`` differ from each other; "" is a missing label. ``floats=False``: integers or strings only.
 
@@ -206,7 +206,7 @@ def labels_from_text(texts: Sequence[str], codes: Codes, floats: bool, where: st
         codes = np.where(codes == empty, -1, codes - (codes > empty))
     if all(map(_INTEGER.fullmatch, texts)):
         whole = [int(text) for text in texts]
-        # '1' and '01' are two labels: they must not become one
+        # '1' and '01' are two labels and must stay two
         if len(set(whole)) == len(whole) and all(-(2**63) <= value < 2**63 for value in whole):
             return Labels(np.array(whole, np.int64), codes)
     elif floats and all(map(_NUMBER.fullmatch, texts)):
@@ -215,14 +215,14 @@ def labels_from_text(texts: Sequence[str], codes: Codes, floats: bool, where: st
 
 
 def labels_from_floats(values: NDArray[np.float64], codes: Codes) -> Labels:
-    """Return labels that are numbers, NaN for a missing one; equal ones are made one label."""
+    """Return labels that are numbers, NaN for a missing one, without duplicates."""
     distinct, place = np.unique(values, return_inverse=True)
     place = np.where(np.isnan(values), -1, place)
     return Labels(distinct, np.where(codes < 0, -1, place[codes]) if len(values) else codes)
 
 
 def as_strings(texts: Sequence[str], rows: int, where: str) -> Array:
-    """Return texts as an array of strings, for ``rows`` rows; ValueError where it would fill the memory."""
+    """Return texts as an array of strings, for ``rows`` rows; ValueError if it would fill the memory."""
     longest = max(map(len, texts), default=1)
     if 4 * longest * max(rows, len(texts)) > _LARGEST_TEXTS:
         raise ValueError(f"{where}: a label has {longest} characters, too many for an array of {rows} labels")

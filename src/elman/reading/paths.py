@@ -1,4 +1,4 @@
-"""Paths of files to be read: what is a path, and what is a file that can be read to its end."""
+"""Checks of paths: the type of a path, and whether it is a file that can be read to its end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def as_text(path: Any, name: str = "path") -> str:
     >>> as_text(3)
     Traceback (most recent call last):
     ...
-    TypeError: path is 3 (a int), expected a path (str or os.PathLike)
+    elman.errors.ArgumentTypeError: path is 3 (a int), expected a path (str or os.PathLike)
     """
     text = os.fspath(path) if isinstance(path, os.PathLike) else path
     if not isinstance(text, str):
@@ -27,7 +27,7 @@ def as_text(path: Any, name: str = "path") -> str:
 
 
 def check_file(path: str, source: str) -> None:
-    """Raise before a pipe would be waited for, or a device read without an end."""
+    """Raise if the path is a pipe, which would block, or a device, which may have no end."""
     try:
         status = Path(path).stat()
     except ValueError:

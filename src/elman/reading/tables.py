@@ -1,4 +1,4 @@
-"""Tables of either layout become sequences: wide, a row a sequence, or long, a row a step."""
+"""Sequences from tables: wide, with one row per sequence, or long, with one row per step."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from elman.reading.parsing import Codes, Labels, SequenceFile, shown
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ids:
-    """The sequence that each row of a table belongs to: names in order of appearance, their codes a row."""
+    """The sequence that each row of a table belongs to: names in order of appearance, and a code per row."""
 
     names: list[str]
     codes: Codes
@@ -24,10 +24,10 @@ class Ids:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Table:
-    """Rows as a reader leaves them.
+    """Rows as a reader returns them.
 
-    values (rows, V), NaN where there is nothing; lengths (rows,): V less the empty cells at the end; times
-    (rows,), int64 or float64; places (rows,): what messages count as ``unit`` 17.
+    values (rows, V), NaN for an empty cell; lengths (rows,): V minus the empty cells at the end; times
+    (rows,), int64 or float64; places (rows,): the row or line numbers in messages, such as ``unit`` 17.
     """
 
     columns: Columns
@@ -45,7 +45,7 @@ class Table:
 
 
 def sequences(table: Table, per_step: bool | None) -> SequenceFile:
-    """Return the table's sequences, by its layout; "auto" is long where an id comes again."""
+    """Return the table's sequences, by its layout; "auto" is long if an id is repeated."""
     layout = table.columns.layout
     again = table.ids is not None and len(table.ids.names) < len(table.values)
     if table.ids is not None and (layout == "long" or (layout == "auto" and again)):
@@ -63,7 +63,7 @@ def _wide(table: Table) -> SequenceFile:
 
 
 def _one_each(table: Table, labels: Labels, rows: Sequence[int] | Codes) -> Array | None:
-    """Return one label for each sequence, None where none has one; ``rows``: where they stand."""
+    """Return one label for each sequence, or None if none has a label; ``rows`` are their rows."""
     gone = labels.codes < 0
     if gone.all():
         return None
@@ -87,7 +87,7 @@ def _split(rows: Array, bounds: Codes) -> list[Array]:
 
 
 def _order(table: Table, ids: Ids) -> Codes:
-    """Return the rows sorted by id, then by time; ValueError where one id has a time twice."""
+    """Return the rows sorted by id, then by time; ValueError if an id has a time twice."""
     if table.times is None:
         return np.argsort(ids.codes, kind="stable")
     order = np.lexsort((table.times, ids.codes))
@@ -113,7 +113,7 @@ def _labels(table: Table, order: Codes, bounds: Codes, per_step: bool | None) ->
     highest = np.maximum.reduceat(codes, starts)
     if per_step is None:
         per_step = bool((np.minimum.reduceat(codes, starts) != highest).any())
-    if not per_step:  # a row without a label does not matter where others of its sequence have one
+    if not per_step:  # a row without a label is ignored if another row of its sequence has one
         differs = (codes >= 0) & (codes != np.repeat(highest, np.diff(bounds)))
         if differs.any():
             row = int(order[np.argmax(differs)])

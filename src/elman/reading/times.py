@@ -1,4 +1,4 @@
-"""Times in text, as numbers that sort as they do."""
+"""Times in text, as numbers in the same order."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TICK = timedelta(microseconds=1)
 def times_from_text(texts: Sequence[str], fail: Callable[[int, str], NoReturn]) -> Array:
     """Return whole numbers exactly, other finite numbers, or dates of ISO 8601 as microseconds.
 
-    ``fail(i, problem)`` is told of the first text that is none of them, or not what the first text is.
+    ``fail(i, problem)`` is called for the first text that is none of these, or of another kind than text 0.
 
     >>> times_from_text(["1970-01-02", "1970-01-01 12:00"], print)
     array([86400000000, 43200000000])

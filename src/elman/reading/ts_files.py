@@ -1,4 +1,4 @@
-"""The .ts text format of the UEA and UCR archives: tags, then one line a sequence, channels split by ':'."""
+"""The .ts format of the UEA and UCR archives: tags, then one line per sequence, channels split by ':'."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _WHOLES = {"dimensions": "dimensions", "dimension": "dimensions", "serieslength"
 
 @dataclass(slots=True)
 class _Header:
-    """What the tags say, None where there is no such tag. The other tags change nothing in what is read."""
+    """The values of the tags, None for a tag that is absent. All other tags are ignored."""
 
     timestamps: bool | None = None
     univariate: bool | None = None
@@ -42,10 +42,10 @@ class _Header:
 
 
 def read(path: str, source: str, _: Options) -> SequenceFile:
-    """Return the sequences of a .ts file; ValueError names the line that is not as the format or tags say.
+    """Return the sequences of a .ts file; a ValueError names a line against the format or the tags.
 
-    Class labels are integers if all that @classLabel lists are, otherwise strings; targets are floats; '?' in
-    the values is NaN.
+    Class labels are integers if @classLabel lists only integers, otherwise strings. Targets are floats. '?'
+    in the values is NaN.
     """
     lines = _content(path, source)
     header = _read_header(lines, source)

@@ -22,7 +22,7 @@ _SEPARATOR = re.compile(r" *[,;\t] *| +")
 def answers(model: loaded_model.Opened, lines: Iterable[bytes], as_json: bool) -> Iterator[str]:
     """Yield one answer a step, without its end of line; an empty line starts a new sequence, unanswered.
 
-    After features of several steps, the answers come when they are complete, none or several for a step.
+    After features of several steps, a step that completes no features has no answer.
     ValueError names the line that is wrong, counted from 1.
     """
     stream: Any = model.stream()
@@ -35,7 +35,8 @@ def answers(model: loaded_model.Opened, lines: Iterable[bytes], as_json: bool) -
         if not text:
             stream.reset()
             continue
-        for values in stream.step(_step(model, text, count)):
+        values = stream.step(_step(model, text, count))
+        if values is not None:
             yield tell(model, values)
 
 
