@@ -11,21 +11,9 @@ import typer
 
 from elman import demos
 from elman.cli import live
+from elman.cli.commands.option_names import option
 from elman.cli.console import document, note, say, silence
-from elman.cli.options import (
-    Features,
-    Header,
-    Id,
-    Json,
-    Label,
-    Layout,
-    Model,
-    PerStep,
-    Time,
-    of_network,
-    of_training,
-)
-from elman.cli.options import columns as _columns
+from elman.cli.options import FileColumns, Json, Model, of_network, of_training, with_file_columns
 from elman.errors import ArgumentValueError
 
 app = typer.Typer(
@@ -45,6 +33,7 @@ def _group() -> None:
 
 
 @app.command()
+@with_file_columns
 def train(
     file: Annotated[str, typer.Argument(metavar="TRAIN", help=".csv, .parquet, .npz or .ts, with labels.")],
     model: Annotated[str, typer.Option("--model", "-m", metavar="MODEL", help="Where the model is saved.")],
@@ -63,13 +52,7 @@ def train(
         str,
         typer.Option(metavar="auto|classify|tag|regress", help="auto: as the labels are."),
     ] = "auto",
-    label: Label = None,
-    id: Id = None,  # noqa: A002
-    time: Time = None,
-    features: Features = None,
-    layout: Layout = "auto",
-    per_step: PerStep = None,
-    header: Header = None,
+    columns: FileColumns = FileColumns(),  # noqa: B008 (frozen)
     cell: Annotated[str, of_network(metavar="rnn|gru|lstm", help="The kind of recurrent layer.")] = "rnn",
     hidden: Annotated[
         str, of_network(metavar="N,N,...", help="Units of each recurrent layer, from the input upwards.")
@@ -144,7 +127,7 @@ def train(
         file,
         model,
         recipe,
-        columns=_columns(label, id, time, features, layout, per_step, header),
+        columns=columns.given(),
         task=task,
         valid=valid,
         fraction=fraction,
@@ -169,6 +152,7 @@ def _units(text: str) -> tuple[int, ...]:
 
 
 @app.command()
+@with_file_columns
 def predict(
     model: Model,
     file: Annotated[str, typer.Argument(metavar="FILE", help="Sequences; with --stream: -")],
@@ -178,13 +162,7 @@ def predict(
     stream: Annotated[
         bool, typer.Option("--stream", help="Answer each line of standard input, a step, at once.")
     ] = False,
-    label: Label = None,
-    id: Id = None,  # noqa: A002
-    time: Time = None,
-    features: Features = None,
-    layout: Layout = "auto",
-    per_step: PerStep = None,
-    header: Header = None,
+    columns: FileColumns = FileColumns(),  # noqa: B008 (frozen)
     as_json: Annotated[
         bool, typer.Option("--json", help="One JSON document, or with --stream one a line.")
     ] = False,
@@ -192,14 +170,15 @@ def predict(
     """Answer sequences: class and probabilities, or numbers, as CSV."""
     from elman.cli.commands import predict as job
 
-    columns = _columns(label, id, time, features, layout, per_step, header)
     if stream:
-        _stream(model, file, out, columns, as_json)
+        _stream(model, file, out, columns.given(), as_json)
         return
     if file == "-":
-        raise ValueError("FILE is '-', standard input, which is read with --stream only: expected a file")
+        raise ArgumentValueError(
+            "FILE", "is '-', standard input, which is read with --stream only: expected a file"
+        )
     written = None if out == "-" else out
-    found = job.predict(file, model, options=columns, out=written)
+    found = job.predict(file, model, options=columns.given(), out=written)
     if written is not None:
         job.write(found, written)
         note(f"{written}: answers to {len(found.ids)} sequences")
@@ -218,9 +197,9 @@ def _stream(model: str, file: str, out: str, columns: dict[str, Any], as_json: b
     if file != "-":
         raise ArgumentValueError("FILE", f"is {file!r}", "- (standard input) with --stream")
     if out != "-" or columns:
-        given = "--output" if out != "-" else f"--{next(iter(columns)).replace('_', '-')}"
-        raise ValueError(
-            f"{given} is given with --stream, which reads lines of numbers and answers on standard output"
+        given = "--output" if out != "-" else option(next(iter(columns)))
+        raise ArgumentValueError(
+            given, "is given with --stream, which reads lines of numbers and answers on standard output"
         )
     if sys.stdin is None:
         raise ValueError("standard input is closed, expected one step a line")
@@ -231,28 +210,23 @@ def _stream(model: str, file: str, out: str, columns: dict[str, Any], as_json: b
 
 
 def _lines() -> Iterator[bytes]:
-    """Yield the lines of standard input as soon as each is there."""
+    """Yield each line of standard input as soon as it is complete."""
     return iter(sys.stdin.buffer.readline, b"")
 
 
 def _into_utf8() -> None:
-    """Let a pipe or a file get UTF-8, whatever the terminal's encoding: a label must not become a '?'."""
+    """Write UTF-8 to a pipe or a file, whatever the terminal's encoding: a label must not become a '?'."""
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None and not sys.stdout.isatty():
         reconfigure(encoding="utf-8", newline="\n")
 
 
 @app.command()
+@with_file_columns
 def evaluate(
     model: Model,
     file: Annotated[str, typer.Argument(metavar="FILE", help="Sequences with labels.")],
-    label: Label = None,
-    id: Id = None,  # noqa: A002
-    time: Time = None,
-    features: Features = None,
-    layout: Layout = "auto",
-    per_step: PerStep = None,
-    header: Header = None,
+    columns: FileColumns = FileColumns(),  # noqa: B008 (frozen)
     picture: Annotated[
         str | None, typer.Option(metavar="PATH", help="The confusion matrix: .png, .svg or .pdf.")
     ] = None,
@@ -263,15 +237,17 @@ def evaluate(
     from elman.cli import report
     from elman.cli.commands.evaluate import evaluate as run_evaluation
 
-    columns = _columns(label, id, time, features, layout, per_step, header)
-    found = run_evaluation(file, model, columns=columns, picture=picture, draw=not no_picture, warn=note)
+    found = run_evaluation(
+        file, model, columns=columns.given(), picture=picture, draw=not no_picture, warn=note
+    )
     if as_json:
-        document(found)
+        document(found.document())
     else:
         report.evaluated(found)
 
 
 @app.command()
+@with_file_columns
 def check(
     model: Model,
     file: Annotated[
@@ -280,21 +256,14 @@ def check(
     ] = None,
     entries: Annotated[int, typer.Option(help="Parameters that are checked, at most.")] = 2000,
     seed: Annotated[int, typer.Option(help="What everything random follows from.")] = 0,
-    label: Label = None,
-    id: Id = None,  # noqa: A002
-    time: Time = None,
-    features: Features = None,
-    layout: Layout = "auto",
-    per_step: PerStep = None,
-    header: Header = None,
+    columns: FileColumns = FileColumns(),  # noqa: B008 (frozen)
     as_json: Json = False,
 ) -> int:
     """Check the gradients of a saved network against differences of its loss."""
     from elman.cli import report
     from elman.cli.commands.check import check as run_check
 
-    columns = _columns(label, id, time, features, layout, per_step, header)
-    checked = run_check(model, file, columns=columns, entries=entries, seed=seed)
+    checked = run_check(model, file, columns=columns.given(), entries=entries, seed=seed)
     if as_json:
         document(checked)
     else:
@@ -324,11 +293,11 @@ def demo(
 ) -> None:
     """Run the systems of the five articles, a real data set and EEG."""
     if name != "all":
-        demos.get(name, data)  # an unknown name is said before a folder is made
+        demos.get(name, data)  # refuse an unknown name before a folder is made
     elif data is not None:
-        raise ValueError("--data belongs to one demo, not to all")
+        raise ArgumentValueError("--data", "belongs to one demo, not to all")
     if interactive and name != "letters":
-        raise ValueError(f"--interactive belongs to the demo letters, not to {name}")
+        raise ArgumentValueError("--interactive", f"belongs to the demo letters, not to {name}")
     folder = demos.prepare(plot_dir)
     if interactive:
         from elman.demos import letters
@@ -348,20 +317,20 @@ def info() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run a command; what typer objects to becomes a ValueError of one sentence instead of a box.
+    """Run a command and return its exit code; errors of typer become a ValueError of one sentence.
 
-    Typer's own main is not used: it swallows what a KeyboardInterrupt says, and ends the process itself where
-    a pipe is closed.
+    Typer's own main is not used: it hides the message of a KeyboardInterrupt, and it ends the process when a
+    pipe is closed.
     """
     command: Any = typer.main.get_command(app)
     try:
         with command.make_context("elman", list(arguments)) as context:  # which empties the list
             code = command.invoke(context)
     except Exception as error:
-        # Typer brings its own click or uses the installed one, by version; the exceptions of both look so.
+        # Depending on its version, typer has its own click or uses the installed one: compare names.
         if type(error).__name__ == "Exit":
             shown = int(getattr(error, "exit_code", 0))
-            return shown if arguments else 2  # older clicks show the help, and call that a success
+            return shown if arguments else 2  # older clicks show the help and exit with 0
         if not hasattr(error, "format_message"):
             raise
         if type(error).__name__ == "NoArgsIsHelpError":

@@ -12,8 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from elman.cli.console import document, note, say, silence
-from elman.cli.options import Features, Header, Id, Json, Label, Layout, PerStep, Time
-from elman.cli.options import columns as columns_of
+from elman.cli.options import FileColumns, Json, with_file_columns
 
 of_alarm = partial(typer.Option, rich_help_panel="Alarm")
 of_stream = partial(typer.Option, rich_help_panel="Stream")
@@ -83,7 +82,7 @@ def monitor(
 
 @contextlib.contextmanager
 def _until_sigterm() -> Iterator[None]:
-    """Let what ends a service be what Ctrl-C is: the end, with its summary."""
+    """Treat SIGTERM, which ends a service, like Ctrl-C: the command ends with its summary."""
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt("by SIGTERM")
@@ -100,7 +99,7 @@ def _until_sigterm() -> Iterator[None]:
 
 
 def _view(quiet: bool, write: Callable[[str], None], seen: Any) -> Any:
-    """Return what shows a run: a screen in a terminal that has the signs for it, otherwise lines."""
+    """Return the view of a run: a screen in a terminal with UTF-8, otherwise lines."""
     from rich.console import Console
 
     from elman.cli import monitor_view
@@ -117,6 +116,7 @@ def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",")]
 
 
+@with_file_columns
 def replay(
     file: Annotated[
         str, typer.Argument(metavar="FILE", help="A recording: .edf, .bdf, .csv, .parquet, .npz or .ts.")
@@ -135,13 +135,7 @@ def replay(
     ] = 0.0,
     seconds: Annotated[float | None, typer.Option(metavar="SECONDS", help="Stop after so long.")] = None,
     kind: Annotated[str, typer.Option("--type", metavar="TYPE", help="The stream's content type.")] = "EEG",
-    label: Label = None,
-    id: Id = None,  # noqa: A002
-    time: Time = None,
-    features: Features = None,
-    layout: Layout = "auto",
-    per_step: PerStep = None,
-    header: Header = None,
+    columns: FileColumns = FileColumns(),  # noqa: B008 (frozen)
     as_json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
 ) -> None:
@@ -149,12 +143,11 @@ def replay(
     from elman.cli import report
     from elman.cli.commands import replay as job
 
-    columns = columns_of(label, id, time, features, layout, per_step, header)
     with _until_sigterm():
         played = job.replay(
             file,
             lsl,
-            options=columns,
+            options=columns.given(),
             rate=rate,
             only=only,
             speed=speed,

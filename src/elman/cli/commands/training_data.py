@@ -1,4 +1,4 @@
-"""Labeled files: which task their labels make, and what of them is held out."""
+"""Files to train on: which task their labels make, and how much of them can be held out."""
 
 from __future__ import annotations
 
@@ -8,76 +8,84 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from elman.cli.commands import data as files
-from elman.cli.commands import holding_out
 from elman.cli.commands.data import Data
 from elman.data.sequences import Array
 
-_SHARE = 0.1  # of the sequences, held out unless the caller says how many
-_FEWEST = 10  # held-out answers that are enough to stop by, where the caller does not say how many
+Rows = NDArray[np.int64]
+
+_SHARE = 0.1  # of the sequences, held out unless --valid-fraction says otherwise
+_FEWEST = 10  # held-out answers without which nothing is held out by default
 
 
 @dataclass(frozen=True)
-class Split:
-    """What is trained on, and what early stopping watches.
-
-    ``source``: where the latter is from, a file or "held out"; without it, why not.
-    """
+class TrainingData:
+    """A file with labels of the type that its task needs."""
 
     task: str
-    train: Data
-    valid: Data | None
-    source: str
+    data: Data
+
+    @property
+    def per_step(self) -> bool:
+        """Whether every step has a label."""
+        return isinstance(self.data.y, list)
+
+    def answers(self, rows: Rows) -> int:
+        """Return the number of labels of some sequences, without the missing ones."""
+        y = self.data.labels()
+        return sum(int((~files.missing(y[i])).sum()) for i in rows) if isinstance(y, list) else len(rows)
+
+    def default_share(self) -> float:
+        """Return the share of the sequences to hold out; 0.0 where it would have too few answers."""
+        n = len(self.data.X)
+        share = _SHARE * self.answers(np.arange(n)) if self.per_step else math.ceil(_SHARE * n)
+        return _SHARE if share >= _FEWEST else 0.0
+
+    def rest(self, held_out: Rows) -> Rows:
+        """Return the rows of the sequences that are not held out."""
+        return np.setdiff1d(np.arange(len(self.data.X)), held_out)
+
+    def taken(self, rows: Rows) -> Data:
+        """Return some of the sequences."""
+        data, y = self.data, self.data.labels()
+        some = [y[i] for i in rows] if isinstance(y, list) else y[rows]
+        return Data(data.path, [data.X[i] for i in rows], some, [str(data.names[i]) for i in rows])
+
+    def too_few(self, fraction: float) -> str:
+        """Return what the file would need for a hold-out of ``fraction``, which the estimators refuse."""
+        if self.task != "classify":
+            return "sequences with labels in both parts"
+        classes, counts = np.unique(self.data.labels(), return_counts=True)
+        if counts.min() < 2:
+            return "at least two of each class"
+        held = math.ceil(fraction * len(self.data.X))
+        return f"one of each of the {len(classes)} classes in both parts, {held} and {counts.sum() - held}"
 
 
-def make_split(
-    path: str,
-    task: str,
-    columns: Mapping[str, Any],
-    valid: str | None,
-    fraction: float | None,
-    seed: int,
-) -> Split:
-    """Read a file for a task, "auto" being that of its labels, and hold some of it out, or read another."""
-    task, data = _labeled(path, columns, task)
+def announce(training: TrainingData, valid: Data | None, held_out: int, why_none: str) -> str:
+    """Return one line: what is trained on, and what early stopping watches.
+
+    ``held_out`` is a number of sequences; ``why_none`` says why there are none, if that was not asked for.
+    """
+    data, unit = training.data, "step" if training.per_step else "sequence"
+    if training.task == "regress":
+        what = f"numbers, one a {unit}"
+    else:
+        what = f"{len(_classes(data.labels()))} classes, one label a {unit}"
     if valid is not None:
-        return Split(task, data, _validation(data, task, columns, valid), valid)
-    share = _SHARE if fraction is None else fraction
-    held = _held_out(data, task, math.ceil(share * len(data.X)), seed)
-    if fraction is None and _answers(data, held) < _FEWEST:
-        held = held[:0]
-    if not len(held):
-        if fraction:
-            raise ValueError(
-                f"--valid-fraction is {fraction}, but none of the {len(data.X)} sequences of {data.path!r} "
-                f"can be spared: expected at least two of each class (0 holds nothing out)"
-            )
-        return Split(task, data, None, "nothing" if fraction == 0 else "too few")
-    rest = np.setdiff1d(np.arange(len(data.X)), held)
-    return Split(task, _taken(data, rest), _taken(data, held), "held out")
-
-
-def announce(split: Split) -> str:
-    """Return what is trained on and what is held out, in one line."""
-    data, y = split.train, split.train.labels()
-    if split.task == "regress":
-        what = f"numbers, one a {'step' if isinstance(y, list) else 'sequence'}"
+        watched = f"{len(valid.X)} in {valid.path} to stop early"
+    elif held_out:
+        watched = f"{held_out} held out to stop early"
     else:
-        count = len(_classes(y))
-        what = f"{count} classes, one label a {'step' if isinstance(y, list) else 'sequence'}"
-    if split.valid is None:
-        held = "nothing held out" + (": too few" if split.source == "too few" else "")
-    elif split.source == "held out":
-        held = f"{len(split.valid.X)} held out to stop early"
-    else:
-        held = f"{len(split.valid.X)} in {split.source} to stop early"
-    sequences, features = files.plural(len(data.X), "sequence"), files.plural(data.features, "feature")
-    return f"{data.path}: {sequences} of {features} ({what}); {held}"
+        watched = "nothing held out" + (f": {why_none}" if why_none else "")
+    sequences = files.plural(len(data.X) - held_out, "sequence")
+    return f"{data.path}: {sequences} of {files.plural(data.features, 'feature')} ({what}); {watched}"
 
 
-def _labeled(path: str, columns: Mapping[str, Any], task: str) -> tuple[str, Data]:
-    """Return the task and the data with labels of the type that it needs."""
+def read_training(path: str, task: str, columns: Mapping[str, Any]) -> TrainingData:
+    """Read a file for a task; "auto" is that of its labels."""
     wants = {"auto": None, "classify": False, "tag": True, "regress": None}[task]
     data = files.load(path, columns, wants)
     y = data.labels()
@@ -90,10 +98,9 @@ def _labeled(path: str, columns: Mapping[str, Any], task: str) -> tuple[str, Dat
     if task == "tag" and not per_step:
         raise ValueError(f"{path!r} has one label a sequence, expected one a step to tag (--task classify)")
     if task == "regress":
-        data = Data(data.path, data.X, files.as_numbers(path, y), data.ids)
-    else:
-        _check_classes(path, y)
-    return task, data
+        return TrainingData(task, Data(data.path, data.X, files.as_numbers(path, y), data.ids))
+    _check_classes(path, y)
+    return TrainingData(task, data)
 
 
 def _check_classes(path: str, y: Array | list[Array]) -> None:
@@ -105,32 +112,9 @@ def _check_classes(path: str, y: Array | list[Array]) -> None:
         raise ValueError(f"{path!r} has {came}, expected at least two classes{hint}")
 
 
-def _held_out(data: Data, task: str, count: int, seed: int) -> holding_out.Rows:
-    y = data.labels()
-    if task == "classify":
-        return holding_out.of_classes(np.unique(y, return_inverse=True)[1].ravel(), count, seed)
-    if task == "tag":
-        return holding_out.of_sets([set(row[~files.missing(row)].tolist()) for row in y], count, seed)
-    answered: list[set[Any]] = [{"answer"} if (~np.isnan(row)).any() else set() for row in y]
-    return holding_out.of_sets(answered, count, seed)
-
-
-def _answers(data: Data, rows: holding_out.Rows) -> int:
-    y = data.labels()
-    if isinstance(y, list):
-        return sum(int((~files.missing(y[i])).sum()) for i in rows)
-    return len(rows)
-
-
-def _taken(data: Data, rows: holding_out.Rows) -> Data:
-    y = data.labels()
-    some = [y[i] for i in rows] if isinstance(y, list) else y[rows]
-    return Data(data.path, [data.X[i] for i in rows], some, [str(data.names[i]) for i in rows])
-
-
-def _validation(data: Data, task: str, columns: Mapping[str, Any], path: str) -> Data:
-    """Return the file of --valid with labels as those that are trained on."""
-    per_step = isinstance(data.y, list)
+def read_validation(path: str, training: TrainingData, columns: Mapping[str, Any]) -> Data:
+    """Read the file of --valid; its labels get the type of those that are trained on."""
+    data, per_step = training.data, training.per_step
     valid = files.load(path, columns, per_step)
     y = valid.labels()
     if valid.features != data.features:
@@ -141,7 +125,7 @@ def _validation(data: Data, task: str, columns: Mapping[str, Any], path: str) ->
     if isinstance(y, list) != per_step:
         came, wanted = ("step", "sequence") if isinstance(y, list) else ("sequence", "step")
         raise ValueError(f"{path!r} has one label a {came}, expected one a {wanted} as in {data.path!r}")
-    if task == "regress":
+    if training.task == "regress":
         return Data(path, valid.X, files.as_numbers(path, y), valid.ids)
     known = _classes(data.labels())
     flat = np.concatenate(y) if isinstance(y, list) else y
@@ -149,7 +133,7 @@ def _validation(data: Data, task: str, columns: Mapping[str, Any], path: str) ->
     found, unknown = files.places(flat[~gone], known.tolist())
     if unknown:
         raise ValueError(f"{path!r} has the label {unknown[0]!r}, expected one that {data.path!r} has")
-    # In the type of those that are trained on: it may be another in another file.
+    # Integers in one file may be strings in another.
     labels = np.full(len(flat), files.FILLERS[known.dtype.kind], known.dtype)
     labels[~gone] = known[found]
     ends = np.cumsum([len(x) for x in valid.X])[:-1]
