@@ -496,7 +496,7 @@ def test_a_wrong_option_is_one_line_and_nothing_is_written(folder, options, sent
             "header=True.csv",
             "1,2,3\n4,5,6\n",
             "",
-            "'header=True.csv' line 1 counts from 1 to 3: are these names of columns (--header) or values (--",
+            "'header=True.csv' line 1 counts from 1 to 3: are these names of columns (--header) or values (",
         ),
         (
             "a.csv",
@@ -869,6 +869,17 @@ _OF_COLUMNS = (
     "--header",
     "--no-header",
 )
+
+
+def test_the_options_of_a_file_are_the_same_in_all_commands():
+    commands = get_command(sys.modules["elman.cli.app"].app).commands
+    found = {
+        name: [(p.opts, p.secondary_opts, p.help) for p in command.params if p.opts[0] in _OF_COLUMNS]
+        for name, command in commands.items()
+    }
+    assert len(found["train"]) == 7
+    assert found["train"] == found["predict"] == found["evaluate"] == found["check"] == found["replay"]
+    assert found["monitor"] == found["demo"] == []
 
 
 @pytest.mark.parametrize("name", ["train", "predict", "evaluate", "check"])

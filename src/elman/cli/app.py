@@ -38,7 +38,7 @@ def train(
     file: Annotated[str, typer.Argument(metavar="TRAIN", help=".csv, .parquet, .npz or .ts, with labels.")],
     model: Annotated[str, typer.Option("--model", "-m", metavar="MODEL", help="Where the model is saved.")],
     valid: Annotated[
-        str | None, typer.Option("--valid", metavar="FILE", help="What early stopping watches.")
+        str | None, typer.Option("--valid", metavar="FILE", help="Labeled file that early stopping watches.")
     ] = None,
     fraction: Annotated[
         float | None,
@@ -50,7 +50,7 @@ def train(
     ] = None,
     task: Annotated[
         str,
-        typer.Option(metavar="auto|classify|tag|regress", help="auto: as the labels are."),
+        typer.Option(metavar="auto|classify|tag|regress", help="auto: chosen by the labels."),
     ] = "auto",
     columns: FileColumns = FileColumns(),  # noqa: B008 (frozen)
     cell: Annotated[str, of_network(metavar="rnn|gru|lstm", help="The kind of recurrent layer.")] = "rnn",
@@ -58,37 +58,35 @@ def train(
         str, of_network(metavar="N,N,...", help="Units of each recurrent layer, from the input upwards.")
     ] = "64",
     activation: Annotated[
-        str, of_network(metavar="tanh|relu|sigmoid|identity", help="Of the layers of cell rnn.")
+        str, of_network(metavar="tanh|relu|sigmoid|identity", help="Activation of the layers of cell rnn.")
     ] = "tanh",
     bidirectional: Annotated[
         bool, of_network("--bidirectional", help="Read every sequence from both ends.")
     ] = False,
     pooling: Annotated[
-        str, of_network(metavar="last|mean|max", help="What the answer to a sequence follows from.")
+        str, of_network(metavar="last|mean|max", help="What the output of a sequence is computed from.")
     ] = "last",
     epochs: Annotated[int, of_training(help="Passes over the data, at most.")] = 200,
-    batch_size: Annotated[int, of_training(help="Sequences an update.")] = 32,
+    batch_size: Annotated[int, of_training(help="Sequences per update.")] = 32,
     rate: Annotated[float, of_training(help="The learning rate of Adam.")] = 1e-3,
     schedule: Annotated[
         str, of_training(metavar="constant|cosine|onecycle", help="How the rate changes.")
     ] = "constant",
-    noise: Annotated[
-        float, of_training(help="Deviation of the noise that is added to standardized input.")
-    ] = 0.0,
+    noise: Annotated[float, of_training(help="Standard deviation of noise on the standardized input.")] = 0.0,
     dropout: Annotated[float, of_training(help="Share of hidden units that are dropped.")] = 0.0,
     alpha: Annotated[float, of_training(help="Weight of the squared weights in the loss.")] = 0.0,
-    clip_norm: Annotated[float, of_training(help="The largest norm of a gradient; 0: any.")] = 1.0,
+    clip_norm: Annotated[float, of_training(help="The largest norm of a gradient; 0: no limit.")] = 1.0,
     truncation: Annotated[
-        int | None, of_training(help="Truncated backpropagation, in chunks of so many steps.")
+        int | None, of_training(help="Truncated backpropagation, in chunks of this many steps.")
     ] = None,
     patience: Annotated[int, of_training(help="Epochs without improvement that end the training.")] = 10,
-    balanced: Annotated[bool, of_training("--balanced", help="Let rare classes count as much.")] = False,
-    seed: Annotated[int, of_training(help="What everything random follows from.")] = 0,
+    balanced: Annotated[bool, of_training("--balanced", help="Weigh all classes equally.")] = False,
+    seed: Annotated[int, of_training(help="Seed of everything random.")] = 0,
     threads: Annotated[int | None, of_training(help="Not given: the CPUs of this process.")] = None,
     dtype: Annotated[str, of_network(metavar="float32|float64", help="Precision.")] = "float32",
     resume: Annotated[
         bool | None,
-        typer.Option("--resume/--restart", help="Go on with a run that was cut off, or forget it."),
+        typer.Option("--resume/--restart", help="Continue an interrupted run, or discard it."),
     ] = None,
     curves: Annotated[
         str | None, typer.Option(metavar="PATH", help="Training curves: .png, .svg or .pdf.")
@@ -160,14 +158,14 @@ def predict(
         str, typer.Option("--output", "-o", metavar="OUT.csv", help="Not given, or -: standard output.")
     ] = "-",
     stream: Annotated[
-        bool, typer.Option("--stream", help="Answer each line of standard input, a step, at once.")
+        bool, typer.Option("--stream", help="Answer each line of standard input, one step, at once.")
     ] = False,
     columns: FileColumns = FileColumns(),  # noqa: B008 (frozen)
     as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON document, or with --stream one a line.")
+        bool, typer.Option("--json", help="One JSON document, or with --stream one per line.")
     ] = False,
 ) -> None:
-    """Answer sequences: class and probabilities, or numbers, as CSV."""
+    """Predict classes and their probabilities, or numbers, as CSV."""
     from elman.cli.commands import predict as job
 
     if stream:
@@ -233,7 +231,7 @@ def evaluate(
     no_picture: Annotated[bool, typer.Option("--no-picture", help="Draw nothing.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Compare a model's answers with the labels of a file."""
+    """Compare a model's predictions with the labels of a file."""
     from elman.cli import report
     from elman.cli.commands.evaluate import evaluate as run_evaluation
 
@@ -255,7 +253,7 @@ def check(
         typer.Argument(metavar="[DATA]", show_default=False, help="Sequences; not given: random ones."),
     ] = None,
     entries: Annotated[int, typer.Option(help="Parameters that are checked, at most.")] = 2000,
-    seed: Annotated[int, typer.Option(help="What everything random follows from.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
     columns: FileColumns = FileColumns(),  # noqa: B008 (frozen)
     as_json: Json = False,
 ) -> int:
@@ -278,17 +276,17 @@ app.command()(live.replay)
 @app.command()
 def demo(
     name: Annotated[str, typer.Argument(metavar="NAME", help=f"Which one: {NAMES}.")],
-    plot_dir: Annotated[Path, typer.Option(help="Folder for the pictures; made where it is missing.")] = Path(
+    plot_dir: Annotated[Path, typer.Option(help="Folder for the pictures; created if it is missing.")] = Path(
         "elman-demo"
     ),
     interactive: Annotated[
-        bool, typer.Option("--interactive", help="letters only: asks for letters and answers them.")
+        bool, typer.Option("--interactive", help="letters only: ask for letters and predict the next ones.")
     ] = False,
     data: Annotated[
         Path | None, typer.Option(help="eeg: the Bonn files; anaesthesia: a file or folder of recordings.")
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="A small size where there is one, as in all.")
+        bool, typer.Option("--quick", help="A small size, for the demos that have one.")
     ] = False,
 ) -> None:
     """Run the systems of the five articles, a real data set and EEG."""

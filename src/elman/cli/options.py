@@ -39,10 +39,10 @@ class FileColumns:
         of_file("--features", metavar="A,B,...", help="The columns of values; not given: all others."),
     ] = None
     layout: Annotated[
-        str, of_file("--layout", metavar="auto|wide|long", help="A row a sequence, or a row a step.")
+        str, of_file("--layout", metavar="auto|wide|long", help="One row per sequence, or one per step.")
     ] = "auto"
     per_step: Annotated[
-        bool | None, of_file("--per-step/--per-sequence", help="One label a step, or one a sequence.")
+        bool | None, of_file("--per-step/--per-sequence", help="One label per step, or one per sequence.")
     ] = None
     header: Annotated[
         bool | None,

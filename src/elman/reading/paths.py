@@ -18,7 +18,7 @@ def as_text(path: Any, name: str = "path") -> str:
     >>> as_text(3)
     Traceback (most recent call last):
     ...
-    TypeError: path is 3 (a int), expected a path (str or os.PathLike)
+    elman.errors.ArgumentTypeError: path is 3 (a int), expected a path (str or os.PathLike)
     """
     text = os.fspath(path) if isinstance(path, os.PathLike) else path
     if not isinstance(text, str):

@@ -71,7 +71,7 @@ def option_names() -> Iterator[None]:
     ...     raise ArgumentValueError("max_iter", "is 0", "an integer of at least 1")
     Traceback (most recent call last):
     ...
-    ValueError: --epochs is 0, expected an integer of at least 1
+    elman.errors.ArgumentValueError: --epochs is 0, expected an integer of at least 1
     """
     try:
         yield

@@ -16,7 +16,7 @@ def keep_apart(read: Mapping[str, str | None], written: Mapping[str, str | None]
     >>> keep_apart({"TRAIN": "a.csv"}, {"--model": "a.csv"})
     Traceback (most recent call last):
     ...
-    ValueError: --model is 'a.csv', which is also TRAIN: expected another file
+    elman.errors.ArgumentValueError: --model is 'a.csv', which is also TRAIN: expected another file
     """
     seen: dict[Path, str] = {}
     for name, path in read.items():
