@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+
+def _argument_of(where: str) -> str:
+    """Return the argument of a place: "X" of "X[3]"."""
+    return re.split(r"[^-\w]", where, maxsplit=1)[0]
 
 
 class _ArgumentError(Exception):
@@ -15,7 +22,7 @@ class _ArgumentError(Exception):
     @property
     def argument(self) -> str:
         """The name of the argument: "X" where ``where`` is "X[3]"."""
-        return re.split(r"[^-\w]", self.where, maxsplit=1)[0]
+        return _argument_of(self.where)
 
     @property
     def came(self) -> str:
@@ -58,6 +65,67 @@ class ArgumentTypeError(_ArgumentError, TypeError):
     >>> print(ArgumentTypeError("units", "is '3' (a str)", "an integer"))
     units is '3' (a str), expected an integer
     """
+
+
+class Mention(NamedTuple):
+    """An argument that the sentence of a `MentionError` mentions.
+
+    ``value`` is the one that the sentence suggests, if it suggests one. ``bare``: the name alone, without the
+    equals sign.
+
+    >>> print(Mention("label"), Mention("header", True), Mention("fs", bare=True))
+    label= header=True fs
+    """
+
+    name: str
+    value: Any = None
+    bare: bool = False
+
+    def __str__(self) -> str:
+        if self.bare:
+            return self.name
+        return f"{self.name}=" if self.value is None else f"{self.name}={self.value!r}"
+
+
+class MentionError(ValueError):
+    """A ValueError whose sentence mentions arguments, such as one about a file that they describe.
+
+    In Python the arguments are written as in a call. A caller with other names for them, such as a command
+    line with options, gets its own sentence from `spelled`. The rest of the sentence is never changed.
+
+    Parameters
+    ----------
+    *parts : str or Mention
+        The sentence, piece by piece.
+
+    Attributes
+    ----------
+    argument : str
+        The name of the first argument that is mentioned.
+
+    >>> error = MentionError("'label=a.csv' has no column 'x' (", Mention("label"), ")")
+    >>> print(error)
+    'label=a.csv' has no column 'x' (label=)
+    >>> error.spelled(lambda mention: f"--{mention.name}"), error.argument
+    ("'label=a.csv' has no column 'x' (--label)", 'label')
+    """
+
+    def __init__(self, *parts: str | Mention) -> None:
+        super().__init__(*parts)  # as args, so that the error can be pickled
+        self.parts = parts
+
+    @property
+    def argument(self) -> str:
+        """The name of the first argument that is mentioned."""
+        name = next((part.name for part in self.parts if isinstance(part, Mention)), "")
+        return _argument_of(name)
+
+    def spelled(self, spell: Callable[[Mention], str]) -> str:
+        """Return the sentence with each argument written as ``spell`` writes it."""
+        return "".join(spell(part) if isinstance(part, Mention) else part for part in self.parts)
+
+    def __str__(self) -> str:
+        return self.spelled(str)
 
 
 class DivergenceError(RuntimeError):

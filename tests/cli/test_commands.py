@@ -14,11 +14,12 @@ import pytest
 pytest.importorskip("typer")
 pytest.importorskip("rich")
 
+import sklearn.base
 from sklearn import metrics
 from typer.main import get_command
 
 import elman
-from elman.cli.commands import check, holding_out, plots
+from elman.cli.commands import check, plots
 from elman.cli.commands.hyperparameters import Recipe
 from elman.model import gradient_check
 from elman.plotting import style
@@ -306,27 +307,64 @@ def test_a_tiny_file_trains_without_held_out_data(folder):
     assert answer.document["validation"]["sequences"] == 30
 
 
-def test_held_out_rows_leave_something_of_every_class():
-    classes = np.repeat([0, 1, 2, 3], [50, 30, 2, 1])
-    for seed in range(20):
-        held = holding_out.of_classes(classes, 9, seed)
-        counts = np.bincount(classes[held], minlength=4)
-        assert len(held) == len(set(held.tolist())) == 9
-        assert counts[0] in (5, 6) and counts[1] in (3, 4) and counts[2] <= 1 and counts[3] == 0
-        everything = holding_out.of_classes(classes, len(classes), seed)
-        assert np.bincount(classes[everything]).tolist() == [49, 29, 1]
-    assert holding_out.of_classes(np.array([0, 1]), 2, 0).tolist() == []
-    different = {tuple(holding_out.of_classes(classes, 9, seed)) for seed in range(5)}
-    assert len(different) == 5
+@pytest.mark.parametrize("file", ["classify", "tag", "steps", "regress"])
+def test_the_estimator_holds_out_and_its_rows_are_scored(folder, file):
+    """The scores of the document are those of the rows that the estimator did not train on."""
+    given = (f"{file}.csv", "-m", "m.elman", *QUICK, "--valid-fraction", 0.25, "--seed", 4, "--json")
+    found = command("train", *given).document
+    assert (found["training"]["sequences"], found["validation"]["sequences"]) == (45, 15)
+    model = elman.load("m.elman")
+    assert (model.early_stopping, model.validation_fraction) == (True, 0.25)
+    X, y = elman.read_sequences(f"{file}.csv")
+    if file == "regress":
+        y = np.asarray(y)
+    again = sklearn.base.clone(model).fit(X, y)
+    rows = again.validation_rows_
+    np.testing.assert_array_equal(again.network_.parameters, model.network_.parameters)
+    held_out = [y[i] for i in rows] if isinstance(y, list) else y[rows]
+    score = model.score([X[i] for i in rows], held_out)
+    name = "r2" if file in ("steps", "regress") else "accuracy"
+    assert found["validation"][name] == pytest.approx(score, abs=1e-9)
+    flat = np.concatenate(held_out) if isinstance(y, list) else held_out
+    known = flat != "" if file in ("tag", "classify") else ~np.isnan(flat)
+    assert found["validation"]["answers"] == known.sum()
 
 
-def test_held_out_sequences_leave_every_tag_elsewhere():
-    sets = [{"a"}, {"a", "b"}, {"b", "c"}, set(), {"a", "c"}, {"d"}]
-    for seed in range(20):
-        held = holding_out.of_sets(sets, 3, seed).tolist()
-        left = set().union(*(each for i, each in enumerate(sets) if i not in held))
-        assert left == {"a", "b", "c", "d"}
-        assert 3 not in held and 5 not in held and 1 <= len(held) <= 3
+def test_what_cannot_be_held_out(folder):
+    """Nothing by default; an error that names the option where a share was asked for."""
+    X = walks(120)
+    rare = {0: "rare"}
+    write_long(folder / "rare.csv", X, lambda x, t: rare.get(int(x is not X[0]), rising(x)))
+    answer = command("train", "rare.csv", "-m", "m.elman", *QUICK[:-1], "--json")
+    assert answer.document["validation"] is None
+    assert "; nothing held out: that needs at least two of each class\n" in answer.err
+    assert answer.err.count("sequences of 2 features") == 1
+    assert command("train", "rare.csv", "-m", "n.elman", *QUICK, "--valid-fraction", 0.2).sentence() == (
+        "--valid-fraction is 0.2, but none of the 120 sequences of 'rare.csv' can be spared: "
+        "expected at least two of each class (0 holds nothing out)"
+    )
+    assert not Path("n.elman").exists() and not Path("n.elman.checkpoint").exists()
+    assert command("train", "classify.csv", "-m", "n.elman", *QUICK, "--valid-fraction", 0.01).sentence() == (
+        "--valid-fraction is 0.01, but none of the 60 sequences of 'classify.csv' can be spared: "
+        "expected one of each of the 2 classes in both parts, 1 and 59 (0 holds nothing out)"
+    )
+
+
+@pytest.mark.parametrize("labels", ["ab", "12.5"])
+def test_all_labels_in_one_sequence(folder, labels):
+    """Whether that one is held out or not, one of the parts has no label."""
+    X = [np.repeat(walks(1)[0], 20, axis=0), *walks(20)]
+    one = labels == "12.5"
+    write_long(folder / "one.csv", X, lambda x, t: "" if x is not X[0] else t + 0.5 if one else labels[t % 2])
+    options = ("one.csv", "-m", "n.elman", *QUICK, "--seed")
+    for seed in range(12):  # one in seven holds it out
+        answer = command("train", *options, seed, "--json")
+        assert (answer.code, answer.document["validation"]) == (0, None)
+    for seed in range(12):
+        assert command("train", *options, seed, "--valid-fraction", 0.1).sentence() == (
+            "--valid-fraction is 0.1, but none of the 21 sequences of 'one.csv' can be spared: "
+            "expected sequences with labels in both parts (0 holds nothing out)"
+        )
 
 
 def test_curves_go_where_they_are_wanted(folder):
@@ -436,6 +474,113 @@ def test_a_wrong_option_is_one_line_and_nothing_is_written(folder, options, sent
     answer = command("train", "classify.csv", "--model", "m.elman", *options.split())
     assert answer.sentence().startswith(sentence)
     assert sorted(folder.iterdir()) == before
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "options", "sentence"),
+    [
+        (
+            "label=eeg.csv",
+            "id,x,label\na,1,u\na,oops,u\n",
+            "",
+            "'label=eeg.csv' line 3, column 'x': 'oops' is not a number",
+        ),
+        (
+            "features=raw/a.csv",
+            "x\nbad\n",
+            "",
+            "'features=raw/a.csv' line 2, column 'x': 'bad' is not a number",
+        ),
+        ("header=True.csv", "", "", "'header=True.csv' is empty"),
+        (
+            "header=True.csv",
+            "1,2,3\n4,5,6\n",
+            "",
+            "'header=True.csv' line 1 counts from 1 to 3: are these names of columns (--header) or values (",
+        ),
+        (
+            "a.csv",
+            "id,x,label\na,1,u\n",
+            "--label per_step=True",
+            "'a.csv' has no column 'per_step=True' (--label), expected one of 'id', 'x', 'label'",
+        ),
+        (
+            "layout='wide'.csv",
+            "time,label='y'\n1,2\n",
+            "",
+            "\"layout='wide'.csv\" has no column 'id' (--id), which a long table has (--layout 'wide' reads",
+        ),
+        (
+            "id=.csv",
+            "id,per_step=True,label\na,header=False,u\n",
+            "",
+            "'id=.csv' line 2, column 'per_step=True': 'header=False' is not a number",
+        ),
+        (
+            "a.csv",
+            "id,time,x,label\nlabel=1,5,1,u\nlabel=1,5,2,u\n",
+            "",
+            "'a.csv' line 3, column 'time': the same time as in line 2, both in sequence 'label=1'",
+        ),
+        (
+            "a.csv",
+            "id,x,label\nid=True,1,u\nid=True,,u\nb,3,v\n",
+            "",
+            "'a.csv', sequence 'id=True', step 2: column 'x' has no number, expected a finite number",
+        ),
+        (
+            "per_step=False.csv",
+            "id,x,time=,features=\na,1,2,3\n",
+            "--features x,frog",
+            "'per_step=False.csv' has no column 'frog' (--features), expected one of 'id', 'x', 'time=',",
+        ),
+        (
+            "label is.csv",
+            "id,x\na,1\n",
+            "--per-step --id id",
+            "--per-step is True, but 'label is.csv' has no column of labels (--label)",
+        ),
+        (
+            "time=1.ts",
+            "@univariate true\n",
+            "--label header=True",
+            "--label is given, but is no option for a .ts file",
+        ),
+        (
+            "a.csv",
+            "id,class,target,x\na,1,2,3\n",
+            "",
+            "'a.csv' has the columns 'class' and 'target': which one is it (--label)?",
+        ),
+    ],
+)
+@pytest.mark.parametrize("name", ["train", "evaluate", "predict", "check", "replay"])
+def test_names_that_look_like_options_are_shown_as_they_are(folder, name, path, content, options, sentence):
+    if name == "replay":
+        pytest.importorskip("pylsl")
+        if "column 'x' has no number" in sentence:
+            pytest.skip("missing numbers may be played")
+    Path(path).parent.mkdir(exist_ok=True)
+    Path(path).write_text(content)
+    given = {
+        "train": ("train", path, "-m", "m.elman"),
+        "replay": ("replay", path, "--lsl", "s", "--rate", 1),
+        "predict": ("predict", "classify.elman", path),
+        "evaluate": ("evaluate", "tag.elman" if "--per-step" in options else "classify.elman", path),
+        "check": ("check", "classify.elman", path),
+    }[name]
+    assert command(*given, *options.split()).sentence().startswith(sentence)
+
+
+def test_keys_of_an_archive_that_look_like_options(folder):
+    np.savez("label=.npz", X=np.zeros((2, 3, 2)), y=[0, 1])
+    for options, sentence in [
+        (("--label", "id=True"), "'label=.npz' has no key 'id=True' (--label), expected one of 'X', 'y'"),
+        (("--id", 3), "--id is 3 (a int), expected a key of 'label=.npz'"),
+        (("--layout", "wide"), "--layout is given, but is no option for a .npz file"),
+        (("--no-header",), "--header is given, but is no option for a .npz file"),
+    ]:
+        assert command("train", "label=.npz", "-m", "m.elman", *options).sentence() == sentence
 
 
 @pytest.mark.parametrize(
@@ -724,6 +869,17 @@ _OF_COLUMNS = (
     "--header",
     "--no-header",
 )
+
+
+def test_the_options_of_a_file_are_the_same_in_all_commands():
+    commands = get_command(sys.modules["elman.cli.app"].app).commands
+    found = {
+        name: [(p.opts, p.secondary_opts, p.help) for p in command.params if p.opts[0] in _OF_COLUMNS]
+        for name, command in commands.items()
+    }
+    assert len(found["train"]) == 7
+    assert found["train"] == found["predict"] == found["evaluate"] == found["check"] == found["replay"]
+    assert found["monitor"] == found["demo"] == []
 
 
 @pytest.mark.parametrize("name", ["train", "predict", "evaluate", "check"])

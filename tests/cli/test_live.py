@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -22,7 +23,7 @@ from elman.cli.commands import loaded_model
 from elman.cli.commands import monitor as jobs
 from elman.cli.monitor_csv import Record
 from elman.monitoring.description import Description
-from helpers import lsl
+from helpers import lsl, recordings
 from helpers.command_files import command, process
 from helpers.processes import elman as elman_without
 from helpers.processes import one_line
@@ -408,3 +409,28 @@ def test_ten_minutes_at_ten_times_their_pace(tmp_path, start):
     got = np.array([[float(row["p_0"]), float(row["p_1"])] for row in rows(out)])
     np.testing.assert_allclose(got, model.predict_proba([signal_])[0], atol=1e-6)
     print(seen["latency"])
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (
+            ("--features", "header=True"),
+            "'channels=fs.edf' has no channel 'header=True', expected one of 'channels=', 'fs'",
+        ),
+        (("--features", "1,1"), "--features is [1, 1] (a list), expected at least one channel, each once"),
+        (
+            (),
+            "'channels=fs.edf': channel 'channels=' has 200 Hz and 'fs' 50 Hz, expected one rate: give --",
+        ),
+        (("--rate", 99.1234567), "--rate is 99.1234567, "),
+        (("--no-header",), "--header is given, but is no option for an EDF or BDF file"),
+    ],
+)
+def test_an_edf_file_whose_names_look_like_options(tmp_path, monkeypatch, options, sentence):
+    pytest.importorskip("edfio")
+    monkeypatch.chdir(tmp_path)
+    x = np.sin(np.arange(200))
+    recordings.edf(Path("channels=fs.edf"), [("channels=", 200, x), ("fs", 50, x[:50])])
+    answer = command("replay", "channels=fs.edf", "--lsl", "s", *options)
+    assert answer.sentence().startswith(sentence)

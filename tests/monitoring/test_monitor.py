@@ -13,7 +13,7 @@ from elman import Dense, MeanPool, Network, SimpleRNN, stream
 from elman.cli.monitor_csv import Record
 from elman.cli.monitor_drawing import bar, sparkline, trace
 from elman.cli.monitor_state import Seen
-from elman.monitoring import Alarm, Answer, Answering, Event, LastSeconds, Latencies, Monitor
+from elman.monitoring import Alarm, Answer, ChunkedStream, Event, Latencies, Monitor, SlidingStream
 from elman.monitoring.description import Description
 from elman.monitoring.replay import Player
 
@@ -25,7 +25,7 @@ SIGNAL = np.random.default_rng(0).normal(size=(400, 2))
 
 
 def monitor(**options):
-    return Monitor(Answering(lambda: stream(NET)), features=2, **({"rate": RATE} | options))
+    return Monitor(ChunkedStream(lambda: stream(NET)), features=2, **({"rate": RATE} | options))
 
 
 def stamps(count, start=5.0, speed=1.0):
@@ -73,7 +73,7 @@ def test_answers_of_frames_belong_to_the_sample_that_completes_them():
 
     frames = Frames(width=8, hop=4).fit([SIGNAL])
     for cuts in ([], [1, 7, 8, 9], [3, 11, 12, 24], list(range(25))):
-        answering, at, rows, begin = Answering(lambda: stream(frames), first=8, every=4), [], [], 0
+        answering, at, rows, begin = ChunkedStream(lambda: stream(frames), first=8, every=4), [], [], 0
         for part in np.split(SIGNAL[:25], cuts):
             places, values = answering.feed(part)
             at += (begin + places).tolist()
@@ -82,7 +82,7 @@ def test_answers_of_frames_belong_to_the_sample_that_completes_them():
         assert at == [7, 11, 15, 19, 23]
         np.testing.assert_array_equal(rows, frames.transform([SIGNAL[:25]])[0])
     with pytest.raises(RuntimeError, match="the model gave 5 answers, expected 24"):
-        Answering(lambda: stream(frames)).feed(SIGNAL[:24])
+        ChunkedStream(lambda: stream(frames)).feed(SIGNAL[:24])
 
 
 @pytest.mark.parametrize("speed", [1.0, 10.0])
@@ -163,7 +163,7 @@ def test_a_model_that_fills_missing_values_itself_is_given_them():
     broken[:300, 0] = np.nan
     broken[10, 1] = -np.inf
     filled = FillMissing().fit([SIGNAL])
-    watching = Monitor(Answering(lambda: stream(filled)), features=2, rate=RATE, takes_missing=True)
+    watching = Monitor(ChunkedStream(lambda: stream(filled)), features=2, rate=RATE, takes_missing=True)
     happened = fed(watching, broken, stamps(400))
     broken[10, 1] = np.nan
     np.testing.assert_array_equal(values(happened), filled.transform([broken])[0])
@@ -172,7 +172,7 @@ def test_a_model_that_fills_missing_values_itself_is_given_them():
 
 def test_numbers_that_the_model_cannot_read_do_not_end_it():
     net = Network([SimpleRNN(2, return_sequences=True), Dense(2, "softmax")], input_size=2, seed=0)
-    watching = Monitor(Answering(lambda: stream(net)), features=2, rate=RATE)
+    watching = Monitor(ChunkedStream(lambda: stream(net)), features=2, rate=RATE)
     broken = SIGNAL.copy()
     broken[105] = 1e300  # more than float32 holds
     happened = []
@@ -195,7 +195,7 @@ class Given:
 
 def raised(signal, alarm, times=None):
     samples = np.array(signal)[:, None]
-    watching = Monitor(Answering(Given), features=1, rate=RATE, alarm=alarm)
+    watching = Monitor(ChunkedStream(Given), features=1, rate=RATE, alarm=alarm)
     happened = watching.feed(samples, stamps(len(samples)) if times is None else times)
     return watching, [answer.alarm for answer in answers(happened)], events(happened)
 
@@ -227,7 +227,7 @@ def test_a_long_gap_ends_an_alarm():
 
 def test_the_last_seconds_alone_are_answered():
     net = Network([SimpleRNN(4, return_sequences=True), MeanPool(), Dense(2)], input_size=2, seed=1)
-    answering = LastSeconds(lambda: stream(net), window=40)
+    answering = SlidingStream(lambda: stream(net), window=40)
     got = np.concatenate([answering.feed(part)[1] for part in np.split(SIGNAL, [7, 90, 91, 200])])
     for last, value in enumerate(got):
         count = last + 1
@@ -347,7 +347,7 @@ def test_bars_and_sparklines():
     assert dots(trace(np.ones(3), 4, 1)).sum() == 8
 
 
-def test_the_screen_shows_signal_probabilities_alarm_and_books():
+def test_the_screen_shows_signal_probabilities_alarm_and_counts():
     pytest.importorskip("rich")
     from rich.console import Console
 
@@ -367,7 +367,7 @@ def test_the_screen_shows_signal_probabilities_alarm_and_books():
                 seen.answer(what.values, what.time)
             else:
                 screen.note(what.text)
-        seen.add(SIGNAL)
+        seen.add(SIGNAL, RATE)
         seen.latencies.add(np.array([0.0123]))
     text = written.getvalue()
     for words in (
@@ -381,19 +381,19 @@ def test_the_screen_shows_signal_probabilities_alarm_and_books():
         "1 so far",
     ):
         assert words in text, words
-    assert status(seen).startswith("samples 400  answers 400  ictal [/] 0.")
+    assert status(seen, seen.monitor).startswith("samples 400  answers 400  ictal [/] 0.")
     said = []
     lines = Lines(seen, said.append)
     lines.note("a word")
     lines._next = 0.0
     lines.tick()
     lines.tick()
-    assert [line[10:] for line in said] == ["a word", status(seen)]
+    assert [line[10:] for line in said] == ["a word", status(seen, seen.monitor)]
 
 
 def test_the_history_keeps_the_largest_value_of_each_second():
     seen = Seen("", ["p"], True)
-    seen.monitor = Monitor(Answering(Given), features=1, rate=RATE, alarm=Alarm("p", 0, 0.8, 0.5))
+    seen.monitor = Monitor(ChunkedStream(Given), features=1, rate=RATE, alarm=Alarm("p", 0, 0.8, 0.5))
     for now, value in [(9.1, 0.3), (9.8, 0.2), (10.0, 0.5), (13.5, 0.7)]:
         seen.answer(np.array([value]), now)
     np.testing.assert_array_equal(list(seen.history)[-6:], [np.nan, 0.3, 0.5, np.nan, np.nan, 0.7])

@@ -1,11 +1,13 @@
 """Every bad input has its own sentence: argument, what was expected, what came; and nothing has changed."""
 
+import pickle
 import re
 
 import numpy as np
 import pytest
 
 from elman import Dense, MeanPool, Network, Sequences, SimpleRNN
+from elman.errors import ArgumentTypeError, ArgumentValueError, Mention, MentionError
 
 NAN, INF = float("nan"), float("inf")
 
@@ -265,3 +267,22 @@ def test_answers_may_be_missing_per_step():
     net.fit(X, np.full((4, 5), -1), verbose=False)
     np.testing.assert_array_equal(net.parameters, before)
     assert net.model.updates == 0
+
+
+def test_errors_that_carry_their_argument_can_be_pickled():
+    mentions = MentionError("'a=.csv' has no column 'x' (", Mention("features[1]"), ")")
+    value = ArgumentValueError("X[3]", "has 5 features", "6")
+    for error in (mentions, value, ArgumentTypeError("units", "is '3'", "an integer")):
+        again = pickle.loads(pickle.dumps(error))
+        assert (type(again), str(again), again.argument) == (type(error), str(error), error.argument)
+    assert (mentions.argument, value.argument) == ("features", "X")
+
+
+def test_only_the_mention_is_spelled_anew():
+    error = MentionError(
+        "'label=.csv' (label=): is it ", Mention("header", True), " or ", Mention("fs", bare=True)
+    )
+    assert str(error) == "'label=.csv' (label=): is it header=True or fs"
+    assert (
+        error.spelled(lambda mention: f"<{mention.name}>") == "'label=.csv' (label=): is it <header> or <fs>"
+    )

@@ -11,21 +11,9 @@ import typer
 
 from elman import demos
 from elman.cli import live
+from elman.cli.commands.option_names import option
 from elman.cli.console import document, note, say, silence
-from elman.cli.options import (
-    Features,
-    Header,
-    Id,
-    Json,
-    Label,
-    Layout,
-    Model,
-    PerStep,
-    Time,
-    of_network,
-    of_training,
-)
-from elman.cli.options import columns as _columns
+from elman.cli.options import FileColumns, Json, Model, of_network, of_training, with_file_columns
 from elman.errors import ArgumentValueError
 
 app = typer.Typer(
@@ -45,11 +33,12 @@ def _group() -> None:
 
 
 @app.command()
+@with_file_columns
 def train(
     file: Annotated[str, typer.Argument(metavar="TRAIN", help=".csv, .parquet, .npz or .ts, with labels.")],
     model: Annotated[str, typer.Option("--model", "-m", metavar="MODEL", help="Where the model is saved.")],
     valid: Annotated[
-        str | None, typer.Option("--valid", metavar="FILE", help="What early stopping watches.")
+        str | None, typer.Option("--valid", metavar="FILE", help="Labeled file that early stopping watches.")
     ] = None,
     fraction: Annotated[
         float | None,
@@ -61,51 +50,43 @@ def train(
     ] = None,
     task: Annotated[
         str,
-        typer.Option(metavar="auto|classify|tag|regress", help="auto: as the labels are."),
+        typer.Option(metavar="auto|classify|tag|regress", help="auto: chosen by the labels."),
     ] = "auto",
-    label: Label = None,
-    id: Id = None,  # noqa: A002
-    time: Time = None,
-    features: Features = None,
-    layout: Layout = "auto",
-    per_step: PerStep = None,
-    header: Header = None,
+    columns: FileColumns = FileColumns(),  # noqa: B008 (frozen)
     cell: Annotated[str, of_network(metavar="rnn|gru|lstm", help="The kind of recurrent layer.")] = "rnn",
     hidden: Annotated[
         str, of_network(metavar="N,N,...", help="Units of each recurrent layer, from the input upwards.")
     ] = "64",
     activation: Annotated[
-        str, of_network(metavar="tanh|relu|sigmoid|identity", help="Of the layers of cell rnn.")
+        str, of_network(metavar="tanh|relu|sigmoid|identity", help="Activation of the layers of cell rnn.")
     ] = "tanh",
     bidirectional: Annotated[
         bool, of_network("--bidirectional", help="Read every sequence from both ends.")
     ] = False,
     pooling: Annotated[
-        str, of_network(metavar="last|mean|max", help="What the answer to a sequence follows from.")
+        str, of_network(metavar="last|mean|max", help="What the output of a sequence is computed from.")
     ] = "last",
     epochs: Annotated[int, of_training(help="Passes over the data, at most.")] = 200,
-    batch_size: Annotated[int, of_training(help="Sequences an update.")] = 32,
+    batch_size: Annotated[int, of_training(help="Sequences per update.")] = 32,
     rate: Annotated[float, of_training(help="The learning rate of Adam.")] = 1e-3,
     schedule: Annotated[
         str, of_training(metavar="constant|cosine|onecycle", help="How the rate changes.")
     ] = "constant",
-    noise: Annotated[
-        float, of_training(help="Deviation of the noise that is added to standardized input.")
-    ] = 0.0,
+    noise: Annotated[float, of_training(help="Standard deviation of noise on the standardized input.")] = 0.0,
     dropout: Annotated[float, of_training(help="Share of hidden units that are dropped.")] = 0.0,
     alpha: Annotated[float, of_training(help="Weight of the squared weights in the loss.")] = 0.0,
-    clip_norm: Annotated[float, of_training(help="The largest norm of a gradient; 0: any.")] = 1.0,
+    clip_norm: Annotated[float, of_training(help="The largest norm of a gradient; 0: no limit.")] = 1.0,
     truncation: Annotated[
-        int | None, of_training(help="Truncated backpropagation, in chunks of so many steps.")
+        int | None, of_training(help="Truncated backpropagation, in chunks of this many steps.")
     ] = None,
     patience: Annotated[int, of_training(help="Epochs without improvement that end the training.")] = 10,
-    balanced: Annotated[bool, of_training("--balanced", help="Let rare classes count as much.")] = False,
-    seed: Annotated[int, of_training(help="What everything random follows from.")] = 0,
+    balanced: Annotated[bool, of_training("--balanced", help="Weigh all classes equally.")] = False,
+    seed: Annotated[int, of_training(help="Seed of everything random.")] = 0,
     threads: Annotated[int | None, of_training(help="Not given: the CPUs of this process.")] = None,
     dtype: Annotated[str, of_network(metavar="float32|float64", help="Precision.")] = "float32",
     resume: Annotated[
         bool | None,
-        typer.Option("--resume/--restart", help="Go on with a run that was cut off, or forget it."),
+        typer.Option("--resume/--restart", help="Continue an interrupted run, or discard it."),
     ] = None,
     curves: Annotated[
         str | None, typer.Option(metavar="PATH", help="Training curves: .png, .svg or .pdf.")
@@ -144,7 +125,7 @@ def train(
         file,
         model,
         recipe,
-        columns=_columns(label, id, time, features, layout, per_step, header),
+        columns=columns.given(),
         task=task,
         valid=valid,
         fraction=fraction,
@@ -169,6 +150,7 @@ def _units(text: str) -> tuple[int, ...]:
 
 
 @app.command()
+@with_file_columns
 def predict(
     model: Model,
     file: Annotated[str, typer.Argument(metavar="FILE", help="Sequences; with --stream: -")],
@@ -176,30 +158,25 @@ def predict(
         str, typer.Option("--output", "-o", metavar="OUT.csv", help="Not given, or -: standard output.")
     ] = "-",
     stream: Annotated[
-        bool, typer.Option("--stream", help="Answer each line of standard input, a step, at once.")
+        bool, typer.Option("--stream", help="Answer each line of standard input, one step, at once.")
     ] = False,
-    label: Label = None,
-    id: Id = None,  # noqa: A002
-    time: Time = None,
-    features: Features = None,
-    layout: Layout = "auto",
-    per_step: PerStep = None,
-    header: Header = None,
+    columns: FileColumns = FileColumns(),  # noqa: B008 (frozen)
     as_json: Annotated[
-        bool, typer.Option("--json", help="One JSON document, or with --stream one a line.")
+        bool, typer.Option("--json", help="One JSON document, or with --stream one per line.")
     ] = False,
 ) -> None:
-    """Answer sequences: class and probabilities, or numbers, as CSV."""
+    """Predict classes and their probabilities, or numbers, as CSV."""
     from elman.cli.commands import predict as job
 
-    columns = _columns(label, id, time, features, layout, per_step, header)
     if stream:
-        _stream(model, file, out, columns, as_json)
+        _stream(model, file, out, columns.given(), as_json)
         return
     if file == "-":
-        raise ValueError("FILE is '-', standard input, which is read with --stream only: expected a file")
+        raise ArgumentValueError(
+            "FILE", "is '-', standard input, which is read with --stream only: expected a file"
+        )
     written = None if out == "-" else out
-    found = job.predict(file, model, options=columns, out=written)
+    found = job.predict(file, model, options=columns.given(), out=written)
     if written is not None:
         job.write(found, written)
         note(f"{written}: answers to {len(found.ids)} sequences")
@@ -218,9 +195,9 @@ def _stream(model: str, file: str, out: str, columns: dict[str, Any], as_json: b
     if file != "-":
         raise ArgumentValueError("FILE", f"is {file!r}", "- (standard input) with --stream")
     if out != "-" or columns:
-        given = "--output" if out != "-" else f"--{next(iter(columns)).replace('_', '-')}"
-        raise ValueError(
-            f"{given} is given with --stream, which reads lines of numbers and answers on standard output"
+        given = "--output" if out != "-" else option(next(iter(columns)))
+        raise ArgumentValueError(
+            given, "is given with --stream, which reads lines of numbers and answers on standard output"
         )
     if sys.stdin is None:
         raise ValueError("standard input is closed, expected one step a line")
@@ -231,47 +208,44 @@ def _stream(model: str, file: str, out: str, columns: dict[str, Any], as_json: b
 
 
 def _lines() -> Iterator[bytes]:
-    """Yield the lines of standard input as soon as each is there."""
+    """Yield each line of standard input as soon as it is complete."""
     return iter(sys.stdin.buffer.readline, b"")
 
 
 def _into_utf8() -> None:
-    """Let a pipe or a file get UTF-8, whatever the terminal's encoding: a label must not become a '?'."""
+    """Write UTF-8 to a pipe or a file, whatever the terminal's encoding: a label must not become a '?'."""
     reconfigure = getattr(sys.stdout, "reconfigure", None)
     if reconfigure is not None and not sys.stdout.isatty():
         reconfigure(encoding="utf-8", newline="\n")
 
 
 @app.command()
+@with_file_columns
 def evaluate(
     model: Model,
     file: Annotated[str, typer.Argument(metavar="FILE", help="Sequences with labels.")],
-    label: Label = None,
-    id: Id = None,  # noqa: A002
-    time: Time = None,
-    features: Features = None,
-    layout: Layout = "auto",
-    per_step: PerStep = None,
-    header: Header = None,
+    columns: FileColumns = FileColumns(),  # noqa: B008 (frozen)
     picture: Annotated[
         str | None, typer.Option(metavar="PATH", help="The confusion matrix: .png, .svg or .pdf.")
     ] = None,
     no_picture: Annotated[bool, typer.Option("--no-picture", help="Draw nothing.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Compare a model's answers with the labels of a file."""
+    """Compare a model's predictions with the labels of a file."""
     from elman.cli import report
     from elman.cli.commands.evaluate import evaluate as run_evaluation
 
-    columns = _columns(label, id, time, features, layout, per_step, header)
-    found = run_evaluation(file, model, columns=columns, picture=picture, draw=not no_picture, warn=note)
+    found = run_evaluation(
+        file, model, columns=columns.given(), picture=picture, draw=not no_picture, warn=note
+    )
     if as_json:
-        document(found)
+        document(found.document())
     else:
         report.evaluated(found)
 
 
 @app.command()
+@with_file_columns
 def check(
     model: Model,
     file: Annotated[
@@ -279,22 +253,15 @@ def check(
         typer.Argument(metavar="[DATA]", show_default=False, help="Sequences; not given: random ones."),
     ] = None,
     entries: Annotated[int, typer.Option(help="Parameters that are checked, at most.")] = 2000,
-    seed: Annotated[int, typer.Option(help="What everything random follows from.")] = 0,
-    label: Label = None,
-    id: Id = None,  # noqa: A002
-    time: Time = None,
-    features: Features = None,
-    layout: Layout = "auto",
-    per_step: PerStep = None,
-    header: Header = None,
+    seed: Annotated[int, typer.Option(help="Seed of everything random.")] = 0,
+    columns: FileColumns = FileColumns(),  # noqa: B008 (frozen)
     as_json: Json = False,
 ) -> int:
     """Check the gradients of a saved network against differences of its loss."""
     from elman.cli import report
     from elman.cli.commands.check import check as run_check
 
-    columns = _columns(label, id, time, features, layout, per_step, header)
-    checked = run_check(model, file, columns=columns, entries=entries, seed=seed)
+    checked = run_check(model, file, columns=columns.given(), entries=entries, seed=seed)
     if as_json:
         document(checked)
     else:
@@ -309,26 +276,26 @@ app.command()(live.replay)
 @app.command()
 def demo(
     name: Annotated[str, typer.Argument(metavar="NAME", help=f"Which one: {NAMES}.")],
-    plot_dir: Annotated[Path, typer.Option(help="Folder for the pictures; made where it is missing.")] = Path(
+    plot_dir: Annotated[Path, typer.Option(help="Folder for the pictures; created if it is missing.")] = Path(
         "elman-demo"
     ),
     interactive: Annotated[
-        bool, typer.Option("--interactive", help="letters only: asks for letters and answers them.")
+        bool, typer.Option("--interactive", help="letters only: ask for letters and predict the next ones.")
     ] = False,
     data: Annotated[
         Path | None, typer.Option(help="eeg: the Bonn files; anaesthesia: a file or folder of recordings.")
     ] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="A small size where there is one, as in all.")
+        bool, typer.Option("--quick", help="A small size, for the demos that have one.")
     ] = False,
 ) -> None:
     """Run the systems of the five articles, a real data set and EEG."""
     if name != "all":
-        demos.get(name, data)  # an unknown name is said before a folder is made
+        demos.get(name, data)  # refuse an unknown name before a folder is made
     elif data is not None:
-        raise ValueError("--data belongs to one demo, not to all")
+        raise ArgumentValueError("--data", "belongs to one demo, not to all")
     if interactive and name != "letters":
-        raise ValueError(f"--interactive belongs to the demo letters, not to {name}")
+        raise ArgumentValueError("--interactive", f"belongs to the demo letters, not to {name}")
     folder = demos.prepare(plot_dir)
     if interactive:
         from elman.demos import letters
@@ -348,20 +315,20 @@ def info() -> None:
 
 
 def run(arguments: list[str]) -> int:
-    """Run a command; what typer objects to becomes a ValueError of one sentence instead of a box.
+    """Run a command and return its exit code; errors of typer become a ValueError of one sentence.
 
-    Typer's own main is not used: it swallows what a KeyboardInterrupt says, and ends the process itself where
-    a pipe is closed.
+    Typer's own main is not used: it hides the message of a KeyboardInterrupt, and it ends the process when a
+    pipe is closed.
     """
     command: Any = typer.main.get_command(app)
     try:
         with command.make_context("elman", list(arguments)) as context:  # which empties the list
             code = command.invoke(context)
     except Exception as error:
-        # Typer brings its own click or uses the installed one, by version; the exceptions of both look so.
+        # Depending on its version, typer has its own click or uses the installed one: compare names.
         if type(error).__name__ == "Exit":
             shown = int(getattr(error, "exit_code", 0))
-            return shown if arguments else 2  # older clicks show the help, and call that a success
+            return shown if arguments else 2  # older clicks show the help and exit with 0
         if not hasattr(error, "format_message"):
             raise
         if type(error).__name__ == "NoArgsIsHelpError":

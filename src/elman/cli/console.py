@@ -1,4 +1,4 @@
-"""What the commands write: tables and sentences for people, one JSON document for machines."""
+"""The output of the commands: tables and lines of text, or one JSON document."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def say(text: str) -> None:
 
 
 def note(text: str) -> None:
-    """Write a line to standard error: what is worth knowing, but is no result."""
+    """Write a line to standard error: a note, not a result."""
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
 
@@ -34,12 +34,12 @@ def silence(_: str) -> None:
 
 
 def document(value: Any) -> None:
-    """Write one JSON document; NaN and infinity, which JSON does not know, become null."""
+    """Write one JSON document; NaN and infinity, which JSON does not have, become null."""
     say(json.dumps(plain(value), allow_nan=False))
 
 
 def plain(value: Any) -> Any:
-    """Return a value as JSON holds it.
+    """Return a value in the types of JSON.
 
     >>> plain({"a": (1, float("nan"))})
     {'a': [1, None]}

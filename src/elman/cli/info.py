@@ -1,4 +1,4 @@
-"""What ``elman info`` says: enough to understand a bug report."""
+"""``elman info``: the facts that a bug report needs."""
 
 from __future__ import annotations
 

@@ -12,8 +12,7 @@ from typing import Annotated, Any
 import typer
 
 from elman.cli.console import document, note, say, silence
-from elman.cli.options import Features, Header, Id, Json, Label, Layout, PerStep, Time
-from elman.cli.options import columns as columns_of
+from elman.cli.options import FileColumns, Json, with_file_columns
 
 of_alarm = partial(typer.Option, rich_help_panel="Alarm")
 of_stream = partial(typer.Option, rich_help_panel="Stream")
@@ -32,14 +31,16 @@ def monitor(
         float | None, of_stream(metavar="HZ", help="The rate that is expected; another one is refused.")
     ] = None,
     wait: Annotated[
-        float | None, of_stream(metavar="SECONDS", help="How long to look for it; not given: for ever.")
+        float | None, of_stream(metavar="SECONDS", help="How long to look for it; not given: without limit.")
     ] = None,
     reset_after: Annotated[
-        float, of_stream(metavar="SECONDS", help="A longer gap begins a new sequence.")
+        float, of_stream(metavar="SECONDS", help="A longer gap starts a new sequence.")
     ] = 1.0,
     window: Annotated[
         float | None,
-        typer.Option(metavar="SECONDS", help="Answer to the last seconds only, not to all since the start."),
+        typer.Option(
+            metavar="SECONDS", help="Answer for the last seconds only, not for all since the start."
+        ),
     ] = None,
     alarm: Annotated[
         str | None, of_alarm(metavar="CLASS", help="The class (or value) that raises the alarm.")
@@ -47,15 +48,16 @@ def monitor(
     on: Annotated[float | None, of_alarm(help="Raised at this probability.", show_default="0.8")] = None,
     off: Annotated[float | None, of_alarm(help="Ended below this one.", show_default="0.5")] = None,
     seconds: Annotated[
-        float | None, typer.Option(metavar="SECONDS", help="Stop after so long; not given: at Ctrl-C.")
+        float | None, typer.Option(metavar="SECONDS", help="Stop after this time; not given: at Ctrl-C.")
     ] = None,
     csv: Annotated[
-        str | None, typer.Option(metavar="OUT.csv", help="Where answers and events go, as they come.")
+        str | None,
+        typer.Option(metavar="OUT.csv", help="File for answers and events, written during the run."),
     ] = None,
     as_json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Show nothing, only the result.")] = False,
 ) -> None:
-    """Answer a Lab Streaming Layer stream as it comes: signal, probabilities, alarms."""
+    """Run a model on a Lab Streaming Layer stream: signal, probabilities, alarms."""
     from elman.cli import report
     from elman.cli.commands import monitor as job
 
@@ -83,7 +85,7 @@ def monitor(
 
 @contextlib.contextmanager
 def _until_sigterm() -> Iterator[None]:
-    """Let what ends a service be what Ctrl-C is: the end, with its summary."""
+    """Treat SIGTERM, which ends a service, like Ctrl-C: the command ends with its summary."""
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt("by SIGTERM")
@@ -100,7 +102,7 @@ def _until_sigterm() -> Iterator[None]:
 
 
 def _view(quiet: bool, write: Callable[[str], None], seen: Any) -> Any:
-    """Return what shows a run: a screen in a terminal that has the signs for it, otherwise lines."""
+    """Return the view of a run: a screen in a terminal with UTF-8, otherwise lines."""
     from rich.console import Console
 
     from elman.cli import monitor_view
@@ -117,31 +119,27 @@ def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",")]
 
 
+@with_file_columns
 def replay(
     file: Annotated[
         str, typer.Argument(metavar="FILE", help="A recording: .edf, .bdf, .csv, .parquet, .npz or .ts.")
     ],
     lsl: Annotated[str, typer.Option("--lsl", metavar="NAME", help="What the stream is called.")],
     rate: Annotated[
-        float | None, typer.Option(metavar="HZ", help="Samples a second, where the file does not say it.")
+        float | None, typer.Option(metavar="HZ", help="Samples per second, if the file does not say it.")
     ] = None,
-    speed: Annotated[float, typer.Option(help="How many times as fast as it was.")] = 1.0,
-    loop: Annotated[bool, typer.Option("--loop", help="Begin again at its end.")] = False,
+    speed: Annotated[float, typer.Option(help="How many times as fast as it was recorded.")] = 1.0,
+    loop: Annotated[bool, typer.Option("--loop", help="Start again at the end.")] = False,
     only: Annotated[
         str | None, typer.Option(metavar="ID", help="One sequence of the file, by id or number from 0.")
     ] = None,
     wait: Annotated[
-        float, typer.Option(metavar="SECONDS", help="Begin when somebody reads, or after so long.")
+        float,
+        typer.Option(metavar="SECONDS", help="Start when there is a reader, at the latest after this time."),
     ] = 0.0,
-    seconds: Annotated[float | None, typer.Option(metavar="SECONDS", help="Stop after so long.")] = None,
+    seconds: Annotated[float | None, typer.Option(metavar="SECONDS", help="Stop after this time.")] = None,
     kind: Annotated[str, typer.Option("--type", metavar="TYPE", help="The stream's content type.")] = "EEG",
-    label: Label = None,
-    id: Id = None,  # noqa: A002
-    time: Time = None,
-    features: Features = None,
-    layout: Layout = "auto",
-    per_step: PerStep = None,
-    header: Header = None,
+    columns: FileColumns = FileColumns(),  # noqa: B008 (frozen)
     as_json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
 ) -> None:
@@ -149,12 +147,11 @@ def replay(
     from elman.cli import report
     from elman.cli.commands import replay as job
 
-    columns = columns_of(label, id, time, features, layout, per_step, header)
     with _until_sigterm():
         played = job.replay(
             file,
             lsl,
-            options=columns,
+            options=columns.given(),
             rate=rate,
             only=only,
             speed=speed,

@@ -1,4 +1,4 @@
-"""``elman`` on the command line: the entry point, which says what is missing without typer and rich."""
+"""The entry point of ``elman`` on the command line; it works without typer and rich, to name the extra."""
 
 from __future__ import annotations
 
@@ -29,16 +29,13 @@ def _run(arguments: list[str]) -> int:
         if (error.name or "").partition(".")[0] not in {"typer", "rich", "click"}:
             raise
         return _fail(f'the command line needs {error.name}: pip install "elman[cli]"')
-    except (
-        ImportError,
-        ValueError,
-    ) as error:  # a native module that is missing, or an ELMAN_ISA that does not exist
+    except (ImportError, ValueError) as error:  # no native module, or an unknown ELMAN_ISA
         return _fail(str(error))
     try:
         code = run(arguments)
         sys.stdout.flush()
     except BrokenPipeError:
-        # The reader (head, less) has seen enough. Python would complain once more when it closes the stream.
+        # The reader (head, less) has left. Python would complain once more when it closes the stream.
         with contextlib.suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -59,7 +56,7 @@ def _fail(sentence: str) -> int:
 
 
 def _never_fail_to_print() -> None:
-    """Let a terminal that has no long dash show a question mark rather than a traceback."""
+    """Show a question mark for a character that the terminal's encoding lacks, not a traceback."""
     for name in ("stdout", "stderr"):
         if getattr(sys, name) is None:  # it was closed before Python began
             setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115 (until the end)

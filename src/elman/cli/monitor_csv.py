@@ -1,4 +1,4 @@
-"""The CSV of a monitor: a row an answer and a row an event, on disk at most half a second later."""
+"""The CSV of a monitor: one row per answer and per event, on disk at most half a second later."""
 
 from __future__ import annotations
 
@@ -10,17 +10,18 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from elman.errors import ArgumentValueError
 from elman.monitoring.monitor import Answer, Event
 
 _EVERY = 0.5  # s between two writes: a kill loses no more
 
 
 class Record:
-    """A file that rows are added to; one of the same columns is gone on with, so nothing is overwritten.
+    """A file that rows are added to; rows of an older file with the same columns are kept.
 
     Columns: time (UTC), stamp (seconds of the LSL clock), sample (from 1), the answer, alarm (0 or 1),
-    latency (s), event. Numbers have the digits from which the same float is read back. OSError, and
-    ValueError for a file of other columns.
+    latency (s), event. Numbers have enough digits to read back the same float. OSError for
+    a file that cannot be written, ValueError for one with other columns.
     """
 
     def __init__(self, path: str, answer: Sequence[str]) -> None:
@@ -45,7 +46,7 @@ class Record:
         self._row([moment(utc), repr(answer.time), answer.sample, *cells, alarm, late, ""])
 
     def event(self, event: Event, utc: float) -> None:
-        """Add what happened."""
+        """Add an event at ``utc`` seconds since 1970."""
         nothing = [""] * self._width
         text = f"{event.kind}: {event.text}"
         self._row([moment(utc), repr(event.time), event.sample, *nothing, "", "", text])
@@ -54,17 +55,17 @@ class Record:
         self._writer.writerow(cells)
 
     def tick(self) -> None:
-        """Hand over to the operating system what has been waiting for half a second."""
+        """Flush the file if the last flush is half a second ago."""
         if time.monotonic() - self._flushed > _EVERY:
             self.flush()
 
     def flush(self) -> None:
-        """Hand over all."""
+        """Write everything to the operating system."""
         self._file.flush()
         self._flushed = time.monotonic()
 
     def close(self) -> None:
-        """Hand over all, and close the file."""
+        """Flush and close the file."""
         self._file.close()
 
 
@@ -84,8 +85,8 @@ def _check(path: str, header: list[str]) -> None:
     except (UnicodeDecodeError, csv.Error):
         found = []
     if found != header:
-        raise ValueError(
-            f"--csv is {path!r}, a file with other columns than {','.join(header)}: expected a new file"
+        raise ArgumentValueError(
+            "--csv", f"is {path!r}, a file with other columns than {','.join(header)}: expected a new file"
         )
 
 

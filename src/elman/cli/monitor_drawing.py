@@ -1,4 +1,4 @@
-"""Signals and bars as text: Braille patterns have eight dots a letter, blocks eight widths."""
+"""Signals and bars as text: a Braille pattern has eight dots, a block one of eight widths."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ _HEIGHTS = " ▁▂▃▄▅▆▇█"
 def trace(values: Array, width: int, rows: int) -> list[str]:
     """Return a signal (n,) as ``rows`` lines of ``width`` letters; NaN is left blank.
 
-    Each column of dots covers what the signal does in its share of the time, and touches the one before, so
-    that no peak is lost, however many samples there are.
+    A column of dots covers the range of its samples and touches the column before it: no peak is lost.
 
     >>> print(*trace(np.sin(np.linspace(0, 12, 200)), 20, 2), sep="|")
     ⣠⠞⠉⠙⢦⡀⠀⠀⠀⠀⢀⠔⠋⠉⠲⣄⠀⠀⠀⠀|⠁⠀⠀⠀⠀⠙⠦⣀⣠⠔⠁⠀⠀⠀⠀⠈⠳⣄⣀⡴
@@ -42,7 +41,7 @@ def trace(values: Array, width: int, rows: int) -> list[str]:
 
 
 def bar(share: float, width: int) -> str:
-    """Return a bar of so many letters for a share from 0 to 1.
+    """Return a bar of ``width`` letters for a share from 0 to 1.
 
     >>> bar(0.5, 5)
     '██▌  '
@@ -53,7 +52,7 @@ def bar(share: float, width: int) -> str:
 
 
 def sparkline(values: Array, low: float = 0.0, high: float = 1.0) -> str:
-    """Return one letter a value, from low to high; NaN is a blank.
+    """Return one letter per value, from low to high; NaN is a blank.
 
     >>> sparkline(np.array([0.0, 0.5, 1.0, np.nan]))
     '▁▄█ '

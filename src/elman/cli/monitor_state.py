@@ -1,4 +1,4 @@
-"""What a monitor has to show: the last seconds of the signal, the last answer, a minute of history."""
+"""What a monitor shows: the last seconds of the signal, the last answer, a minute of history."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ HISTORY = 60  # s of the largest value of the alarm in each
 
 
 class Seen:
-    """What is shown; ``shares``: whether the outputs are probabilities. ``monitor`` comes with the stream."""
+    """What a monitor shows. ``monitor`` is None until there is a stream.
+
+    ``shares`` says whether the outputs are probabilities.
+    """
 
     def __init__(self, title: str, outputs: Sequence[str], shares: bool) -> None:
         self.title, self.outputs, self.shares = title, list(outputs), shares
@@ -34,19 +37,18 @@ class Seen:
 
     @property
     def followed(self) -> int | None:
-        """Which output raises the alarm."""
+        """The index of the output that raises the alarm; None without an alarm."""
         alarm = None if self.monitor is None else self.monitor.alarm
         return None if alarm is None else alarm.index
 
-    def add(self, samples: Array) -> None:
-        """Remember samples (k, F) as long as they are shown."""
-        assert self.monitor is not None
-        self._kept = max(round(SECONDS * (self.monitor.rate or 20.0)), 2)
+    def add(self, samples: Array, rate: float | None) -> None:
+        """Remember samples (k, F) of a stream with ``rate`` Hz as long as they are shown."""
+        self._kept = max(round(SECONDS * (rate or 20.0)), 2)
         before = samples[:0] if self._signal is None else self._signal
         self._signal = np.concatenate([before, samples])[-self._kept :]
 
     def signal(self, channel: int) -> Array:
-        """Return the last seconds of a channel, NaN where there was nothing yet."""
+        """Return the last seconds of a channel, NaN before its first sample."""
         values = np.empty(0) if self._signal is None else self._signal[:, channel]
         return np.concatenate([np.full(max(self._kept - len(values), 0), np.nan), values])
 

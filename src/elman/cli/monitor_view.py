@@ -1,4 +1,4 @@
-"""What a monitor shows: a screen that is redrawn, or lines where nothing can be redrawn."""
+"""The views of a monitor: a screen that is redrawn, or lines of text where nothing can be redrawn."""
 
 from __future__ import annotations
 
@@ -24,10 +24,8 @@ _MOST_CHANNELS = 8
 _NOTES = 6
 
 
-def status(seen: Seen) -> str:
-    """Return where the monitor stands, as one line."""
-    monitor = seen.monitor
-    assert monitor is not None
+def status(seen: Seen, monitor: Monitor) -> str:
+    """Return the counts, the last answer, the alarm and the latency as one line."""
     parts = [f"samples {monitor.samples}", f"answers {monitor.answers}"]
     if seen.values is not None:
         best = int(np.argmax(seen.values)) if seen.followed is None else seen.followed
@@ -39,7 +37,7 @@ def status(seen: Seen) -> str:
 
 
 def milliseconds(seconds: float) -> str:
-    """Return a latency for people.
+    """Return a latency as text.
 
     >>> milliseconds(0.0123), milliseconds(float("nan"))
     ('12 ms', 'unknown')
@@ -50,7 +48,7 @@ def milliseconds(seconds: float) -> str:
 
 
 class Lines:
-    """Notes as they come, and a line of status each second."""
+    """A view of lines: notes as they come, and the status each second."""
 
     def __init__(self, seen: Seen, write: Callable[[str], None]) -> None:
         self._seen, self._write = seen, write
@@ -64,20 +62,20 @@ class Lines:
         pass
 
     def note(self, text: str) -> None:
-        """Say something."""
+        """Write a note."""
         self._write(f"{datetime.now():%H:%M:%S}  {text}")
 
     def tick(self) -> None:
-        """Say where it stands, where a second has passed and something has come."""
+        """Write the status if a second has passed and samples have come."""
         monitor = self._seen.monitor
         if monitor is not None and time.monotonic() >= self._next and monitor.samples != self._samples:
             self._samples = monitor.samples
             self._next = time.monotonic() + 1.0
-            self._write(f"{datetime.now():%H:%M:%S}  {status(self._seen)}")
+            self._write(f"{datetime.now():%H:%M:%S}  {status(self._seen, monitor)}")
 
 
 class Screen:
-    """The signal, the probabilities, the alarm, the books and the last notes, drawn five times a second."""
+    """A view of the signal, the probabilities, the alarm, the counts and the last notes, drawn at 5 Hz."""
 
     def __init__(self, seen: Seen, console: Console) -> None:
         self._seen, self._console = seen, console
@@ -96,11 +94,11 @@ class Screen:
         self._live.__exit__(None, None, None)
 
     def note(self, text: str) -> None:
-        """Say something."""
+        """Show a note."""
         self._notes.append(f"{datetime.now():%H:%M:%S}  {shown(text)}")
 
     def tick(self) -> None:
-        """Draw anew, if it is time."""
+        """Redraw the screen if it is time."""
         if time.monotonic() >= self._next:
             self._live.update(self.drawn(), refresh=True)
             self._next = time.monotonic() + _REDRAWN
@@ -112,7 +110,7 @@ class Screen:
         if monitor is not None:
             lines += [*_signals(seen, monitor, width, self._console.height), Text()]
             lines += [*_answers(seen, monitor, width), Text()]
-            lines += [*_books(seen, monitor, time.monotonic() - self._began), Text()]
+            lines += [*_counts(seen, monitor, time.monotonic() - self._began), Text()]
         lines += [Text(note, "dim") for note in self._notes]
         for line in lines:  # a name that is too long must not change the height of the screen
             line.no_wrap, line.overflow = True, "ellipsis"
@@ -137,7 +135,7 @@ def _signals(seen: Seen, monitor: Monitor, width: int, height: int) -> list[Text
     for i, name in enumerate(visible):
         signal = seen.signal(i)
         left = [(name[:label], "bold")]
-        if rows == 3:  # room for what the signal reached
+        if rows == 3:  # there is room for the range of the signal
             low, high = _range(signal)
             left = [(f"{high:.4g}", "dim"), left[0], (f"{low:.4g}", "dim")]
         elif rows == 2:
@@ -156,7 +154,7 @@ def _range(values: Array) -> tuple[float, float]:
 
 
 def _answers(seen: Seen, monitor: Monitor, width: int) -> list[Text]:
-    """Return a bar for each probability, and what the alarm's one was in the last minute."""
+    """Return a bar for each probability, and the last minute of the one with the alarm."""
     if seen.values is None:
         return [Text("no answer yet", "dim")]
     names = [shown(name) for name in seen.outputs]
@@ -188,7 +186,7 @@ def _history(seen: Seen, monitor: Monitor, alarm: Alarm, label: int, room: int) 
     ]
 
 
-def _books(seen: Seen, monitor: Monitor, seconds: float) -> list[Text]:
+def _counts(seen: Seen, monitor: Monitor, seconds: float) -> list[Text]:
     live = seen.latencies.live()
     minutes, rest = divmod(int(seconds), 60)
     return [

@@ -1,4 +1,4 @@
-"""What the commands tell people of their results."""
+"""The results of the commands as text for people."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from elman.cli.commands.data import plural
+from elman.cli.commands.evaluate import EvaluatedClasses, EvaluatedNumbers
 from elman.cli.console import say, shown, table
 
 if TYPE_CHECKING:
     from elman.cli.commands.check import Checked
-    from elman.cli.commands.evaluate import Evaluated
     from elman.cli.commands.monitor import Monitored
     from elman.cli.commands.replay import Replayed
     from elman.cli.commands.train import Trained
@@ -22,12 +22,12 @@ _SCORES = {
     "mae": "mean absolute error",
     "rmse": "root mean squared error",
 }
-_MOST = 10  # of the confusions that are listed, where a matrix of them all would be too wide
+_MOST = 10  # confusions that are listed where the matrix is too wide
 _LONGEST = 28  # letters of a class name in a table
 
 
 def trained(run: Trained) -> None:
-    """Tell what a run of training gave."""
+    """Write the scores of a trained model, and where it is."""
     columns: dict[str, dict[str, Any]] = {"training": run.training}
     if run.validation is not None:
         columns["held out" if run.validation["source"] == "held out" else "validation"] = run.validation
@@ -52,23 +52,31 @@ def trained(run: Trained) -> None:
 
 
 def _number(value: Any) -> Any:
-    """Return a score for a cell; errors of numbers may be of any size."""
+    """Return a score for a cell; an error of numbers may be very large or small."""
     return f"{value:.4g}" if isinstance(value, float) and not 1e-3 <= abs(value) < 1e4 and value else value
 
 
-def evaluated(found: Evaluated) -> None:
-    """Tell how well a model answers a file."""
+def evaluated(found: EvaluatedClasses | EvaluatedNumbers) -> None:
+    """Write the scores of a model on a file."""
     say(f"{found.file}: {found.sequences} sequences, {found.steps} steps; {found.model} ({found.estimator})")
     if found.missing:
         say(f"{found.missing} steps without a label are left out")
-    if found.labels is None:
-        for key in ("r2", "mae", "rmse"):
-            say(f"{_SCORES[key]:<24} {shown(_number(getattr(found, key)))}")
-        return
+    if isinstance(found, EvaluatedNumbers):
+        _numbers(found)
+    else:
+        _classes(found)
+
+
+def _numbers(found: EvaluatedNumbers) -> None:
+    for key, score in (("r2", found.r2), ("mae", found.mae), ("rmse", found.rmse)):
+        say(f"{_SCORES[key]:<24} {shown(_number(score))}")
+
+
+def _classes(found: EvaluatedClasses) -> None:
     _unknown(found)
-    say(f"accuracy           {found.accuracy:.4f} ({_right(found)} of {found.answers} right)")
+    right = sum(row[i] for i, row in enumerate(found.confusion))
+    say(f"accuracy           {found.accuracy:.4f} ({right} of {found.answers} right)")
     say(f"balanced accuracy  {found.balanced_accuracy:.4f}\n")
-    assert found.by_class is not None
     keys = ("precision", "recall", "f1", "support")
     table(
         ["class", "precision", "recall", "F1", "support"],
@@ -80,24 +88,15 @@ def evaluated(found: Evaluated) -> None:
         say(f"\npicture  {found.picture}")
 
 
-def _right(found: Evaluated) -> int:
-    assert found.confusion is not None
-    return sum(row[i] for i, row in enumerate(found.confusion))
-
-
-def _unknown(found: Evaluated) -> None:
-    assert found.unknown is not None
-    assert found.by_class is not None
+def _unknown(found: EvaluatedClasses) -> None:
     if found.unknown:
         count = sum(each["support"] for each in found.by_class[-len(found.unknown) :])
         names = ", ".join(map(repr, found.unknown[:5])) + (", ..." if len(found.unknown) > 5 else "")
         say(f"{count} answers count as wrong: the model has no class {names}")
 
 
-def _confusion(found: Evaluated) -> None:
-    """Write the matrix, or where that is too wide the most frequent confusions."""
-    assert found.labels is not None
-    assert found.confusion is not None
+def _confusion(found: EvaluatedClasses) -> None:
+    """Write the confusion matrix, or the most frequent confusions if the matrix is too wide."""
     names = [_name(label) for label in found.labels]
     rows = [
         [name, *(count or "." for count in row)] for name, row in zip(names, found.confusion, strict=True)
@@ -116,14 +115,14 @@ def _confusion(found: Evaluated) -> None:
 
 
 def _name(label: Any) -> str:
-    """Return a class name, its middle left out where it is too long for a table."""
+    """Return a class name, without its middle if it is too long for a table."""
     text = shown(str(label))
     half = (_LONGEST - 3) // 2
     return text if len(text) <= _LONGEST else f"{text[:half]}...{text[-half:]}"
 
 
 def checked(report: Checked) -> None:
-    """Tell whether the gradients of a network are right."""
+    """Write whether the gradients of a network are right."""
     say(f"{report.model}: {report.parameters:,} parameters, on {report.data}")
     if not report.ok:
         for row in report.worst:
@@ -137,7 +136,7 @@ def checked(report: Checked) -> None:
 
 
 def monitored(seen: Monitored) -> None:
-    """Tell what a stream was like, and what a model said of it."""
+    """Write the counts, alarms and latencies of a monitored stream."""
     say("")
     times = "" if seen.connections == 1 else f", found {seen.connections} times"
     say(f"stream   {seen.stream}{times}; ended {seen.ended}")
@@ -159,6 +158,6 @@ def monitored(seen: Monitored) -> None:
 
 
 def replayed(played: Replayed) -> None:
-    """Tell what was played."""
+    """Write what was played."""
     length = f"{played.samples} samples, {played.seconds:.1f} s of {played.file}"
     say(f"{played.stream}: {length}, ended {played.ended}")

@@ -18,7 +18,7 @@ from elman.data.sequences import Array, Sequences
 from elman.datasets.dataset import Dataset, Description
 from elman.datasets.edf_annotations import Labels, read_annotations
 from elman.datasets.edf_header import Header, read_header
-from elman.errors import ArgumentTypeError, ArgumentValueError
+from elman.errors import ArgumentTypeError, ArgumentValueError, Mention, MentionError
 from elman.reading.parsing import listed, reason, shown
 from elman.reading.paths import as_text, check_file
 
@@ -128,9 +128,11 @@ def _chosen(header: Header, channels: Any, source: str) -> list[int]:
             )
     for i in found:
         if header.signals[i].problem:
-            raise ValueError(
+            raise MentionError(
                 f"{source}, channel {shown(header.signals[i].label)}: {header.signals[i].problem}, expected "
-                f"two numbers, the lower one first (channels= can leave it out)"
+                f"two numbers, the lower one first (",
+                Mention("channels"),
+                " can leave it out)",
             )
     return found
 
@@ -155,9 +157,12 @@ def _common(rates: list[Fraction], names: list[str], source: str) -> Fraction:
     """Return the one rate of all channels."""
     for rate, name in zip(rates, names, strict=True):
         if rate != rates[0]:
-            raise ValueError(
+            raise MentionError(
                 f"{source}: channel {shown(names[0])} has {float(rates[0]):g} Hz and {shown(name)} "
-                f"{float(rate):g} Hz, expected one rate: give fs, or choose channels"
+                f"{float(rate):g} Hz, expected one rate: give ",
+                Mention("fs", bare=True),
+                ", or choose ",
+                Mention("channels", bare=True),
             )
     return rates[0]
 

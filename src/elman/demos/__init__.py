@@ -1,7 +1,7 @@
 """The systems of the five articles, one real data set and EEG, running on elman.
 
-Each demo is one file with functions that compute (``run``), tell (``describe``) and draw (``draw``); ``elman
-demo NAME`` plays one, ``elman demo all`` plays them all.
+Each demo is one file with functions that compute the result (``run``), describe it (``describe``) and draw it
+(``draw``). ``elman demo NAME`` plays one, ``elman demo all`` plays all of them.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from elman.demos._demo import Demo, Outcome, Show, closing_table, prepare
 from elman.errors import ArgumentValueError
 
 NAMES = ("points", "gradient", "adder", "letters", "digits", "eeg", "anaesthesia")
-SIZED = ("eeg", "anaesthesia")  # these take data of the user, and have a quick size
+SIZED = ("eeg", "anaesthesia")  # these take the user's data, and have a quick size
 
 __all__ = ["NAMES", "Demo", "Outcome", "get", "play", "prepare"]
 
 
 def get(name: str, data: Path | None = None, quick: bool = False) -> Demo[Any]:
-    """Load the demo of that name; its module and what that imports are loaded now, not with the package.
+    """Return the demo of that name. Its module is imported now, not with the package.
 
-    ``data`` are files of the user's, and ``quick`` is a small size, for those that have it.
+    ``data`` is a file or folder of the user, ``quick`` asks for a small size: for the demos that have them.
     """
     if name not in NAMES:
-        raise ArgumentValueError("there", f"is no demo {name!r}", f"one of {', '.join(NAMES)} or all")
+        raise ValueError(f"there is no demo {name!r}, expected one of {', '.join(NAMES)} or all")
     if data is not None and name not in SIZED:
-        raise ValueError(f"--data belongs to the demo {' or '.join(SIZED)}, not to {name}")
+        raise ArgumentValueError("--data", f"belongs to the demo {' or '.join(SIZED)}, not to {name}")
     module = import_module(f"elman.demos.{name}")
     demo: Demo[Any] = module.demo(data, quick) if name in SIZED else module.DEMO
     return demo
@@ -42,7 +42,7 @@ def play(
     data: Path | None = None,
     quick: bool = False,
 ) -> list[Outcome]:
-    """Play the demos one after the other; more than one are quick and end with the closing table."""
+    """Play the demos one after the other; several are played in the quick size and end with a table."""
     demos = [get(name, data, quick or len(names) > 1) for name in names]
     outcomes = [demo.play(show, folder)[1] for demo in demos]
     if len(outcomes) > 1:

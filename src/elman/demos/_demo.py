@@ -1,4 +1,4 @@
-"""What every demo has: a computation that prints nothing, words about its result, and pictures of it."""
+"""The parts of every demo: a computation that prints nothing, a text about its result, and pictures."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Demo(Generic[R]):
-    """``run`` computes, ``describe`` tells, ``draw`` saves pictures, ``headline`` is one line."""
+    """A demo: ``run`` computes, ``describe`` and ``headline`` return text, ``draw`` saves pictures."""
 
     name: str
     system: str
@@ -43,7 +43,7 @@ class Demo(Generic[R]):
     headline: Callable[[R], str]
 
     def play(self, show: Show, folder: Path | None) -> tuple[R, Outcome]:
-        """Run the demo and show what it did; ``folder=None`` draws nothing and says so."""
+        """Run the demo and show its result; with ``folder=None`` nothing is drawn, and a line says so."""
         start = perf_counter()
         show(f"\n{self.name}: {self.system}\n{'=' * (len(self.name) + 2 + len(self.system))}")
         show(textwrap.fill(self.intro, WIDTH) + "\n")
@@ -62,18 +62,18 @@ class Demo(Generic[R]):
 
 
 def nothing_drawn() -> str:
-    """Why there are no pictures."""
+    """Return a line that says why there are no pictures."""
     why = "" if style.available() else ': matplotlib is not installed (pip install "elman[plot]")'
     return f"Nothing was drawn{why}."
 
 
 def prepare(folder: Path) -> Path | None:
-    """Make the folder for pictures and prove that it can be written; None where matplotlib is missing."""
+    """Make the folder for pictures and check that it can be written; return None without matplotlib."""
     if not style.available():
         return None
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # Permission bits do not tell (root, read-only mounts): only writing does.
+        # Permission bits are not enough (root, read-only mounts): write a file.
         with TemporaryFile(dir=folder):
             pass
     except FileExistsError:
@@ -84,7 +84,7 @@ def prepare(folder: Path) -> Path | None:
 
 
 def table(headers: Sequence[str], rows: Sequence[Sequence[object]], *, right: Sequence[int] = ()) -> str:
-    """Set a plain text table, the same on a terminal and in a file; ``right``: columns set flush right."""
+    """Return a table as plain text; ``right`` are the columns that are set flush right."""
     cells = [[str(cell) for cell in row] for row in rows]
     widths = [max(len(line[i]) for line in [list(headers), *cells]) for i in range(len(headers))]
 
@@ -99,7 +99,7 @@ def table(headers: Sequence[str], rows: Sequence[Sequence[object]], *, right: Se
 
 
 def closing_table(outcomes: Sequence[Outcome]) -> str:
-    """System, article, result, seconds; and their sum."""
+    """Return the table of system, article, result and seconds, with the sum of the seconds."""
     rows = [(o.name, o.system, o.article, o.headline, f"{o.seconds:.2f}") for o in outcomes]
     total = sum(o.seconds for o in outcomes)
     return table(

@@ -1,4 +1,4 @@
-"""Article 003: a network learns to add two binary numbers, one bit at a time, carry and all.
+"""Article 003: a network learns to add two binary numbers bit by bit, with the carry.
 
 The article's program, its weights and its numbers (legacy generator, seed 0) in elman: the bits enter least
 significant first, sixteen sigmoid units read them, one sigmoid output says the bit of the sum. float64, no
@@ -33,7 +33,7 @@ SHOWN_SUM = (93, 58)
 
 @dataclass(frozen=True)
 class Block:
-    """What the article prints every thousand iterations; ``error`` is the text between its brackets."""
+    """The lines that the article prints every thousand iterations; ``error`` is the text in brackets."""
 
     error: str
     predicted: int
@@ -64,7 +64,7 @@ ARTICLE = (
 
 @dataclass(frozen=True)
 class Start:
-    """Everything that the article draws, in its order."""
+    """All random numbers of the article, in its order."""
 
     kernel: Floats  # (2, 16), the article's synapse_0
     readout: Floats  # (16, 1), synapse_1
@@ -75,7 +75,7 @@ class Start:
 
 @dataclass(frozen=True)
 class AdderResult:
-    """What training gave, beside the article's own loop."""
+    """The result of training, and that of the article's own loop."""
 
     blocks: tuple[Block, ...]
     plain_blocks: tuple[Block, ...]
@@ -88,7 +88,7 @@ class AdderResult:
 
     @property
     def as_in_article(self) -> bool:
-        """Whether all three transcripts are the same: elman's, the article's, and its loop's of just now."""
+        """Whether three transcripts are the same: elman's, the article's, and that of its loop run now."""
         return self.blocks == ARTICLE == self.plain_blocks
 
 
@@ -105,7 +105,7 @@ def draw_start(iterations: int = ITERATIONS) -> Start:
 
 
 def bits(numbers: Ints) -> Floats:
-    """(n, 8) bits of each number, least significant first: the order in which a sum is carried."""
+    """Return the bits of each number, (n, 8), the least significant first: the order of the carry."""
     return ((numbers[:, None] >> np.arange(BITS)) & 1).astype(np.float64)
 
 
@@ -127,7 +127,7 @@ def build(start: Start) -> elman.Network:
 
 
 def all_sums(net: elman.Network) -> tuple[int, int]:
-    """Count the sums of two 7-bit numbers that come out right in every bit, and how many there are."""
+    """Return the number of sums of two 7-bit numbers that are right in every bit, and of all sums."""
     a, b = (grid.ravel() for grid in np.meshgrid(np.arange(128), np.arange(128), indexing="ij"))
     answer = np.round(net.predict(np.stack([bits(a), bits(b)], axis=2))[:, :, 0])
     return int((answer == bits(a + b)).all(axis=1).sum()), a.size
@@ -186,12 +186,12 @@ def block(output: Floats, truth: Floats, a: int, b: int) -> Block:
 
 
 def as_numpy_1_13(error: Floats) -> str:
-    """Write the text between the brackets; the article's NumPy left a blank for a sign."""
+    """Return the text in brackets; the NumPy of the article left a blank for a sign."""
     return np.array2string(error, precision=8, legacy="1.13")[1:-1]
 
 
 def plain_loop(start: Start) -> list[Block]:
-    """Run the article's program, line by line in NumPy: the yardstick for digits and time."""
+    """Run the article's program, line by line in NumPy: the reference for digits and time."""
     synapse_0, synapse_1, synapse_h = start.kernel.copy(), start.readout.copy(), start.recurrent.copy()
     int2binary = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1)
     synapse_0_update = np.zeros_like(synapse_0)
@@ -235,7 +235,7 @@ def plain_loop(start: Start) -> list[Block]:
 
 
 def describe(result: AdderResult) -> str:
-    """Tell the result in plain words and small tables."""
+    """Return the result as text and small tables."""
     transcript = "\n".join(map(str, result.blocks))
     same = "the same" if result.as_in_article else "NOT the same"
     rows = [
@@ -258,7 +258,7 @@ def describe(result: AdderResult) -> str:
 
 
 def headline(result: AdderResult) -> str:
-    """Give the result in one line, for the closing table."""
+    """Return the result in one line, for the closing table."""
     transcript = "transcript exact" if result.as_in_article else "transcript DIFFERS"
     return (
         f"{transcript}, {result.right / result.total:.1%} of all sums, "

@@ -29,7 +29,7 @@ WHAT = ("deep (below 40)", "adequate (40 to 60)", "light (above 60)")
 
 @dataclass(frozen=True)
 class AnaesthesiaResult:
-    """What was learned, measured, and one operation to look at."""
+    """The trained forecaster, its scores, and one operation to draw."""
 
     source: str
     counts: tuple[int, int]
@@ -47,7 +47,7 @@ class AnaesthesiaResult:
 
 
 def load(data: Path | None, quick: bool) -> tuple[Dataset, Dataset]:
-    """Return operations to learn from, and others to be measured on: every fifth of a file."""
+    """Return operations for training and for the test, which is every fifth operation of a file."""
     if data is None:
         learn, test = QUICK if quick else SIMULATED
         minutes = (40.0, 90.0) if quick else (60.0, 180.0)
@@ -86,7 +86,7 @@ def _part(data: Dataset, rows: Array) -> Dataset:
 
 
 def run(data: Path | None = None, quick: bool = False) -> AnaesthesiaResult:
-    """Train an Elman network and measure it on operations that it has not seen."""
+    """Train an Elman network and score it on the operations for the test."""
     train, test = load(data, quick)
     tracks = train.description.channels
     model = elman.anaesthesia.DepthForecaster(
@@ -124,13 +124,13 @@ def run(data: Path | None = None, quick: bool = False) -> AnaesthesiaResult:
 
 
 def _typical(errors: Array) -> int:
-    """Return the operation whose error is the median one."""
+    """Return the operation with the median error."""
     order = np.argsort(np.where(np.isnan(errors), np.inf, errors))
     return int(order[(np.isfinite(errors).sum() - 1) // 2])
 
 
 def describe(result: AnaesthesiaResult) -> str:
-    """Tell the result in plain words and small tables."""
+    """Return the result as text and small tables."""
     rows = [
         (name, f"{s.error:.2f}", f"{s.balanced_accuracy:.3f}", *(f"{x:.1f}" for x in _spread(s)))
         for name, s in (("Elman network", result.network), ("repeating the last value", result.repeating))
@@ -158,7 +158,7 @@ def _spread(scores: elman.anaesthesia.Scores) -> tuple[float, float, float]:
 
 
 def headline(result: AnaesthesiaResult) -> str:
-    """Give the result in one line, for the closing table."""
+    """Return the result in one line, for the closing table."""
     return f"BIS error {result.network.error:.2f}, repeating {result.repeating.error:.2f}"
 
 
@@ -219,7 +219,7 @@ def _draw_operation(result: AnaesthesiaResult, path: Path) -> None:
 
 
 def _legend_above(ax: Any) -> None:
-    """Put the legend where no curve can be: above the axes, on the right; the title is on the left."""
+    """Put the legend above the axes on the right, where it hides no curve; the title is on the left."""
     ax.legend(
         frameon=False,
         fontsize=8,

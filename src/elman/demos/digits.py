@@ -1,4 +1,4 @@
-"""Real data: 1,797 handwritten digits that come with scikit-learn, read row by row as a person scans a page.
+"""Real data: 1,797 handwritten digits that come with scikit-learn, read row by row.
 
 Each image is a sequence of eight steps of eight pixels. After training one digit is streamed step by step,
 to watch the network make up its mind.
@@ -30,7 +30,7 @@ INK = " .:-=+*#%@"
 
 @dataclass(frozen=True)
 class Split:
-    """Pixels from 0 to 1, (n, 8, 8), and classes (n,); one image in five is kept for the test."""
+    """Pixels from 0 to 1, (n, 8, 8), and classes (n,); a fifth of the images is for the test."""
 
     train_x: Floats
     train_y: Ints
@@ -40,7 +40,7 @@ class Split:
 
 @dataclass(frozen=True)
 class DigitsResult:
-    """What training gave, and one digit read row by row."""
+    """The result of training, and one digit read row by row."""
 
     net: elman.Network
     history: dict[str, list[float]]
@@ -55,7 +55,7 @@ class DigitsResult:
 
 
 def load() -> Split:
-    """Load the digits and keep a fifth of each class for the test, with seed 0."""
+    """Load the digits and split off a fifth of each class for the test, with seed 0."""
     from sklearn.datasets import load_digits
     from sklearn.model_selection import train_test_split
 
@@ -70,7 +70,7 @@ def load() -> Split:
 def train(
     data: Split, seed: int = SEED, epochs: int = EPOCHS
 ) -> tuple[elman.Network, dict[str, list[float]]]:
-    """One recurrent layer, the largest value of every unit over the eight rows, and a softmax."""
+    """Build one recurrent layer, the maximum of each unit over the eight rows, and a softmax."""
     net = elman.Network(
         [
             elman.SimpleRNN(HIDDEN, return_sequences=True),
@@ -94,7 +94,7 @@ def train(
 
 
 def run(seed: int = SEED) -> DigitsResult:
-    """Train with elman and compute everything that is told and drawn."""
+    """Train with elman and compute everything that is shown and drawn."""
     data = load()
     net, history = train(data, seed)
     output = net.predict(data.test_x)
@@ -117,13 +117,13 @@ def run(seed: int = SEED) -> DigitsResult:
 
 
 def read(net: elman.Network, image: Floats) -> Floats:
-    """Class probabilities after each row, one row at a time."""
+    """Return the class probabilities after each row, streamed row by row."""
     stream = net.stream()
     return np.stack([np.array(stream.step(row)) for row in image])
 
 
 def telling(net: elman.Network, x: Floats, y: Ints) -> int:
-    """Choose a test image worth watching: read right and surely in the end, after changes of mind.
+    """Return a test image that is classified with certainty in the end, after changes of the top class.
 
     A network that streams gives after t rows what predict gives for the first t rows.
     """
@@ -137,7 +137,7 @@ def telling(net: elman.Network, x: Floats, y: Ints) -> int:
 
 
 def describe(result: DigitsResult) -> str:
-    """Tell the result in plain words and small tables."""
+    """Return the result as text and small tables."""
     wrong = int((result.expected != result.predicted).sum())
     rows = []
     for step, (pixels, shares) in enumerate(zip(result.image, result.running, strict=True), start=1):
@@ -164,7 +164,7 @@ def _drawn(pixels: Floats) -> str:
 
 
 def headline(result: DigitsResult) -> str:
-    """Give the result in one line, for the closing table."""
+    """Return the result in one line, for the closing table."""
     return f"test accuracy {result.accuracy:.4f}"
 
 

@@ -27,7 +27,7 @@ CHUNK = 17  # samples: a tenth of a second
 
 @dataclass(frozen=True)
 class Scores:
-    """One recipe in all folds; sensitivity and specificity are those of ictal against the rest."""
+    """The scores of one recipe; sensitivity and specificity are of ictal against the other kinds."""
 
     recipe: str
     accuracy: float
@@ -38,7 +38,7 @@ class Scores:
 
 @dataclass(frozen=True)
 class EegResult:
-    """What the folds gave, and one seizure read as it comes."""
+    """The scores of all folds, and one streamed seizure."""
 
     source: str
     segments: int
@@ -56,7 +56,7 @@ class EegResult:
 
 
 def load(data: Path | None, quick: bool) -> tuple[list[Floats], Any, float, str]:
-    """Return segments (T, 1) in µV, their kinds, the sampling rate in Hz and where they come from."""
+    """Return segments (T, 1) in µV, their kinds, the sampling rate in Hz and their source."""
     from elman.datasets import load_bonn, simulate_eeg
 
     if data is not None:
@@ -104,7 +104,7 @@ def run(data: Path | None = None, quick: bool = False) -> EegResult:
 
 
 def score(name: str, result: Any, y: Any) -> Scores:
-    """Return a recipe's line of the table."""
+    """Return the row of a recipe in the table."""
     said = result.predicted == "ictal"
     ictal = y == "ictal"
     return Scores(
@@ -117,7 +117,7 @@ def score(name: str, result: Any, y: Any) -> Scores:
 
 
 def read(model: Any, signal: Floats, fs: float) -> tuple[Floats, float, float]:
-    """Stream a segment a tenth of a second at a time, and answer for every beginning of it in a batch.
+    """Stream a segment in pieces of 0.1 s, and predict each beginning of it in a batch.
 
     Returns the stream's answers (m, C), their largest difference from the batch's, and how many times faster
     than real time they came.
@@ -133,7 +133,7 @@ def read(model: Any, signal: Floats, fs: float) -> tuple[Floats, float, float]:
 
 
 def describe(result: EegResult) -> str:
-    """Tell the result in plain words and a table."""
+    """Return the result as text and a table."""
     rows = [
         (s.recipe, f"{s.accuracy:.3f} ± {s.spread:.3f}", f"{s.sensitivity:.3f}", f"{s.specificity:.3f}")
         for s in result.scores
@@ -158,7 +158,7 @@ def describe(result: EegResult) -> str:
 
 
 def headline(result: EegResult) -> str:
-    """Give the result in one line, for the closing table."""
+    """Return the result in one line, for the closing table."""
     own, plain = result.scores[:2]
     return f"accuracy {own.accuracy:.3f}, band powers {plain.accuracy:.3f}"
 

@@ -1,4 +1,4 @@
-"""Recipes that tell kinds of EEG apart, in one place for the demo and the benchmark: segments in µV, (T, 1).
+"""Recipes that classify segments of EEG in µV, (T, 1), for the demo and the benchmark.
 
 They were chosen on the Bonn segments with folds of other seeds than the benchmark's (benchmarks/README.md).
 """
@@ -32,7 +32,7 @@ FLOOR = 1e-2  # µV²/Hz, far below the noise of an amplifier
 
 @dataclass(frozen=True)
 class Recipe:
-    """``features`` learn nothing from data and are made once; ``model`` is fitted in each fold."""
+    """A recipe: ``features`` learn nothing from data and are computed once; ``model`` is fitted per fold."""
 
     name: str
     features: Any
@@ -44,26 +44,26 @@ class Recipe:
 
 
 class KernelRidgeClassifier(ClassifierMixin, KernelRidge):  # type: ignore[misc]
-    """Kernel ridge regression on 1 for the class and -1 for the others; the largest answer wins."""
+    """Kernel ridge regression on 1 for the class and -1 for the others; the largest output wins."""
 
     def fit(self, X: Any, y: Any) -> KernelRidgeClassifier:
-        """Fit one regression a class, all with the same kernel."""
+        """Fit one regression per class, all with the same kernel."""
         self.classes_ = np.unique(y)
         super().fit(X, np.where(np.asarray(y)[:, None] == self.classes_, 1.0, -1.0))
         return self
 
     def decision_function(self, X: Any) -> Floats:
-        """Return the regressions' answers, (n, C)."""
+        """Return the outputs of the regressions, (n, C)."""
         answers: Floats = super().predict(X)
         return answers
 
     def predict(self, X: Any) -> Any:
-        """Return the class whose answer is the largest."""
+        """Return the class with the largest output."""
         return self.classes_[self.decision_function(X).argmax(axis=1)]
 
 
 def band_powers(fs: float) -> Recipe:
-    """Logistic regression on ten log band powers: the plain method to be compared with."""
+    """Logistic regression on ten log band powers: the baseline."""
     model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
     return Recipe("logistic regression, ten band powers", BandPower(fs, BANDS, window=None), model)
 
@@ -140,7 +140,7 @@ def mean_over_time(X: Any) -> Floats:
 
 @dataclass(frozen=True)
 class Result:
-    """Out-of-fold answers: ``predicted`` (n,), ``scores`` (n, C) the higher the more, ``accuracy`` a fold."""
+    """Out-of-fold predictions: ``predicted`` (n,), ``scores`` (n, C), and the ``accuracy`` of each fold."""
 
     predicted: Any
     scores: Floats
@@ -148,7 +148,7 @@ class Result:
 
 
 def cross_validate(recipe: Recipe, X: Any, y: Any, folds: Folds, n_jobs: int | None = None) -> Result:
-    """Fit the recipe's model in each fold, as many folds at a time as there are threads."""
+    """Fit the model of a recipe in each fold, one fold per thread at a time."""
     features = clone(recipe.features).fit_transform(X)
     y = np.asarray(y)
 

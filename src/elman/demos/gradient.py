@@ -37,7 +37,7 @@ ARTICLE_FIRST_STATE = ("8.47915158e-05", "0.00000000e+00")
 
 @dataclass(frozen=True)
 class Entry:
-    """One line of the article's check: ``w(i,j)`` is ``recurrent_kernel[j,i]``."""
+    """One line of the check in the article: ``w(i,j)`` is ``recurrent_kernel[j,i]``."""
 
     i: int
     j: int
@@ -95,7 +95,7 @@ def printed_states() -> Floats:
 
 
 def check_entries(net: elman.Network) -> tuple[Entry, ...]:
-    """Make the article's four lines: the gradient of the sum of the last state, against differences."""
+    """Return the article's four lines: the gradient of the sum of the last state, and differences."""
     gradient = net.record(VECTORS[None]).backward(np.ones((1, 2))).weights["0.recurrent_kernel"]
     report = elman.check_gradient(net, VECTORS[None])
     expected = {tuple(row.index): row.expected for row in report.rows if row.name == "0.recurrent_kernel"}
@@ -105,7 +105,7 @@ def check_entries(net: elman.Network) -> tuple[Entry, ...]:
 
 
 def article_gradient(u: Floats, w: Floats, inputs: Floats) -> Floats:
-    """Run the article's own backward pass for the identity and a cotangent of ones; transposed as ours is.
+    """Run the article's backward pass for the identity and a cotangent of ones; transposed like elman's.
 
     Kept to show where it fails: it multiplies by the state where the derivative belongs, and overwrites
     states that it still needs.
@@ -123,7 +123,7 @@ def article_gradient(u: Floats, w: Floats, inputs: Floats) -> Floats:
 
 
 def run(steps: Sequence[int] = STEPS) -> GradientResult:
-    """Train with elman and compute everything that is told and drawn."""
+    """Train with elman and compute everything that is shown and drawn."""
     generator = np.random.default_rng(SEED)
     u, w = generator.uniform(-1e-4, 1e-4, (2, 3)), generator.uniform(-1e-4, 1e-4, (2, 2))
     net = layer(u, w, "identity")
@@ -165,7 +165,7 @@ def run(steps: Sequence[int] = STEPS) -> GradientResult:
 
 
 def _article_error(u: Floats, w: Floats, inputs: Floats) -> float:
-    """Worst relative error of the article's gradient, against ours, which is checked on its own."""
+    """Return the worst relative error of the article's gradient against elman's, which is checked."""
     exact = (
         layer(u, w, "identity").record(inputs[None]).backward(np.ones((1, 2))).weights["0.recurrent_kernel"]
     )
@@ -176,7 +176,7 @@ def _article_error(u: Floats, w: Floats, inputs: Floats) -> float:
 
 
 def describe(result: GradientResult) -> str:
-    """Tell the result in plain words and small tables."""
+    """Return the result as text and small tables."""
     digits = "in every digit" if result.first_state_matches else "NOT"
     second = ", ".join(f"{value:.4e}" for value in result.states[2])
     columns = [i for i, count in enumerate(STEPS) if count in SHOWN_STEPS]
@@ -221,7 +221,7 @@ def _numbers(values: Floats) -> str:
 
 
 def headline(result: GradientResult) -> str:
-    """Give the result in one line, for the closing table."""
+    """Return the result in one line, for the closing table."""
     verdict = "passes" if result.ok else "FAILS"
     return f"{verdict}: worst relative error {result.worst:.1e}, 1 to {max(STEPS)} steps"
 

@@ -31,12 +31,12 @@ class LettersResult:
 
 
 def one_hot(letters: str) -> NDArray[np.float32]:
-    """(n, 1, 5): every letter is a sequence of one step."""
+    """Return letters as sequences of one step each, (n, 1, 5)."""
     return np.eye(len(LETTERS), dtype=np.float32)[[LETTERS.index(letter) for letter in letters], None, :]
 
 
 def run(seed: int = SEED) -> LettersResult:
-    """Take the article's six steps (data, network, loss and optimizer, fit, summary, curves) and ask."""
+    """Take the article's six steps (data, network, loss and optimizer, fit, summary, curves), and predict."""
     x = one_hot(LETTERS)
     y = np.roll(np.arange(len(LETTERS)), -1)
     net = elman.Network([elman.SimpleRNN(3), elman.Dense(5, activation="softmax")], input_size=5, seed=seed)
@@ -55,12 +55,12 @@ def next_letter(net: elman.Network, letter: str) -> str:
 
 
 def answer(letter: str, following: str) -> str:
-    """Write an answer as the article does."""
+    """Return an answer as the article prints it."""
     return f"{letter}——>{following}"
 
 
 def chat(net: elman.Network, ask: Ask, show: Show) -> int:
-    """Hold the article's dialogue; return how many letters were answered. It ends where the input ends."""
+    """Run the article's dialogue until the input ends; return the number of answered letters."""
     answered = 0
     try:
         count = _ask_count(ask, show)
@@ -85,7 +85,7 @@ def _ask_count(ask: Ask, show: Show) -> int:
 
 
 def describe(result: LettersResult) -> str:
-    """Tell the result in plain words and small tables."""
+    """Return the result as text and small tables."""
     loss, accuracy = result.history["loss"], result.history["accuracy"]
     rows = [(e, f"{loss[e - 1]:.4f}", f"{accuracy[e - 1]:.2f}") for e in (1, 25, 50, 75, EPOCHS)]
     return (
@@ -98,7 +98,7 @@ def describe(result: LettersResult) -> str:
 
 
 def headline(result: LettersResult) -> str:
-    """Give the result in one line, for the closing table."""
+    """Return the result in one line, for the closing table."""
     return f"accuracy {result.accuracy}, loss {result.history['loss'][-1]:.3f}"
 
 

@@ -1,4 +1,4 @@
-"""Articles 000 and 001: an Elman network in NumPy learns to tell eight points of the plane apart.
+"""Articles 000 and 001: an Elman network in NumPy learns to classify eight points of the plane.
 
 Two runs from the same weights. The first follows the article's arithmetic exactly, with what is wrong in it:
 the recurrent weights and both biases never train, no gradient flows through time, and one hidden state runs
@@ -36,7 +36,7 @@ TEST_Y: Ints = np.array([[0, 0, 1, 1]], dtype=np.int64)
 
 @dataclass(frozen=True)
 class PointsResult:
-    """The test losses of both runs and what the second network has learned."""
+    """The test losses of both runs, and the predictions of the second network."""
 
     article_losses: Floats  # (1000,) the sum over the four test points, as the article counts it
     full_losses: Floats
@@ -47,7 +47,7 @@ class PointsResult:
 
 
 def build() -> elman.Network:
-    """Build the article's network, its weights drawn in its order, uniform in [0, 1), by RandomState(0).
+    """Build the article's network: weights uniform in [0, 1) from RandomState(0), in the article's order.
 
     The article did not seed its generator, so its own numbers are lost; the seed is ours. Each of its biases
     is one number added to every unit.
@@ -71,7 +71,7 @@ def build() -> elman.Network:
 
 
 def train_as_article(net: elman.Network, epochs: int = EPOCHS) -> Floats:
-    """Train by the article's rule: an update after every point, one state running through everything."""
+    """Train by the article's rule: an update after every point, with one state that is never reset."""
     net.freeze("0.recurrent_kernel")
     net.freeze("*.bias")
     losses = np.empty(epochs)
@@ -95,7 +95,7 @@ def train_as_article(net: elman.Network, epochs: int = EPOCHS) -> Floats:
 
 
 def train_everything(net: elman.Network, epochs: int = EPOCHS) -> Floats:
-    """Train every parameter with the exact gradient through all eight points, at the same rate."""
+    """Train all parameters with the exact gradient through all eight points, at the same rate."""
     history = net.fit(
         TRAIN_X,
         TRAIN_Y,
@@ -113,7 +113,7 @@ def train_everything(net: elman.Network, epochs: int = EPOCHS) -> Floats:
 
 
 def run() -> PointsResult:
-    """Train with elman and compute everything that is told and drawn."""
+    """Train with elman and compute everything that is shown and drawn."""
     article, full = build(), build()
     article_losses, full_losses = train_as_article(article), train_everything(full)
     axis = np.linspace(-2.6, 2.6, 61)
@@ -133,7 +133,7 @@ def _right(net: elman.Network) -> int:
 
 
 def describe(result: PointsResult) -> str:
-    """Tell the result in plain words and small tables."""
+    """Return the result as text and small tables."""
     epochs = [e for e in (1, 10, 100, 500, EPOCHS) if e <= len(result.article_losses)]
     rows = [(e, f"{result.article_losses[e - 1]:.6f}", f"{result.full_losses[e - 1]:.6f}") for e in epochs]
     return (
@@ -147,7 +147,7 @@ def describe(result: PointsResult) -> str:
 
 
 def headline(result: PointsResult) -> str:
-    """Give the result in one line, for the closing table."""
+    """Return the result in one line, for the closing table."""
     article, full = result.article_losses[-1], result.full_losses[-1]
     return f"test loss {article:.4f} by the article's rule, {full:.4f} with all trained"
 

@@ -14,6 +14,7 @@ from elman.data import estimator_input
 from elman.data.estimator_input import Rows
 from elman.data.sequences import Array, Batch, Offsets, Sequences
 from elman.data.targets import as_weights
+from elman.errors import ArgumentValueError
 from elman.estimators import scaling
 from elman.estimators.scaling import Scaler
 from elman.model.model import Float64, Model
@@ -98,7 +99,8 @@ def split(
             np.arange(data.n), test_size=fraction, random_state=seed, stratify=data.strata
         )
     except ValueError as error:
-        raise ValueError(f"early_stopping cannot hold out {fraction:g} of the data: {error}") from None
+        problem = f"cannot hold out {fraction:g} of the data: {error}"
+        raise ArgumentValueError("early_stopping", problem) from None
     return data.part(train, per_step), data.part(held_out, per_step)
 
 

@@ -187,7 +187,9 @@ class RNNRegressor(RegressorMixin, PooledParameters, SequenceEstimator):  # type
             w = np.ones(len(held_out.answers))
         given = ~np.isnan(held_out.answers)
         if not given.any(axis=0).all():
-            raise ValueError("early_stopping held out sequences without any answer, expected some answers")
+            raise ArgumentValueError(
+                "early_stopping", "held out sequences without any answer", "some answers"
+            )
         counts = given * w[:, None]
         values = np.where(given, held_out.answers, 0.0)
         mean = (counts * values).sum(axis=0) / counts.sum(axis=0)

@@ -148,8 +148,8 @@ class RNNTagger(ClassParameters, SequenceEstimator):
 
     def _score_of(self, held_out: EstimatorData) -> Callable[[dict[str, float]], float]:
         if (held_out.answers < 0).all():
-            raise ValueError(
-                "early_stopping held out sequences without any label, expected some labeled steps"
+            raise ArgumentValueError(
+                "early_stopping", "held out sequences without any label", "some labeled steps"
             )
         return super()._score_of(held_out)
 

@@ -1,11 +1,12 @@
-"""Live monitoring: a stream of samples becomes answers, alarms and a record of what was missing.
+"""Live monitoring: a stream of samples becomes answers, alarms and events such as gaps.
 
-`Monitor` knows neither clock, network nor terminal. Around it: `lsl`, the only module that imports pylsl,
-`view` and `drawing` for the terminal, `record` for the CSV, `replay` for the other end of the line.
+`Monitor` uses no clock, network or terminal. `lsl`, the only module that imports pylsl, reads and makes
+streams of the Lab Streaming Layer; `replay` plays a recording at its rate. The screen and the CSV of
+``elman monitor`` belong to the command line.
 """
 
 from elman.monitoring.latency import Latencies
 from elman.monitoring.monitor import Alarm, Answer, Event, Monitor
-from elman.monitoring.windowed_stream import Answering, LastSeconds
+from elman.monitoring.windowed_stream import ChunkedStream, SlidingStream
 
-__all__ = ["Alarm", "Answer", "Answering", "Event", "LastSeconds", "Latencies", "Monitor"]
+__all__ = ["Alarm", "Answer", "ChunkedStream", "Event", "Latencies", "Monitor", "SlidingStream"]

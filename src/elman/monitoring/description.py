@@ -1,4 +1,4 @@
-"""What a stream says of itself, whoever carries it."""
+"""The description of a stream: its name, rate and channels."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Description:
-    """What a stream says of itself.
+    """The description of a stream.
 
-    ``rate``: samples a second of its time stamps, 0 where they are irregular; ``speed``: seconds of signal in
-    one, above 1 where `elman replay` plays faster; ``channels`` are labels, or names like "channel 1".
+    ``rate`` is in Hz of the time stamps, 0 if they are irregular. ``speed`` is the seconds of signal in one
+    second, above 1 where `elman replay` plays faster. ``channels`` are labels, or names like "channel 1".
     """
 
     name: str
@@ -30,7 +30,7 @@ class Description:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Return some names for a sentence.
+    """Return the first few names, for a message.
 
     >>> listed(["Fp1", "Fp2", "F3", "F4", "C3"])
     'Fp1, Fp2, F3, F4, ...'

@@ -1,4 +1,4 @@
-"""Latencies: median, 95 % and largest of any number of them, in little memory."""
+"""Latencies: their median, 95 % quantile and maximum, in constant memory."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import numpy as np
 
 from elman.data.sequences import Array
 
-_FINEST = 1e-5  # s: below, all are alike
+_FINEST = 1e-5  # s: smaller ones share a bin
 _RATIO = 1.02  # of one bin to the one before
 _BINS = 1 + math.ceil(math.log(1e6 / _FINEST) / math.log(_RATIO))
 
 
 class Latencies:
-    """Seconds from sample to answer: all are counted, in bins 2 % wide; the last ``recent`` are kept.
+    """Seconds from a sample to its answer, counted in bins that are 2 % wide; the last ``recent`` are kept.
 
     >>> seen = Latencies()
     >>> seen.add(np.array([0.010, 0.011, 0.012]))
@@ -29,7 +29,7 @@ class Latencies:
         self.largest = math.nan
 
     def add(self, seconds: Array) -> None:
-        """Count some; negative ones (two clocks are never quite alike) are as good as none."""
+        """Count latencies (k,); negative ones (two clocks never agree exactly) count as 0."""
         if not len(seconds):
             return
         bins = np.log(np.maximum(seconds, _FINEST) / _FINEST) / math.log(_RATIO)
@@ -38,7 +38,7 @@ class Latencies:
         self.largest = float(np.fmax(self.largest, seconds.max()))
 
     def quantile(self, share: float) -> float:
-        """Return the latency that such a share does not exceed, to 1 %; NaN where there is none."""
+        """Return the quantile of ``share``, from 0 to 1, to 1 %; NaN before the first latency."""
         total = self._counts.sum()
         if not total:
             return math.nan
@@ -46,11 +46,11 @@ class Latencies:
         return min(float(_FINEST * _RATIO ** (place + 0.5)), self.largest)
 
     def summary(self) -> dict[str, float]:
-        """Return median, 95 % and largest of all, in seconds."""
+        """Return the median, the 95 % quantile and the maximum of all, in seconds."""
         return {"median": self.quantile(0.5), "p95": self.quantile(0.95), "max": self.largest}
 
     def live(self) -> dict[str, float]:
-        """Return the same of the last ones."""
+        """Return the same for the last ``recent`` latencies."""
         if not self._recent:
             return dict.fromkeys(("median", "p95", "max"), math.nan)
         median, high, largest = np.quantile(np.array(self._recent), [0.5, 0.95, 1.0])

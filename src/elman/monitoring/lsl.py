@@ -1,4 +1,4 @@
-"""Lab Streaming Layer: the one module that knows pylsl. `Source` reads a stream, `Outlet` makes one.
+"""Lab Streaming Layer, the only module that imports pylsl: `Source` reads a stream, `Outlet` makes one.
 
 Time stamps are in seconds of this machine's LSL clock, `clock`.
 """
@@ -30,7 +30,7 @@ except ModuleNotFoundError as error:
 _FORMATS = {1: "f4", 2: "f8", 4: "i4", 5: "i2", 6: "i1", 7: "i8"}  # 3 is text
 _BLOCK = 1024  # samples that are fetched at a time
 _SETTLE = 0.5  # s: other streams of the same name show themselves in that time
-_FORGET = 5.0  # s after which a stream that does not answer any more is forgotten
+_FORGET = 5.0  # s after which a stream without an answer is forgotten
 _SILENCE = 5.0  # s without a sample before the network is searched again
 _BUFFER = 360  # s that either end keeps while the other is busy
 
@@ -58,7 +58,7 @@ def clock() -> float:
 
 
 class Chunk(NamedTuple):
-    """Samples (k, F), their stamps (k,), and whether those are known to be of this machine's clock."""
+    """Samples (k, F), their stamps (k,), and whether the stamps are known to be of this machine's clock."""
 
     samples: Array
     stamps: Array
@@ -68,13 +68,14 @@ class Chunk(NamedTuple):
 class Source:
     """A stream that is found by its name, read, and found again when it is lost.
 
-    ``check`` is called with each `Description` before its stream is read; a ValueError from it is raised for
-    the first stream, and said of later ones, which are not read then. ``say`` is told what happens.
+    ``check`` is called with the `Description` of a stream before it is read. A ValueError from it is raised
+    for the first stream; a later stream is not read then, and ``say`` gets the reason. ``say`` also gets a
+    note when the stream is lost.
 
     Attributes
     ----------
     description : Description or None
-        Of the stream that is read, or was last.
+        The description of the stream that is read, or was read last.
     connected : bool
     connections : int
     """
@@ -120,7 +121,9 @@ class Source:
             self._lose("is lost")
             return None
         samples, stamps = [np.array([sample], self._buffer.dtype)], [stamp]
-        with contextlib.suppress(LostError):  # what came before is kept; the next pull meets it again
+        with contextlib.suppress(
+            LostError
+        ):  # the samples before it are kept; the next pull meets the loss again
             while True:
                 _, more = self._inlet.pull_chunk(0.0, _BLOCK, self._buffer)
                 samples.append(self._buffer[: len(more)].copy())
@@ -136,13 +139,13 @@ class Source:
         )
 
     def close(self) -> None:
-        """Let go of the stream."""
+        """Close the stream."""
         self._inlet = self._resolver = None
 
     # finding
 
     def _found(self) -> list[Any]:
-        """Return the streams that the network knows now, the newest first."""
+        """Return the streams in the network now, the newest first."""
         if self._resolver is None:
             self._resolver = pylsl.ContinuousResolver(pred=self._predicate, forget_after=_FORGET)
         infos = list(self._resolver.results())
@@ -170,8 +173,8 @@ class Source:
         time.sleep(min(timeout, 0.1))
 
     def _connect(self, info: Any) -> bool:
-        """Open a stream and return whether it could be."""
-        # recover=False: what liblsl finds again silently, nobody could be told of, nor check.
+        """Open a stream, and return whether it is open."""
+        # recover=False: a stream that liblsl finds again by itself would be neither checked nor announced.
         inlet = pylsl.StreamInlet(info, _BUFFER, recover=False)
         try:
             description = _described(inlet.info(timeout=5.0))
@@ -198,7 +201,7 @@ class Source:
         return True
 
     def _correct(self, timeout: float, inlet: Any = None) -> None:
-        """Learn how far the clock of the other machine is from this one's, every two seconds."""
+        """Measure the offset between the clocks of the two machines, every two seconds."""
         now = clock()
         if now - self._asked < 2.0:
             return
@@ -210,9 +213,9 @@ class Source:
     # losing
 
     def _suspect(self) -> None:
-        """Nothing came: after some seconds see whether the stream is there under a new address."""
-        assert self.description is not None
-        patience = max(_SILENCE, 5.0 / self.description.rate if self.description.rate else 0.0)
+        """Look for the stream under a new address if it has been silent for some seconds."""
+        rate = 0.0 if self.description is None else self.description.rate
+        patience = max(_SILENCE, 5.0 / rate if rate else 0.0)
         silent = clock() - self._heard
         if silent < patience:
             return
@@ -254,12 +257,12 @@ class Outlet:
         self._outlet.push_chunk(np.ascontiguousarray(samples, np.float32), stamps.tolist())
 
     def read(self) -> bool:
-        """Whether anybody reads it."""
+        """Whether the stream has a reader."""
         return bool(self._outlet.have_consumers())
 
 
 def _described(info: Any) -> Description:
-    """Return what a full description says; ValueError for a stream of text."""
+    """Return the description of a stream; ValueError for a stream of text."""
     name, count = info.name(), info.channel_count()
     if info.channel_format() not in _FORMATS:
         raise ValueError(f"stream {name!r} carries text (markers), expected numbers")
@@ -286,7 +289,7 @@ def _described(info: Any) -> Description:
 
 
 def _quoted(option: str, text: str) -> str:
-    """Return a text as the query language of LSL, XPath 1.0, writes it."""
+    """Return a text in quotes of XPath 1.0, the query language of LSL."""
     if not text or ("'" in text and '"' in text):
         raise ArgumentValueError(option, f"is {text!r}", "a name with no more than one kind of quotes")
     return f'"{text}"' if "'" in text else f"'{text}'"

@@ -1,4 +1,4 @@
-"""The monitor itself: chunks of samples with time stamps in, answers, alarms and events out."""
+"""The monitor: it takes chunks of samples with time stamps and gives answers, alarms and events."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from elman._validation import integer, number
 from elman.data.sequences import Array
 from elman.errors import ArgumentValueError
 from elman.evaluation.hysteresis import Hysteresis
-from elman.monitoring.windowed_stream import Answering
+from elman.monitoring.windowed_stream import ChunkedStream
 
-_JITTER = 0.1  # s: devices stamp whole packets; smaller steps between two stamps are no gap
+_JITTER = 0.1  # s: devices stamp whole packets; smaller differences are no gap
 
 
 class Answer(NamedTuple):
-    """One answer: when its last sample was taken, which one that was (from 1), values (C,), alarm or None."""
+    """One answer: the stamp and the number (from 1) of its last sample, values (C,), the alarm or None."""
 
     time: float
     sample: int
@@ -28,7 +28,7 @@ class Answer(NamedTuple):
 
 
 class Event(NamedTuple):
-    """Worth noting, in words too: "gap", "clock", "missing", "silent", "refused", "alarm" or "all clear"."""
+    """An event of ``kind`` "gap", "clock", "missing", "silent", "refused", "alarm" or "all clear"."""
 
     time: float
     sample: int
@@ -38,7 +38,7 @@ class Event(NamedTuple):
 
 @dataclass
 class Raised:
-    """An alarm that was raised: when, until when (None: it is still on), and the worst value."""
+    """An alarm that was raised: the stamps of its start and end (None: it is still on), its worst value."""
 
     start: float
     end: float | None
@@ -47,9 +47,10 @@ class Raised:
 
 @dataclass
 class Alarm:
-    """What raises the alarm: value ``index`` of each answer; ``low``: when it falls below ``on``.
+    """An alarm on value ``index`` of each answer, called ``name``.
 
-    ``name`` is what the value is called. A low alarm ends above ``off``, which is at least ``on``.
+    It is raised at ``on`` or above, and ends below ``off``, which is at most ``on``. With ``low`` it is
+    raised at ``on`` or below, and ends above ``off``, which is at least ``on``.
     """
 
     name: str
@@ -64,38 +65,53 @@ class Alarm:
         self.hysteresis = Hysteresis(sign * self.on, sign * self.off)
 
     def step(self, values: Array) -> bool:
-        """Take the next answer and return whether the alarm is on."""
+        """Return whether the alarm is on after the next answer."""
         value = float(values[self.index])
         return self.hysteresis.step(-value if self.low else value)
 
 
 class Monitor:
-    """Feeds a model with what arrives, and keeps the books.
+    """Feeds a model's stream with samples as they arrive, and counts gaps, missing values and alarms.
 
-    Time stamps are seconds of one clock, in the order of the samples; ``rate`` samples are expected in a
-    second of the signal (None: unknown), and ``speed`` seconds of the signal in one of the clock (a recording
-    may be played faster).
+    Time stamps are seconds of one clock, in the order of the samples.
 
     - A **gap** is a step between two stamps that differs from a period by more than 0.1 s (by half a
-      period at less than 5 Hz). It is noted. If it is longer than ``reset_after`` seconds of the signal, the
-      model begins a new sequence, and an alarm ends; after a shorter one it goes on, as if nothing were
-      missing.
-    - A **missing value** (NaN or infinite) is replaced by its channel's last one, for up to ``reset_after``
-      seconds. After that, and before a channel's first value, samples are left out: no answers. When all
-      channels are back the model begins a new sequence. ``takes_missing``: the model is given NaN as it is.
+      period at less than 5 Hz). It is noted. If it is longer than ``reset_after``, the model starts a new
+      sequence, and an alarm ends. After a shorter gap the model continues as if nothing were missing.
+    - A **missing value** (NaN or infinite) is replaced by the last value of its channel, for up to
+      ``reset_after``. After that, and before the first value of a channel, samples are left out and have no
+      answers. When all channels have values again, the model starts a new sequence. With ``takes_missing``
+      the model gets NaN unchanged.
+
+    Parameters
+    ----------
+    stream : ChunkedStream
+        The model.
+    features : int
+        F, the number of channels.
+    rate : float or None
+        Samples per second of the signal, in Hz; None if it is unknown.
+    speed : float
+        Seconds of the signal per second of the clock: above 1 for a recording that is played faster.
+    alarm : Alarm or None
+    reset_after : float
+        Seconds of the signal, at least 0.
+    takes_missing : bool
+    channels : sequence of str
+        The names of the channels, for messages.
 
     Attributes
     ----------
     samples, answers : int
-        How many were read, and given.
+        The numbers of samples and answers.
     missing, left_out, lost : int
-        Values without a number; samples that the model was not given; samples that gaps must have swallowed.
+        The numbers of missing values, of samples that the model did not get, and of samples lost in gaps.
     gaps, resets : int
     alarms : list of Raised
 
     >>> from elman import Dense, Network, SimpleRNN, stream
     >>> net = Network([SimpleRNN(3), Dense(2, "softmax")], input_size=1, seed=0)
-    >>> monitor = Monitor(Answering(lambda: stream(net)), features=1, rate=10.0)
+    >>> monitor = Monitor(ChunkedStream(lambda: stream(net)), features=1, rate=10.0)
     >>> [type(what).__name__ for what in monitor.feed(np.zeros((3, 1)), np.array([0.0, 0.1, 1.3]))]
     ['Answer', 'Answer', 'Event', 'Answer']
     >>> monitor.lost
@@ -104,7 +120,7 @@ class Monitor:
 
     def __init__(
         self,
-        answering: Answering,
+        stream: ChunkedStream,
         *,
         features: int,
         rate: float | None = None,
@@ -114,7 +130,7 @@ class Monitor:
         takes_missing: bool = False,
         channels: Sequence[str] = (),
     ) -> None:
-        self._answering = answering
+        self._stream = stream
         self.features = integer("features", features, 1)
         self.rate = None if rate is None else number("rate", rate, positive=True)
         self.speed = number("speed", speed, positive=True)
@@ -122,10 +138,10 @@ class Monitor:
         self.alarm = alarm
         self._takes_missing = takes_missing
         self.channels = list(channels) or [f"channel {i + 1}" for i in range(features)]
-        self._values = np.full(features, np.nan)  # of each channel, the last one
-        self._taken = np.full(features, -math.inf)  # and when that was
+        self._values = np.full(features, np.nan)  # the last value of each channel
+        self._taken = np.full(features, -math.inf)  # and its stamp
         self._last = math.nan  # the last stamp
-        self._warned = -math.inf  # when a value was missing last
+        self._warned = -math.inf  # the last stamp at which a value was missing
         self._readable = True
         self.samples = self.answers = 0
         self.missing = self.left_out = self.lost = self.gaps = self.resets = 0
@@ -142,7 +158,10 @@ class Monitor:
         return self._last
 
     def feed(self, samples: Array, stamps: Array) -> list[Answer | Event]:
-        """Return what samples (k, F) with stamps (k,) lead to, in order; ValueError for another shape."""
+        """Return the answers and events of samples (k, F) with stamps (k,), in order.
+
+        ValueError for other shapes, and for stamps that are not finite.
+        """
         samples = np.asarray(samples, np.float64)
         stamps = np.asarray(stamps, np.float64)
         if samples.ndim != 2 or samples.shape[1] != self.features:
@@ -173,7 +192,7 @@ class Monitor:
         return happened
 
     def _broken(self, steps: Array) -> Array:
-        """Return before which samples time does not go on as it should."""
+        """Return which samples come after a gap, or have a stamp before that of the last sample."""
         with np.errstate(invalid="ignore"):
             if self.rate is None:
                 return (steps < 0) | (steps * self.speed > self.reset_after)
@@ -198,18 +217,17 @@ class Monitor:
         return [Event(time, sample, kind, f"{text}; a new sequence begins"), *self._reset(time, sample)]
 
     def _reset(self, time: float, sample: int) -> list[Answer | Event]:
-        """Begin a new sequence; an alarm about the one before ends."""
+        """Start a new sequence, and end an alarm that is on."""
         self.resets += 1
-        self._answering.reset()
-        if not self.active:
+        self._stream.reset()
+        if self.alarm is None or not self.active:
             return []
-        assert self.alarm is not None
         self.alarm.hysteresis.reset()
         self.alarms[-1].end = time
         return [Event(time, sample, "all clear", f"{self.alarm.name}: unknown after what is missing")]
 
     def _held(self, samples: Array, stamps: Array, happened: list[Answer | Event]) -> tuple[Array, Array]:
-        """Return the samples, the last values in place of missing ones (k, F), and which can be read (k,)."""
+        """Return the samples (k, F), missing values replaced by the last ones, and which are known (k,)."""
         there = np.isfinite(samples)
         if there.all():
             self._values, self._taken = samples[-1].copy(), np.full(self.features, stamps[-1])
@@ -218,7 +236,7 @@ class Monitor:
         self._note_missing(there, stamps, happened)
         if self._takes_missing:
             return np.where(there, samples, np.nan), np.ones(len(stamps), bool)
-        # Row 0 is what there was before; each value is that of the last row that has one.
+        # Row 0 holds the values before the chunk; each value is that of the last row that has one.
         rows = np.arange(1, len(stamps) + 1)[:, None]
         source = np.maximum.accumulate(np.where(there, rows, 0), axis=0)
         values = np.take_along_axis(np.vstack([self._values, samples]), source, axis=0)
@@ -228,7 +246,7 @@ class Monitor:
         return values, ~np.any(late, axis=1)
 
     def _note_missing(self, there: Array, stamps: Array, happened: list[Answer | Event]) -> None:
-        """Say that values are missing, once until there were all for a while."""
+        """Note that values are missing; again only after none was missing for a while."""
         absent = np.flatnonzero(~there.all(axis=1))
         first = int(absent[0])
         if (stamps[first] - self._warned) * self.speed > max(self.reset_after, 1.0):
@@ -243,7 +261,7 @@ class Monitor:
         return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
     def _turn(self, readable: bool, time: float, start: int, x: Array) -> list[Answer | Event]:
-        """Go from samples that can be read to such that cannot, or back."""
+        """Switch from complete samples to incomplete ones, or back."""
         self._readable = readable
         sample = self.samples + start + 1
         if readable:
@@ -255,8 +273,8 @@ class Monitor:
     def _answer(self, values: Array, stamps: Array, start: int) -> list[Answer | Event]:
         happened: list[Answer | Event] = []
         try:
-            at, answers = self._answering.feed(values)
-        except ValueError as error:  # numbers of which the model can make nothing, as of a broken amplifier
+            at, answers = self._stream.feed(values)
+        except ValueError as error:  # numbers too large for the model, as from a broken amplifier
             self.left_out += len(values)
             when, first = float(stamps[0]), self.samples + start + 1
             text = f"{error}; a new sequence begins"
@@ -269,21 +287,18 @@ class Monitor:
                 before, value = self.active, float(answer[self.alarm.index])
                 alarm = self.alarm.step(answer)
                 if alarm != before:
-                    happened.append(self._alarmed(alarm, value, time, sample))
+                    happened.append(self._switched(self.alarm, value, time, sample))
                 if alarm:
-                    self._peak(value)
+                    worst = min if self.alarm.low else max
+                    self.alarms[-1].peak = worst(self.alarms[-1].peak, value)
             happened.append(Answer(time, sample, answer, alarm))
         return happened
 
-    def _alarmed(self, on: bool, value: float, time: float, sample: int) -> Event:
-        assert self.alarm is not None
+    def _switched(self, alarm: Alarm, value: float, time: float, sample: int) -> Event:
+        """Note that the alarm was raised or has ended."""
+        on = alarm.hysteresis.active
         if on:
             self.alarms.append(Raised(time, None, value))
         else:
             self.alarms[-1].end = time
-        return Event(time, sample, "alarm" if on else "all clear", f"{self.alarm.name} {value:.3g}")
-
-    def _peak(self, value: float) -> None:
-        assert self.alarm is not None
-        raised = self.alarms[-1]
-        raised.peak = (min if self.alarm.low else max)(raised.peak, value)
+        return Event(time, sample, "alarm" if on else "all clear", f"{alarm.name} {value:.3g}")

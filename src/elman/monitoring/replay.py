@@ -1,4 +1,4 @@
-"""Replaying: a recording goes out sample by sample, each at its time, as a device would send it."""
+"""Replay: a recording is sent sample by sample, each at its time, as a device would send it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TICK = 0.02  # s between two packets
 
 
 class Line(Protocol):
-    """Where samples go."""
+    """Where the samples are sent."""
 
     def push(self, samples: Array, stamps: Array) -> None: ...
 
@@ -25,7 +25,7 @@ class Line(Protocol):
 class Player:
     """Plays samples (T, F), again and again, at ``rate`` Hz of the clock until ``total`` are `sent`.
 
-    Each sample is stamped with the time at which it was due, however late the packet leaves that it is in.
+    The stamp of a sample is the time at which it was due, even if its packet is late.
 
     >>> class Printed:
     ...     def push(self, samples, stamps):
@@ -44,7 +44,7 @@ class Player:
     sent: int = field(default=0, init=False)
 
     def play(self, line: Line, now: float) -> bool:
-        """Send what is due by now; return whether there will be more."""
+        """Send the samples that are due, and return whether more will follow."""
         due = math.floor((now - self.start) * self.rate) + 1
         stop = int(min(due, self.total))
         if stop > self.sent:

@@ -1,4 +1,4 @@
-"""Answering: samples go into a model's stream as they come; each answer is told which sample completed it."""
+"""Streams of answers to chunks of samples: over the whole signal, or over its last seconds only."""
 
 from __future__ import annotations
 
@@ -11,17 +11,28 @@ from elman._validation import integer
 from elman.data.sequences import Array
 
 
-class Answering:
-    """A model's stream, fed in chunks (k, F).
+class ChunkedStream:
+    """A model's stream that takes chunks of samples and says which sample completed each answer.
 
-    ``opened`` returns a new stream as `elman.stream` does: ``steps(samples)`` with (k, F) gives the answers
-    that are complete by now, (m, C). The first is complete after ``first`` samples, each further one after
-    ``every`` more: features of windows answer more rarely than samples come. `feed` gives the answers (m, C)
-    and at which of the k samples each was complete (m,); RuntimeError where there are more or fewer.
+    Shapes: a chunk (k, F); its answers (m, C), and the indices in it of the samples that completed them (m,).
+
+    Parameters
+    ----------
+    opened : callable
+        Returns a new stream, as `elman.stream` does: its ``steps(samples)`` takes (k, F) and returns the
+        answers that are now complete, (m, C).
+    first, every : int
+        The first answer is complete after ``first`` samples, the next ones after ``every`` samples each: more
+        than 1 for features of windows.
+
+    Raises
+    ------
+    RuntimeError
+        From `feed`, if the stream gives more or fewer answers than ``first`` and ``every`` say.
 
     >>> from elman import Dense, Network, SimpleRNN, stream
     >>> net = Network([SimpleRNN(3), Dense(2, "softmax")], input_size=1, seed=0)
-    >>> at, answers = Answering(lambda: stream(net)).feed(np.zeros((4, 1)))
+    >>> at, answers = ChunkedStream(lambda: stream(net)).feed(np.zeros((4, 1)))
     >>> at.tolist(), answers.shape
     ([0, 1, 2, 3], (4, 2))
     """
@@ -32,7 +43,7 @@ class Answering:
         self._seen = 0
 
     def feed(self, samples: Array) -> tuple[Array, Array]:
-        """Return at which samples answers were complete (m,), and the answers (m, C)."""
+        """Return the index of the sample that completed each answer (m,), and the answers (m, C)."""
         answers = self._stream.steps(samples)
         behind = self._seen - self._first + 1  # samples since the first answer could be complete
         skipped = -behind if behind < 0 else -behind % self._every
@@ -48,25 +59,42 @@ class Answering:
         self._seen = 0
 
 
-class LastSeconds(Answering):
-    """The same for an endless signal: each answer is to no more than the last ``window`` samples.
+class SlidingStream(ChunkedStream):
+    """A `ChunkedStream` for an endless signal: each answer is based on the last ``window`` samples at most.
 
-    A model of whole sequences answers to all that it has seen since its state was zero; after an hour that is
-    not what it was trained on. Here ``streams`` of them read the same samples, each begins anew every
-    ``window`` samples, one after the other, and the one that has seen most answers: between window - window /
-    streams and window samples, once there were so many.
+    A model of whole sequences answers for all samples since its state was zero. After an hour these are very
+    different from the sequences that it was trained on. Here several streams read the same samples, and each
+    of them starts anew every ``window`` samples, one after the other. The stream with most samples answers.
+    Once ``window`` samples have come, an answer is based on between window - window / streams and window
+    samples.
+
+    Parameters
+    ----------
+    opened, first, every
+        As for `ChunkedStream`.
+    window : int
+        The largest number of samples, at least ``streams``.
+    streams : int
+        The number of streams: the work of each sample is that of ``streams`` models.
+
+    >>> from elman import Dense, Network, SimpleRNN, stream
+    >>> net = Network([SimpleRNN(3), Dense(2, "softmax")], input_size=1, seed=0)
+    >>> sliding = SlidingStream(lambda: stream(net), window=20)
+    >>> at, answers = sliding.feed(np.zeros((100, 1)))
+    >>> len(at), answers.shape
+    (100, (100, 2))
     """
 
     def __init__(
         self, opened: Callable[[], Any], window: int, first: int = 1, every: int = 1, *, streams: int = 4
     ) -> None:
-        self._streams = [Answering(opened, first, every) for _ in range(integer("streams", streams, 1))]
+        self._streams = [ChunkedStream(opened, first, every) for _ in range(integer("streams", streams, 1))]
         self.window = integer("window", window, streams)
         self._starts = [i * self.window // streams for i in range(streams)]
         self._seen = 0
 
     def feed(self, samples: Array) -> tuple[Array, Array]:
-        """Return at which samples answers were complete (m,), and the answers (m, C)."""
+        """Return the index of the sample that completed each answer (m,), and the answers (m, C)."""
         at, answers = [], []
         begin = 0
         while begin < len(samples):
@@ -84,11 +112,11 @@ class LastSeconds(Answering):
         return np.concatenate(at), np.concatenate(answers)
 
     def _age(self, start: int) -> int:
-        """Return how many samples a stream has read: all of them, before its own start."""
+        """Return the number of samples that a stream has read: all of them, before its first restart."""
         return (self._seen - start) % self.window if self._seen >= start else self._seen
 
     def _until_one_begins(self) -> int:
-        """Return how many samples may come before one of the streams begins anew."""
+        """Return the number of samples until one of the streams starts anew."""
         return min((start - self._seen) % self.window or self.window for start in self._starts)
 
     def reset(self) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from elman.data.sequences import Array
+from elman.errors import ArgumentValueError
 from elman.reading import csv_files, npz_files, parquet_files, ts_files
 from elman.reading.columns import Options
 from elman.reading.parsing import SequenceFile, shown
@@ -120,5 +121,5 @@ def _reader(path: str, source: str, options: Options) -> Reader:
     reader, accepted = _READERS[ending]
     for option in fields(Options):
         if option.name not in accepted and getattr(options, option.name) != option.default:
-            raise ValueError(f"{option.name} is given, but is no option for a {ending} file")
+            raise ArgumentValueError(option.name, f"is given, but is no option for a {ending} file")
     return reader

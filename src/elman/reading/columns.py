@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from elman._validation import choice, describe, flag
-from elman.errors import ArgumentTypeError, ArgumentValueError
+from elman.errors import ArgumentTypeError, ArgumentValueError, Mention, MentionError
 from elman.reading.parsing import listed, shown
 
 _LABELS = ("label", "class", "target")
 _TIMES = ("time", "timestamp")
+_WIDE = Mention("layout", "wide")
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +46,11 @@ class Options:
         if self.layout == "wide":
             for name in ("time", "features"):
                 if getattr(self, name) is not None:
-                    raise ValueError(f"{name} is given, but a wide table (layout='wide') has none")
+                    given = Mention(name, bare=True)
+                    raise MentionError(given, " is given, but a wide table (", _WIDE, ") has none")
             if self.per_step:
-                raise ValueError("per_step is True, but a wide table (layout='wide') has one label a row")
+                given = Mention("per_step", bare=True)
+                raise MentionError(given, " is True, but a wide table (", _WIDE, ") has one label a row")
 
 
 def _check_column(name: str, value: Any) -> None:
@@ -96,17 +99,24 @@ def choose(source: str, names: list[str] | None, width: int, options: Options) -
         elif identity is None:
             layout = "wide"
     if layout == "long" and identity is None:
-        raise ValueError(
-            f"{source} has no column 'id' (id=), which a long table has "
-            f"(layout='wide' reads a row a sequence)"
+        raise MentionError(
+            f"{source} has no column 'id' (",
+            Mention("id"),
+            "), which a long table has (",
+            _WIDE,
+            " reads a row a sequence)",
         )
     if label is None:
         label = finder.usual("label", _LABELS)
     if label is None:
         label = finder.usual("label", ("y",))
         if label is not None and layout != "wide" and finder.usual("features", ("x",)) is not None:
-            raise ValueError(
-                f"{source} has the columns 'x' and 'y': is 'y' a label (label='y') or a feature (features=)?"
+            raise MentionError(
+                f"{source} has the columns 'x' and 'y': is 'y' a label (",
+                Mention("label", "y"),
+                ") or a feature (",
+                Mention("features"),
+                ")?",
             )
     others = {identity, time, label}
     values = features or [column for column in range(width) if column not in others]
@@ -139,7 +149,7 @@ class _Finder:
     def given(self, option: str, column: str | int) -> int:
         place = self._place(option, column)
         if place in self.taken:
-            raise ValueError(f"{option} is {describe(column)}, a column that another option has")
+            raise ArgumentValueError(option, f"is {describe(column)}, a column that another option has")
         self.taken.add(place)
         return place
 
@@ -147,16 +157,20 @@ class _Finder:
         if isinstance(column, int):
             if 1 <= column <= self.width:
                 return column - 1
-            raise ValueError(f"{self.source} has no column {column} ({option}=), expected 1 to {self.width}")
+            raise MentionError(
+                f"{self.source} has no column {column} (", Mention(option), f"), expected 1 to {self.width}"
+            )
         if self.names is None:
-            raise ValueError(
-                f"{self.source} has no header line, so no column {shown(column)} ({option}=): "
-                f"give the column's number, from 1"
+            raise MentionError(
+                f"{self.source} has no header line, so no column {shown(column)} (",
+                Mention(option),
+                "): give the column's number, from 1",
             )
         if column not in self.places:
-            raise ValueError(
-                f"{self.source} has no column {shown(column)} ({option}=), "
-                f"expected one of {listed(self.names)}"
+            raise MentionError(
+                f"{self.source} has no column {shown(column)} (",
+                Mention(option),
+                f"), expected one of {listed(self.names)}",
             )
         return self.places[column]
 
@@ -165,5 +179,7 @@ class _Finder:
         found = [i for i, name in enumerate(names) if name.lower() in usual and i not in self.taken]
         if len(found) > 1:
             both = " and ".join(shown(names[i]) for i in found[:2])
-            raise ValueError(f"{self.source} has the columns {both}: which one is it ({option}=)?")
+            raise MentionError(
+                f"{self.source} has the columns {both}: which one is it (", Mention(option), ")?"
+            )
         return found[0] if found else None

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from elman.errors import Mention, MentionError
 from elman.reading.columns import Columns, Options, check_names, choose
 from elman.reading.parsing import (
     Codes,
@@ -106,9 +107,12 @@ def _is_header(cells: list[str], header: bool | None, where: str) -> bool:
         return True
     counts = [str(i) for i in range(len(cells) + 1)]
     if cells in (counts[:-1], counts[1:]):
-        raise ValueError(
-            f"{where} counts from {cells[0]} to {cells[-1]}: are these names of columns (header=True) "
-            f"or values (header=False)?"
+        raise MentionError(
+            f"{where} counts from {cells[0]} to {cells[-1]}: are these names of columns (",
+            Mention("header", True),
+            ") or values (",
+            Mention("header", False),
+            ")?",
         )
     return False
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from elman._validation import describe
 from elman.data.sequences import Array, Sequences
+from elman.errors import ArgumentTypeError, Mention, MentionError
 from elman.reading.columns import Options
 from elman.reading.parsing import SequenceFile, listed, reason, shown, suspicious
 
@@ -59,11 +60,12 @@ class Archive:
         if key is None:
             return self.array(default) if default in self.entries else None
         if not isinstance(key, str):
-            raise TypeError(f"{option} is {describe(key)}, expected a key of {self.source}")
+            raise ArgumentTypeError(option, f"is {describe(key)}", f"a key of {self.source}")
         if key not in self.entries:
-            raise ValueError(
-                f"{self.source} has no key {shown(key)} ({option}=), expected one of "
-                f"{listed(list(self.entries))}"
+            raise MentionError(
+                f"{self.source} has no key {shown(key)} (",
+                Mention(option),
+                f"), expected one of {listed(list(self.entries))}",
             )
         return self.array(key)
 

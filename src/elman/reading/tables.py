@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman.data.sequences import Array
+from elman.errors import Mention, MentionError
 from elman.reading.columns import Columns
 from elman.reading.parsing import Codes, Labels, SequenceFile, shown
 
@@ -104,7 +105,12 @@ def _order(table: Table, ids: Ids) -> Codes:
 def _labels(table: Table, order: Codes, bounds: Codes, per_step: bool | None) -> Array | list[Array] | None:
     if table.labels is None:
         if per_step:
-            raise ValueError(f"per_step is True, but {table.columns.source} has no column of labels (label=)")
+            raise MentionError(
+                Mention("per_step", bare=True),
+                f" is True, but {table.columns.source} has no column of labels (",
+                Mention("label"),
+                ")",
+            )
         return None
     codes = table.labels.codes[order]
     if (codes < 0).all():

@@ -1,6 +1,6 @@
-"""The work behind the commands: each takes paths and plain values, and returns plain values.
+"""The work of the commands: functions of paths and plain values that return plain values.
 
-Nothing here knows of a terminal: what is worth saying on the way goes to a function that the caller gives.
+Nothing here uses a terminal: notes go to a function that the caller gives.
 """
 
 from __future__ import annotations

@@ -17,13 +17,13 @@ from elman.network.network import Network
 from elman.nn.layers import Dense
 
 _SEQUENCES = 4
-_STEPS = 25  # of each at most: differences of long sequences take long and show nothing more
+_STEPS = 25  # of each at most: longer sequences take longer and show nothing more
 _LENGTHS = (3, 7, 12, 25)  # of random sequences
 
 
 @dataclass(frozen=True)
 class Checked:
-    """What the check found; ``worst`` are the entries that agree the least."""
+    """The result of the check; ``worst`` are the entries that agree the least."""
 
     model: str
     data: str
@@ -43,9 +43,9 @@ def check(
     entries: int = 2000,
     seed: int = 0,
 ) -> Checked:
-    """Check the gradient of the loss of seeded answers to a file's sequences, or to seeded random ones.
+    """Check the gradient of the loss on sequences of a file, or on random sequences.
 
-    Answers are drawn at random, because every loss has a gradient, and a file may have no labels.
+    The targets are random: a file may have no labels. ``seed`` determines everything random.
     """
     integer("--entries", entries, 1)
     rng = np.random.default_rng(integer("--seed", seed))
@@ -64,7 +64,7 @@ def check(
         short = sorted(range(len(data.X)), key=lambda i: len(data.X[i]))[:_SEQUENCES]
         X = [x[:_STEPS] for x in opened.scaled([data.X[i] for i in sorted(short)])]
         source = path
-    y = [_answers(net, len(x), rng) for x in X] if net.per_step else _answers(net, len(X), rng)
+    y = [_targets(net, len(x), rng) for x in X] if net.per_step else _targets(net, len(X), rng)
     report = check_gradient(net, X, y, max_entries=entries, seed=seed)
     worst = sorted(report.rows, key=lambda row: -row.relative_error)[:5]
     return Checked(
@@ -88,8 +88,8 @@ def check(
     )
 
 
-def _answers(net: Network, count: int, rng: np.random.Generator) -> Array:
-    """Return random answers of the kind that the network's own loss takes."""
+def _targets(net: Network, count: int, rng: np.random.Generator) -> Array:
+    """Return random targets for the network's loss."""
     last = net.layers[-1]
     kind = last.activation if isinstance(last, Dense) else "identity"
     if kind == "softmax":

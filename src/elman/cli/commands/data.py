@@ -1,9 +1,8 @@
-"""Files as the commands take them: sequences without gaps, and labels that suit a task."""
+"""Files as the commands read them: sequences of finite numbers, and labels that suit a task."""
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,21 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman import reading
+from elman.cli.commands.option_names import option_names
 from elman.data.sequences import Array
 
 TASKS = ("classify", "tag", "regress")
-
-_OPTIONS = "label|id|time|features|layout|per_step|header"
-_ASSIGNED = re.compile(rf"\b({_OPTIONS})(?:\[\d+\])?=(True|False|'[^']*')?")
-_SUBJECT = re.compile(rf"^({_OPTIONS})(?:\[\d+\])? is ")
-FILLERS = {"i": -1, "f": np.nan, "U": ""}  # what `read_sequences` gives for a step without a label
+# The label that `read_sequences` gives to a step without one, by the kind of the dtype.
+FILLERS = {"i": -1, "f": np.nan, "U": ""}
 
 
 @dataclass(frozen=True)
 class Data:
-    """What a file holds: sequences; labels as they were read; names of the sequences.
+    """What a file holds: sequences X, labels y as they were read, and the ids of the sequences.
 
-    All numbers are finite, or NaN where that was let pass.
+    All numbers are finite, or NaN where missing numbers are allowed.
     """
 
     path: str
@@ -37,17 +34,17 @@ class Data:
 
     @property
     def features(self) -> int:
-        """F, the numbers in a step."""
+        """F, the number of features of a step."""
         return int(self.X[0].shape[1])
 
     @property
     def steps(self) -> int:
-        """The steps of all sequences."""
+        """The number of steps of all sequences."""
         return sum(map(len, self.X))
 
     @property
     def names(self) -> list[Any]:
-        """What the sequences are called: their ids, otherwise their numbers from 0, as in Python."""
+        """The names of the sequences: their ids, otherwise their numbers from 0, as in Python."""
         return list(range(len(self.X))) if self.ids is None else list(self.ids)
 
     def labels(self) -> Array | list[Array]:
@@ -60,17 +57,15 @@ class Data:
 
 
 def load(path: str, options: Mapping[str, Any], per_step: bool | None = None, missing: bool = False) -> Data:
-    """Read a file; ``per_step`` is what the task wants, where ``options`` do not say it already.
+    """Read a file; ``per_step`` is what the task needs, unless ``options`` say it already.
 
-    ``missing`` lets NaN pass, for a model that fills it.
+    ``missing`` allows NaN, for a model that fills it in.
     """
     options = dict(options)
     if per_step is not None and Path(path).suffix.lower() != ".ts":  # a .ts file has one label a sequence
         options.setdefault("per_step", per_step)
-    try:
+    with option_names():
         file = reading.read(path, **options)
-    except (TypeError, ValueError) as error:
-        raise ValueError(as_options(str(error))) from None
     for i, x in enumerate(file.X):
         wrong = np.isinf(x) if missing else ~np.isfinite(x)
         if wrong.any():
@@ -88,27 +83,8 @@ def _fail(path: str, file: Any, i: int, x: Array, wrong: Array) -> NoReturn:
     )
 
 
-def as_options(sentence: str) -> str:
-    """Return a sentence about the reader's arguments with the names that the command line has for them.
-
-    >>> as_options("'a.csv' has no column 'id', expected one (id=)")
-    "'a.csv' has no column 'id', expected one (--id)"
-    >>> as_options("are these names (header=True) or values (header=False)?")
-    'are these names (--header) or values (--no-header)?'
-    """
-
-    def option(found: re.Match[str]) -> str:
-        name, value = found[1].replace("_", "-"), found[2]
-        if value == "False":
-            return "--per-sequence" if name == "per-step" else f"--no-{name}"
-        return f"--{name}" if value in (None, "True") else f"--{name} {value}"
-
-    sentence = _ASSIGNED.sub(option, sentence)
-    return _SUBJECT.sub(lambda found: f"--{found[1].replace('_', '-')} is ", sentence)
-
-
 def column(text: str | None) -> str | int | None:
-    """Return a column as the reader takes it: whole numbers count the columns from 1, all else is a name.
+    """Return a column as the reader takes it: an integer counts the columns from 1, anything else is a name.
 
     >>> column("label"), column("3")
     ('label', 3)
@@ -117,7 +93,7 @@ def column(text: str | None) -> str | int | None:
 
 
 def as_numbers(path: str, y: Array | list[Array]) -> Array | list[Array]:
-    """Return labels as floats, NaN where a step has none."""
+    """Return labels as floats, NaN for a step without a label."""
     each = y if isinstance(y, list) else [y]
     if each[0].dtype.kind == "U":
         text = next(value for rows in each for value in rows.tolist() if value)
@@ -132,7 +108,7 @@ def as_numbers(path: str, y: Array | list[Array]) -> Array | list[Array]:
 
 
 def missing(labels: Array, classes: Sequence[Any] = ()) -> NDArray[np.bool_]:
-    """Whether each of a file's labels (N,) stands for none: -1, NaN or "", unless that is a class."""
+    """Return which of a file's labels (N,) mean a missing label: -1, NaN or "", unless that is a class."""
     filler = FILLERS[labels.dtype.kind]
     if labels.dtype.kind == "f":
         return np.asarray(np.isnan(labels))
@@ -140,10 +116,10 @@ def missing(labels: Array, classes: Sequence[Any] = ()) -> NDArray[np.bool_]:
 
 
 def places(labels: Array, classes: Sequence[Any]) -> tuple[NDArray[np.int64], list[Any]]:
-    """Return the place of each label (N,) among the classes, and the labels that are not among them.
+    """Return the index of each label (N,) in the classes, and the labels that are no classes.
 
-    The latter get places from ``len(classes)`` on. A file whose labels all are digits gives numbers where
-    another gave strings: 1 is '1' then, and the other way round.
+    Those get the indices from ``len(classes)`` on. Labels are compared as text too: a file whose labels are
+    all integers gives 1, another one gives '1'.
 
     >>> places(np.array([2, 1, 7]), ["1", "2"])
     (array([1, 0, 2]), [7])
@@ -162,7 +138,7 @@ def places(labels: Array, classes: Sequence[Any]) -> tuple[NDArray[np.int64], li
 
 
 def some(labels: Sequence[Any]) -> str:
-    """Return the first few labels, for a sentence.
+    """Return the first few labels, for a message.
 
     >>> some(["a", "b"])
     "'a', 'b'"
@@ -171,7 +147,7 @@ def some(labels: Sequence[Any]) -> str:
 
 
 def plural(count: int, noun: str) -> str:
-    """Return a number and what it counts.
+    """Return a number and a noun, in the singular or the plural.
 
     >>> plural(1, "feature"), plural(2, "feature")
     ('1 feature', '2 features')

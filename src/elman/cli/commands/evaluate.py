@@ -1,9 +1,9 @@
-"""`elman evaluate`: how well a model answers a labeled file."""
+"""`elman evaluate`: the predictions of a model compared with the labels of a file."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -14,17 +14,12 @@ from elman.cli.commands import Say, loaded_model, output_paths, plots, scores
 from elman.cli.commands import data as files
 from elman.cli.commands.data import Data
 from elman.data.sequences import Array
+from elman.errors import ArgumentValueError
 
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Scores of a model on a file.
-
-    Of classes: accuracy, balanced accuracy, ``by_class`` and the counts in ``confusion`` (rows: expected),
-    all in the order of ``labels``: the model's classes, and after them those that only the file knows, whose
-    answers count as wrong. Of numbers: R2, mean absolute
-    and root mean squared error. The other fields are None.
-    """
+    """What was evaluated: a model of a task on a file. ``missing`` answers have no label to compare with."""
 
     model: str
     estimator: str
@@ -35,16 +30,42 @@ class Evaluated:
     steps: int
     answers: int
     missing: int
-    accuracy: float | None = None
-    balanced_accuracy: float | None = None
-    labels: list[Any] | None = None
-    unknown: list[Any] | None = None
-    by_class: list[dict[str, Any]] | None = None
-    confusion: list[list[int]] | None = None
-    r2: float | None = None
-    mae: float | None = None
-    rmse: float | None = None
-    picture: str | None = None
+
+    def document(self) -> dict[str, Any]:
+        """Return all fields by name, for JSON: None for those of the other kind of evaluation."""
+        return dict.fromkeys(_KEYS) | {field.name: getattr(self, field.name) for field in fields(self)}
+
+
+@dataclass(frozen=True)
+class EvaluatedClasses(Evaluated):
+    """Scores of predicted classes.
+
+    ``by_class`` and the counts in ``confusion`` (rows: expected) are in the order of ``labels``: the model's
+    classes, then the labels that only the file has, whose answers count as wrong (``unknown``).
+    """
+
+    accuracy: float
+    balanced_accuracy: float
+    labels: list[Any]
+    unknown: list[Any]
+    by_class: list[dict[str, Any]]
+    confusion: list[list[int]]
+    picture: str | None
+
+
+@dataclass(frozen=True)
+class EvaluatedNumbers(Evaluated):
+    """Scores of predicted numbers: R2, mean absolute error and root mean squared error."""
+
+    r2: float
+    mae: float
+    rmse: float
+
+
+# In the order of the document: the scores of classes, then those of numbers, then the picture.
+_OF_CLASSES = [field.name for field in fields(EvaluatedClasses)]
+_OF_NUMBERS = [field.name for field in fields(EvaluatedNumbers)]
+_KEYS = list(dict.fromkeys([*_OF_CLASSES[:-1], *_OF_NUMBERS, _OF_CLASSES[-1]]))
 
 
 def evaluate(
@@ -55,15 +76,17 @@ def evaluate(
     picture: str | None = None,
     draw: bool = True,
     warn: Say = lambda _: None,
-) -> Evaluated:
-    """Compare a model's answers with a file's labels, and draw the confusions."""
+) -> EvaluatedClasses | EvaluatedNumbers:
+    """Compare a model's answers with a file's labels, and draw the confusion matrix."""
     output_paths.keep_apart({"FILE": path, "MODEL": model}, {"--picture": picture})
     if picture is not None:
         plots.check("--picture", picture)
     opened = loaded_model.load(model)
     classes = loaded_model.with_classes(opened)
     if classes is None and picture is not None:
-        raise ValueError(f"--picture is given, but {model!r} answers with numbers, which are not confused")
+        raise ArgumentValueError(
+            "--picture", f"is given, but {model!r} answers with numbers, which are not confused"
+        )
     data = files.load(path, columns, opened.per_step, opened.takes_missing)
     labels = _labels(data, opened, numbers=classes is None)
     answers = opened.answers(data)
@@ -78,7 +101,7 @@ def evaluate(
         "steps": data.steps,
     }
     if classes is None:
-        return Evaluated(**facts, **_numbers(path, labels, flat))
+        return EvaluatedNumbers(**facts, **_numbers(path, labels, flat))
     found, expected, predicted = _classes(path, model, labels, flat, classes, opened.per_step)
     drawn = None
     if draw:
@@ -89,11 +112,11 @@ def evaluate(
 
         at = plots.beside(model, "confusion") if picture is None else Path(picture)
         drawn = plots.draw(make, at, picture is not None, warn)
-    return Evaluated(**facts, **found, picture=drawn)
+    return EvaluatedClasses(**facts, **found, picture=drawn)
 
 
-def _labels(data: Data, model: loaded_model.Opened, numbers: bool) -> Array:
-    """Return one label a sequence, or those of all steps that have an answer, one after the other."""
+def _labels(data: Data, model: loaded_model.LoadedModel, numbers: bool) -> Array:
+    """Return one label per sequence, or the labels of all steps with an answer, one after the other."""
     y = data.labels()
     if isinstance(y, list) != model.per_step:
         came, wanted = ("step", "sequence") if isinstance(y, list) else ("sequence", "step")
@@ -111,7 +134,7 @@ def _labels(data: Data, model: loaded_model.Opened, numbers: bool) -> Array:
 def _classes(
     path: str, model: str, labels: Array, probabilities: Array, classes: list[Any], per_step: bool
 ) -> tuple[dict[str, Any], scores.Places, scores.Places]:
-    """Return the scores, and the places of the expected and the predicted answers among the labels."""
+    """Return the scores, and the indices of the expected and the predicted answers in the labels."""
     gone = files.missing(labels, classes) if per_step else np.zeros(len(labels), bool)
     if gone.all():
         raise ValueError(f"{path!r} has no label but missing ones, expected some that are known")

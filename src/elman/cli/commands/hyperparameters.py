@@ -1,8 +1,7 @@
-"""Recipes: the options of training, as the estimators take them."""
+"""The options of training, as parameters of the estimators."""
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,33 +9,10 @@ from elman.cli.commands import data as files
 from elman.data.sequences import Array
 from elman.errors import ArgumentValueError
 
-_OPTION = {  # the estimators' names of what the command line calls otherwise
-    "hidden_layer_sizes": "--hidden",
-    "max_iter": "--epochs",
-    "learning_rate_init": "--rate",
-    "learning_rate": "--schedule",
-    "input_noise": "--noise",
-    "n_iter_no_change": "--patience",
-    "random_state": "--seed",
-    "n_jobs": "--threads",
-}
-_SAME = (
-    "cell",
-    "activation",
-    "pooling",
-    "batch_size",
-    "alpha",
-    "clip_norm",
-    "truncation",
-    "dtype",
-    "dropout",
-)
-_SUBJECT = re.compile(rf"^({'|'.join([*_OPTION, *_SAME])})(?:\[\d+\])? is ")
-
 
 @dataclass(frozen=True)
 class Recipe:
-    """How to train; the names and the defaults are the estimators', but for early stopping and float32."""
+    """How to train. The defaults are those of the estimators, except for ``dtype`` and ``seed``."""
 
     cell: str = "rnn"
     hidden: tuple[int, ...] = (64,)
@@ -87,29 +63,23 @@ class Recipe:
             )
         if self.balanced:
             if task == "regress":
-                raise ValueError("--balanced is given, but numbers have no classes to be balanced")
+                raise ArgumentValueError("--balanced", "is given, but numbers have no classes to be balanced")
             given["class_weight"] = "balanced"
         return given
 
 
-def estimator(recipe: Recipe, task: str, y: Array | list[Array], bar: bool) -> Any:
-    """Return the estimator for a task and labels, not fitted yet; ``bar``: it shows its progress."""
+def estimator(recipe: Recipe, task: str, y: Array | list[Array], share: float, bar: bool) -> Any:
+    """Return the estimator for a task and labels, not fitted yet.
+
+    ``share`` of the sequences will be held out for early stopping, 0: none; ``bar`` shows the progress.
+    """
     from elman import estimators
 
     parameters = {**recipe.parameters(task), "verbose": bar}
+    if share:
+        parameters |= {"early_stopping": True, "validation_fraction": share}
     if task == "classify":
         return estimators.RNNClassifier(**parameters)
     if task == "tag":
         return estimators.RNNTagger(**parameters, missing_label=files.FILLERS[y[0].dtype.kind])
     return estimators.RNNRegressor(**parameters, return_sequences=isinstance(y, list))
-
-
-def as_option(sentence: str) -> str:
-    """Return a sentence about a parameter of an estimator with the name of its option.
-
-    >>> as_option("max_iter is 0, expected an integer of at least 1")
-    '--epochs is 0, expected an integer of at least 1'
-    """
-    return _SUBJECT.sub(
-        lambda found: f"{_OPTION.get(found[1]) or '--' + found[1].replace('_', '-')} is ", sentence
-    )

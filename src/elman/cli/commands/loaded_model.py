@@ -1,4 +1,4 @@
-"""Saved models as the commands use them: whatever was saved, it has a task, features and answers."""
+"""Saved models as the commands use them: any of them has a task, a number of features and answers."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ _TASKS = {"RNNClassifier": "classify", "RNNTagger": "tag", "RNNRegressor": "regr
 
 
 @dataclass(frozen=True)
-class Opened:
-    """A saved model: ``it`` is the estimator, the network, or a pipeline of features and an estimator.
+class LoadedModel:
+    """A saved model: ``model`` is an estimator, a network, or a pipeline of transformers and an estimator.
 
     ``task`` is "classify", "tag", "regress", or "network" for a bare network; ``classes`` are the labels of
-    the first two, otherwise None; ``features`` are those of the sequences that it reads.
+    the first two, otherwise None; ``features`` is F, the number of features of the sequences that it reads.
     """
 
     path: str
-    it: Any
+    model: Any
     task: str
     per_step: bool
     features: int
@@ -36,49 +36,50 @@ class Opened:
 
     @property
     def kind(self) -> str:
-        """The name of its class, or of its estimator's."""
-        return type(self.last).__name__
+        """The name of the class of its estimator or network."""
+        return type(self.predictor).__name__
 
     @property
-    def before(self) -> list[Any]:
-        """The features before its estimator."""
-        return _parts(self.it)[:-1]
+    def transformers(self) -> list[Any]:
+        """The transformers of a pipeline, before its estimator."""
+        return _parts(self.model)[:-1]
 
     @property
-    def last(self) -> Any:
+    def predictor(self) -> Any:
         """The estimator or the network."""
-        return _parts(self.it)[-1]
+        return _parts(self.model)[-1]
 
     @property
     def rate(self) -> float | None:
-        """The sampling rate in Hz that its features are made for; None where they do not say."""
-        return next((float(features.fs) for features in self.before if hasattr(features, "fs")), None)
+        """The sampling rate in Hz that its transformers expect; None if they do not depend on it."""
+        return next((float(part.fs) for part in self.transformers if hasattr(part, "fs")), None)
 
     @property
     def network(self) -> Network:
         """The network itself."""
-        net: Network = self.it if self.task == "network" else self.last.network_
+        net: Network = self.predictor if self.task == "network" else self.predictor.network_
         return net
 
     @property
-    def table(self) -> bool:
+    def tabular(self) -> bool:
         """Whether it was fitted on 2-D input, where each row is a univariate sequence of one length."""
-        return bool(getattr(_parts(self.it)[0], "tabular_", False))
+        first = _parts(self.model)[0]
+        return False if isinstance(first, Network) else bool(first.tabular_)
 
     @property
     def takes_missing(self) -> bool:
-        """Whether its first step fills in what is missing (NaN)."""
-        return bool(getattr(_parts(self.it)[0], "takes_missing", False))
+        """Whether its first transformer fills in missing numbers (NaN)."""
+        return any(part.takes_missing for part in self.transformers[:1])
 
     def stream(self) -> Stream:
-        """Return a new stream of answers, none or several for each step that comes."""
-        return streaming.stream(self.it)
+        """Return a new stream, which gives no, one or several answers to each step."""
+        return streaming.stream(self.model)
 
     def ends(self, steps: int) -> Array:
-        """Return which steps of a sequence of so many have an answer."""
+        """Return which steps of a sequence of ``steps`` steps have an answer, counted from 0."""
         ends = np.arange(steps)
-        for features in self.before:
-            ends = ends[features.ends(len(ends))]
+        for part in self.transformers:
+            ends = ends[part.ends(len(ends))]
         return ends
 
     @property
@@ -87,7 +88,7 @@ class Opened:
         return self.task == "network" and self.network.model.symbols > 0
 
     def cadence(self) -> tuple[int, int]:
-        """Return how many samples the stream's first answer takes, and how many more each further one."""
+        """Return the number of samples before the stream's first answer, and between two answers."""
         for power in range(1, _LONGEST):
             try:
                 ends = self.ends(2**power)
@@ -101,11 +102,11 @@ class Opened:
     def answers(self, data: Data) -> Array | list[Array]:
         """Return probabilities, values or outputs: (n, C), or a list of (T_i, C) with one row a step."""
         self.check(data)
-        X: Any = np.stack([x[:, 0] for x in data.X]) if self.table else self._read(data.X)
+        X: Any = np.stack([x[:, 0] for x in data.X]) if self.tabular else self._read(data.X)
         with warnings.catch_warnings():
-            # Fitted on a data frame, it would be told that a file's values come without column names.
+            # Fitted on a data frame, it would warn that a file's values have no column names.
             warnings.filterwarnings("ignore", message="X does not have valid feature names")
-            out = self.it.predict_proba(X) if self.classes is not None else self.it.predict(X)
+            out = self.model.predict_proba(X) if self.classes is not None else self.model.predict(X)
         if self.per_step:
             return [np.asarray(rows).reshape(len(rows), -1) for rows in out]
         return np.asarray(out).reshape(len(data.X), -1)
@@ -114,11 +115,11 @@ class Opened:
         """Return sequences as its network reads them, in float64."""
         if self.task == "network":
             return self._read(X)
-        rows: Any = np.stack([x[:, 0] for x in X]) if self.table else X
-        for features in self.before:
-            rows = features.transform(rows)
-        X = list(rows) if self.before else X
-        return [self.last.scaler_.apply(x, np.dtype(np.float64)) for x in X]
+        rows: Any = np.stack([x[:, 0] for x in X]) if self.tabular else X
+        for part in self.transformers:
+            rows = part.transform(rows)
+        X = list(rows) if self.transformers else X
+        return [self.predictor.scaler_.apply(x, np.dtype(np.float64)) for x in X]
 
     def _read(self, X: list[Array]) -> list[Array]:
         """Return sequences, as integers for an Embedding: files hold plain numbers."""
@@ -130,14 +131,14 @@ class Opened:
         return [x.astype(np.int64) for x in X]
 
     def check(self, data: Data) -> None:
-        """Raise ValueError where the sequences are not of the form that the model takes."""
+        """Raise ValueError unless the sequences have the model's number of features (and steps)."""
         if data.features != self.features:
             raise ValueError(
                 f"{data.path!r} has {plural(data.features, 'feature')} a step, "
                 f"expected {self.features}, as {self.path!r} was trained with"
             )
-        if self.table:
-            steps = _parts(self.it)[0].n_features_in_
+        if self.tabular:
+            steps = _parts(self.model)[0].n_features_in_
             for name, x in zip(data.names, data.X, strict=True):
                 if len(x) != steps:
                     raise ValueError(
@@ -146,28 +147,32 @@ class Opened:
                     )
 
 
-def load(path: str) -> Opened:
+def load(path: str) -> LoadedModel:
     """Return the model in a file; ValueError for one that is damaged or not elman's."""
-    it = persistence.load(path)
-    first, last = _parts(it)[0], _parts(it)[-1]
-    net = last if isinstance(last, Network) else getattr(last, "network_", None)
-    if net is None:
+    model = persistence.load(path)
+    parts = _parts(model)
+    first, last = parts[0], parts[-1]
+    kind = type(last).__name__
+    if kind in _TASKS:
+        task, net = _TASKS[kind], last.network_
+    elif isinstance(last, Network):
+        task, net = "network", last
+    else:
         raise ValueError(
-            f"{path!r} holds a {type(last).__name__}, which only elman.load in Python reads; "
+            f"{path!r} holds a {kind}, which only elman.load in Python reads; "
             f"expected a network, an estimator or a pipeline"
         )
-    task = _TASKS.get(type(last).__name__, "network")
     classes = last.classes_.tolist() if task in ("classify", "tag") else None
     features = net.input_size if first is last else first.n_channels
-    return Opened(path, it, task, net.per_step, features, classes)
+    return LoadedModel(path, model, task, net.per_step, features, classes)
 
 
-def _parts(it: Any) -> list[Any]:
-    """Return the features, where a model has some, and its estimator or network."""
-    return [part for _, part in it.steps if part != "passthrough"] if hasattr(it, "steps") else [it]
+def _parts(model: Any) -> list[Any]:
+    """Return the steps of a pipeline, or the estimator or network alone."""
+    return [part for _, part in model.steps if part != "passthrough"] if hasattr(model, "steps") else [model]
 
 
-def with_classes(model: Opened) -> list[Any] | None:
+def with_classes(model: LoadedModel) -> list[Any] | None:
     """Return the labels of a model's outputs; for a network that ends with softmax they are 0, 1, ..."""
     if model.task != "network":
         return model.classes

@@ -1,4 +1,4 @@
-"""`elman monitor`: a stream is read until somebody has had enough; answers, alarms and gaps are kept."""
+"""`elman monitor`: a model answers a stream until it is stopped; answers, alarms and gaps are recorded."""
 
 from __future__ import annotations
 
@@ -13,20 +13,21 @@ import numpy as np
 from elman._validation import number
 from elman.cli.commands import Say, loaded_model, output_paths, predict
 from elman.cli.commands.data import plural
+from elman.cli.commands.loaded_model import LoadedModel
 from elman.cli.monitor_csv import Record, moment
 from elman.cli.monitor_state import Seen
 from elman.errors import ArgumentValueError
-from elman.monitoring import Alarm, Answer, Answering, LastSeconds, Monitor
+from elman.monitoring import Alarm, Answer, ChunkedStream, Monitor, SlidingStream
 from elman.monitoring.description import Description, listed
 
-_WAIT = 0.05  # s for samples, at most: then the view and the record have their turn
-_SILENT = 2.0  # s without a sample before it is said
+_WAIT = 0.05  # s to wait for samples before the view and the record are updated
+_SILENT = 2.0  # s without a sample before a note
 _RATES_DIFFER = 0.01
 _COUNTS = ("samples", "answers", "gaps", "lost", "missing", "left_out", "resets")
 
 
 class View(Protocol):
-    """What shows a run: `elman.monitoring.view` has two."""
+    """A view of a run: `elman.cli.monitor_view` has two."""
 
     def note(self, text: str) -> None: ...
     def tick(self) -> None: ...
@@ -34,7 +35,7 @@ class View(Protocol):
 
 @dataclass(frozen=True)
 class Watching:
-    """How a stream is watched; what each means is told in docs/monitor.md. None: not given."""
+    """The options of a run; docs/monitor.md explains them. None: not given."""
 
     name: str
     source: str | None = None
@@ -52,9 +53,9 @@ class Watching:
 
 @dataclass(frozen=True)
 class Monitored:
-    """What a run saw: dates in UTC, ``latency`` in seconds from the sample to its answer.
+    """The summary of a run: dates in UTC, ``latency`` in seconds from a sample to its answer.
 
-    ``channels`` are those that were read, ``outputs`` what the answers consist of.
+    ``channels`` are those that were read, ``outputs`` the names of the values of an answer.
     """
 
     model: str
@@ -82,7 +83,7 @@ class Monitored:
 
 
 def monitor(path: str, how: Watching, view: Callable[[Seen], AbstractContextManager[View]]) -> Monitored:
-    """Watch a stream with a saved model until it ends; Ctrl-C is one way to end it.
+    """Answer a stream with a saved model until it ends, or until Ctrl-C.
 
     Errors: ValueError for a model and a stream that do not fit, and where no stream is found in ``how.wait``
     seconds; OSError for a CSV that cannot be written; ImportError without pylsl.
@@ -107,7 +108,7 @@ def monitor(path: str, how: Watching, view: Callable[[Seen], AbstractContextMana
 
 
 def _watch(run: _Run, source: Any, view: View, clock: Callable[[], float]) -> str:
-    """Read until the end, and return why it ended."""
+    """Read until the end, and return the reason of the end."""
     how = run.how
     began = quiet = time.monotonic()
     try:
@@ -125,8 +126,8 @@ def _watch(run: _Run, source: Any, view: View, clock: Callable[[], float]) -> st
                 return f"the stream was away for {how.wait:g} s"
             chunk = source.pull(_WAIT)
             run.follow(source)
-            if chunk is not None:
-                run.take(chunk, clock)
+            if chunk is not None and run.monitor is not None:
+                run.take(run.monitor, chunk, clock)
             elif source.connected:
                 run.wonder()
             if run.record is not None:
@@ -137,9 +138,9 @@ def _watch(run: _Run, source: Any, view: View, clock: Callable[[], float]) -> st
 
 
 class _Run:
-    """A model, the monitor that feeds it once a stream is there, and what becomes of the answers."""
+    """A model, its monitor once there is a stream, and the view and the record of the answers."""
 
-    def __init__(self, model: loaded_model.Opened, how: Watching) -> None:
+    def __init__(self, model: LoadedModel, how: Watching) -> None:
         self.model, self.how = model, how
         self.note: Say = lambda _: None
         self.record: Record | None = None
@@ -151,21 +152,24 @@ class _Run:
             value = getattr(how, option)
             if value is not None:
                 number(f"--{option}", value, positive=option in ("rate", "window"))
-        model.stream()  # one that cannot stream says so before a stream is waited for
+        model.stream()  # a model that cannot stream is refused before a stream is waited for
         classes = loaded_model.with_classes(model) is not None
         self.seen = Seen(f"elman monitor  {model.path}", self.outputs, classes)
         self._connections = 0
         self._picked: list[int] = []
-        self._heard, self._told = time.monotonic(), False  # when samples came last, and that none do
+        self._heard, self._told = (
+            time.monotonic(),
+            False,
+        )  # the time of the last samples; a note that none come
 
     def say(self, text: str) -> None:
-        """Tell whoever is shown the run now."""
+        """Show a note in the view, if there is one."""
         self.note(text)
 
     # the stream
 
     def check(self, stream: Description) -> None:
-        """Raise ValueError where a stream does not suit the model."""
+        """Raise ValueError for a stream that does not fit the model."""
         picked = _picked(stream, self.how.channels)
         if len(picked) != self.model.features:
             chosen = "" if self.how.channels is None else ", of which --channels chooses " + str(len(picked))
@@ -182,7 +186,7 @@ class _Run:
             raise ValueError(f"the stream {stream.name!r} names no rate: --window needs --rate")
 
     def follow(self, source: Any) -> None:
-        """Notice that a stream was found, or is gone."""
+        """Take up a stream that was found, and show one that is gone."""
         self.seen.connected = source.connected
         if source.connections == self._connections:
             return
@@ -195,7 +199,7 @@ class _Run:
         if self.monitor is None:
             rate = stream.rate / stream.speed or self.how.rate or self.model.rate
             self.monitor = self.seen.monitor = Monitor(
-                self._answering(rate),
+                self._stream(rate),
                 features=self.model.features,
                 rate=rate,
                 alarm=self._alarm,
@@ -206,11 +210,10 @@ class _Run:
         self.monitor.speed = stream.speed
         self.note(f"{'found again' if again else 'reading'}: {stream}")
 
-    def _answering(self, rate: float | None) -> Answering:
+    def _stream(self, rate: float | None) -> ChunkedStream:
         first, every = self.model.cadence()
-        if self.how.window is None:
-            return Answering(self.model.stream, first, every)
-        assert rate is not None  # `check` has seen to it
+        if self.how.window is None or rate is None:  # `check` refuses a window without a rate
+            return ChunkedStream(self.model.stream, first, every)
         window = round(self.how.window * rate)
         if window * 3 // 4 < first:
             raise ArgumentValueError(
@@ -219,27 +222,26 @@ class _Run:
                 f"at least {first / rate * 4 / 3:.3g} s: the features of {self.model.path!r} need {first} "
                 "samples for their first step",
             )
-        return LastSeconds(self.model.stream, max(window, 4), first, every)
+        return SlidingStream(self.model.stream, max(window, 4), first, every)
 
     # the samples
 
     def wonder(self) -> None:
-        """Say once that nothing comes from a stream that is there."""
+        """Note once that a stream is there but sends nothing."""
         rate = (self.monitor and self.monitor.rate) or 1.0
         patience = max(_SILENT, 3.0 / rate)
         if not self._told and time.monotonic() - self._heard > patience:
             self._told = True
             self.note(f"nothing has come for {patience:g} s; the stream is still there")
 
-    def take(self, chunk: Any, clock: Callable[[], float]) -> None:
-        """Answer what has arrived."""
-        assert self.monitor is not None
+    def take(self, monitor: Monitor, chunk: Any, clock: Callable[[], float]) -> None:
+        """Answer the samples of a chunk."""
         self._heard, self._told = time.monotonic(), False
         samples = chunk.samples[:, self._picked]
-        happened = self.monitor.feed(samples, chunk.stamps)
+        happened = monitor.feed(samples, chunk.stamps)
         now = clock()
-        epoch = time.time() - now  # what makes a stamp a date
-        self.seen.add(samples)
+        epoch = time.time() - now  # a stamp plus this is in seconds since 1970
+        self.seen.add(samples, monitor.rate)
         late = []
         for what in happened:
             if isinstance(what, Answer):
@@ -259,7 +261,7 @@ class _Run:
     # the end
 
     def summary(self, source: Any, ended: str, epoch: float) -> Monitored:
-        """Return what was seen; ``epoch`` makes a stamp a date."""
+        """Return the summary; a stamp plus ``epoch`` is in seconds since 1970."""
         monitor, stream = self.monitor, source.description
         seen = {name: 0 if monitor is None else getattr(monitor, name) for name in _COUNTS}
         alarms = [] if monitor is None else monitor.alarms
@@ -291,11 +293,11 @@ class _Run:
 
 
 def _alarm(how: Watching, outputs: Sequence[str], shares: bool) -> Alarm | None:
-    """Return the alarm that was asked for; ``shares``: the outputs are probabilities."""
+    """Return the alarm of the options; ``shares``: the outputs are probabilities."""
     if how.alarm is None:
         given = next((name for name in ("on", "off") if getattr(how, name) is not None), None)
         if given is not None:
-            raise ValueError(f"--{given} is given without --alarm: expected both or none")
+            raise ArgumentValueError(f"--{given}", "is given without --alarm: expected both or none")
         return None
     if how.alarm not in outputs:
         raise ArgumentValueError("--alarm", f"is {how.alarm!r}", f"one of {', '.join(map(repr, outputs))}")
@@ -303,7 +305,9 @@ def _alarm(how: Watching, outputs: Sequence[str], shares: bool) -> Alarm | None:
     if not shares:
         if how.on is None:
             name = how.alarm
-            raise ValueError(f"--alarm {name} is no probability: expected --on, and perhaps --off, with it")
+            raise ArgumentValueError(
+                "--alarm", f"{name} is no probability: expected --on, and perhaps --off, with it"
+            )
         off = how.on if how.off is None else how.off
         return Alarm(how.alarm, index, how.on, off, low=off > how.on)
     on = 0.8 if how.on is None else how.on
@@ -324,7 +328,7 @@ def _picked(stream: Description, channels: Sequence[str] | None) -> list[int]:
         elif name.isdecimal() and 1 <= int(name) <= len(stream.channels):
             picked.append(int(name) - 1)
         else:
-            raise ValueError(
-                f"--channels names {name!r}, but the stream {stream.name!r} has {listed(stream.channels)}"
+            raise ArgumentValueError(
+                "--channels", f"names {name!r}, but the stream {stream.name!r} has {listed(stream.channels)}"
             )
     return picked

@@ -1,20 +1,22 @@
-"""Paths of a command: what it writes must not be what it reads."""
+"""Paths of a command: it must not write to a file that it reads."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 
+from elman.errors import ArgumentValueError
+
 
 def keep_apart(read: Mapping[str, str | None], written: Mapping[str, str | None]) -> None:
-    """Raise ValueError where a file that is written is also read, or written twice.
+    """Raise ValueError if a file that is written is also read, or written twice.
 
-    Both map the name of an argument to its path, None where it is not given.
+    Both map the name of an argument to its path, None if it is not given.
 
     >>> keep_apart({"TRAIN": "a.csv"}, {"--model": "a.csv"})
     Traceback (most recent call last):
     ...
-    ValueError: --model is 'a.csv', which is also TRAIN: expected another file
+    elman.errors.ArgumentValueError: --model is 'a.csv', which is also TRAIN: expected another file
     """
     seen: dict[Path, str] = {}
     for name, path in read.items():
@@ -25,4 +27,4 @@ def keep_apart(read: Mapping[str, str | None], written: Mapping[str, str | None]
             continue
         other = seen.setdefault(Path(path).resolve(), name)
         if other != name:
-            raise ValueError(f"{name} is {path!r}, which is also {other}: expected another file")
+            raise ArgumentValueError(name, f"is {path!r}, which is also {other}: expected another file")

@@ -1,4 +1,4 @@
-"""Pictures: where they go by default, and what is said where none can be drawn."""
+"""Pictures: their default paths, and the notes where none can be drawn."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ def beside(model: str, what: str) -> Path:
 
 
 def check(option: str, path: str) -> None:
-    """Raise before the work, where it is known that a picture cannot be written to ``path``."""
+    """Raise ValueError or OSError if a picture cannot be written to ``path``."""
     if Path(path).suffix.lower() not in _ENDINGS:
         raise ArgumentValueError(option, f"is {path!r}", f"a name that ends with {', '.join(_ENDINGS)}")
     atomic_write.probe(path)
 
 
 def draw(make: Callable[[Path], object], path: Path, asked: bool, warn: Say) -> str | None:
-    """Let ``make`` draw to ``path`` and return it, or warn why nothing was drawn and return None.
+    """Let ``make`` draw to ``path`` and return it, or warn that nothing was drawn and return None.
 
-    A picture that nobody asked for must not make a command fail whose work is done.
+    Only a picture that was ``asked`` for raises OSError: a default one must not let a finished command fail.
     """
     if not style.available():
         warn('nothing was drawn: matplotlib is not installed (pip install "elman[plot]")')

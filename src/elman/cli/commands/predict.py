@@ -11,6 +11,7 @@ from typing import Any
 
 from elman.cli.commands import data as files
 from elman.cli.commands import loaded_model, output_paths
+from elman.cli.commands.loaded_model import LoadedModel
 from elman.data.sequences import Array
 from elman.model import atomic_write
 
@@ -19,12 +20,13 @@ _ROWS = 4096  # of CSV in one piece
 
 @dataclass(frozen=True)
 class Predicted:
-    """Answers to the sequences of a file: an array (C,) each, or (T_i, C) where every step has one.
+    """Answers to the sequences of a file: an array (C,) each, or (T_i, C) of a model that answers every step.
 
-    ``steps`` then says which steps, counted from 1: after features of several steps, not all have one.
+    ``steps`` are the numbers, from 1, of the steps with an answer, for such a model. After features of
+    windows, not every step has one.
     """
 
-    model: loaded_model.Opened
+    model: LoadedModel
     file: str
     ids: list[Any]
     answers: Array | list[Array]
@@ -36,7 +38,7 @@ class Predicted:
         return ["id", *steps, *columns(self.model)]
 
     def rows(self) -> Iterator[list[Any]]:
-        """Yield the rows of the CSV: one a sequence, or one a step."""
+        """Yield the rows of the CSV: one per sequence, or one per step."""
         for i, (name, answer) in enumerate(zip(self.ids, self.answers, strict=True)):
             if self.steps is not None:
                 for step, values in zip(self.steps[i], answer.tolist(), strict=True):
@@ -45,7 +47,7 @@ class Predicted:
                 yield [name, *cells(self.model, answer.tolist())]
 
     def csv(self) -> Iterator[str]:
-        """Yield the CSV in pieces; numbers have the digits that give the same floats when they are read."""
+        """Yield the CSV in pieces; numbers have enough digits to read back the same floats."""
         room = io.StringIO()
         writer = csv.writer(room, lineterminator="\n")
         writer.writerow(self.header())
@@ -61,9 +63,11 @@ class Predicted:
         """Return the same as plain values, for JSON."""
         predictions: list[dict[str, Any]] = []
         for i, (name, answer) in enumerate(zip(self.ids, self.answers, strict=True)):
-            each = [spoken(self.model, values) for values in (answer if self.model.per_step else [answer])]
+            each = [
+                as_document(self.model, values) for values in (answer if self.model.per_step else [answer])
+            ]
             if self.steps is not None:
-                at = {"at": self.steps[i]} if self.model.before else {}
+                at = {"at": self.steps[i]} if self.model.transformers else {}
                 predictions.append({"id": name, **at, "steps": each})
             else:
                 predictions.append({"id": name, **each[0]})
@@ -79,7 +83,7 @@ class Predicted:
 
 
 def predict(path: str, model: str, *, options: Mapping[str, Any], out: str | None = None) -> Predicted:
-    """Return a model's answers to a file; labels in the file do not matter. ``out`` is where they will go."""
+    """Return a model's answers to a file, whose labels are ignored; ``out`` is where they will be written."""
     output_paths.keep_apart({"FILE": path, "MODEL": model}, {"--output": out})
     opened = loaded_model.load(model)
     data = files.load(path, options, missing=opened.takes_missing)
@@ -89,7 +93,7 @@ def predict(path: str, model: str, *, options: Mapping[str, Any], out: str | Non
 
 
 def write(predicted: Predicted, out: str) -> None:
-    """Write the CSV to a file, in one step; a device such as /dev/null is written to as it is."""
+    """Write the CSV to a file in one atomic step, or directly to a device such as /dev/null."""
     if Path(out).exists() and not Path(out).is_file() and not Path(out).is_dir():
         with Path(out).open("w", encoding="utf-8", newline="") as file:
             file.writelines(predicted.csv())
@@ -97,10 +101,10 @@ def write(predicted: Predicted, out: str) -> None:
         atomic_write.replace(out, (piece.encode() for piece in predicted.csv()))
 
 
-# what one answer is, in CSV and in JSON; `elman predict --stream` gives the same
+# one answer in CSV and in JSON, also for `elman predict --stream`
 
 
-def columns(model: loaded_model.Opened) -> list[str]:
+def columns(model: LoadedModel) -> list[str]:
     """Return the names of the columns of one answer."""
     if model.classes is not None:
         return ["label", *(f"p_{label}" for label in model.classes)]
@@ -110,20 +114,19 @@ def columns(model: loaded_model.Opened) -> list[str]:
     return ["value"] if count == 1 else [f"value_{i}" for i in range(count)]
 
 
-def cells(model: loaded_model.Opened, values: list[float]) -> list[Any]:
-    """Return one answer (C,) as the cells of those columns."""
-    return [label(model, values), *values] if model.classes is not None else values
+def cells(model: LoadedModel, values: list[float]) -> list[Any]:
+    """Return one answer (C,) as the cells of `columns`."""
+    return [label(model.classes, values), *values] if model.classes is not None else values
 
 
-def spoken(model: loaded_model.Opened, values: Array) -> dict[str, Any]:
-    """Return one answer (C,) by name."""
+def as_document(model: LoadedModel, values: Array) -> dict[str, Any]:
+    """Return one answer (C,) for JSON."""
     numbers = values.tolist()
     if model.classes is not None:
-        return {"label": label(model, numbers), "probabilities": numbers}
+        return {"label": label(model.classes, numbers), "probabilities": numbers}
     return {"outputs" if model.task == "network" else "values": numbers}
 
 
-def label(model: loaded_model.Opened, probabilities: list[float]) -> Any:
-    """Return the most probable class: the first one, where several are."""
-    assert model.classes is not None
-    return model.classes[probabilities.index(max(probabilities))]
+def label(classes: list[Any], probabilities: list[float]) -> Any:
+    """Return the most probable class, the first of several with the same probability."""
+    return classes[probabilities.index(max(probabilities))]

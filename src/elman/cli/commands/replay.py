@@ -1,4 +1,4 @@
-"""`elman replay`: a recording becomes a Lab Streaming Layer stream, as a device would send it."""
+"""`elman replay`: a recording is sent as a Lab Streaming Layer stream, as a device would send it."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ import numpy as np
 from elman import reading
 from elman._validation import number
 from elman.cli.commands import Say
-from elman.cli.commands.data import as_options, plural
+from elman.cli.commands.data import plural
+from elman.cli.commands.option_names import option, option_names
 from elman.data.sequences import Array
+from elman.errors import ArgumentValueError
 from elman.monitoring.description import Description, listed
 from elman.monitoring.replay import Player
 from elman.reading.parsing import shown
@@ -27,7 +29,7 @@ _EDF = (".edf", ".bdf")
 
 @dataclass(frozen=True)
 class Recording:
-    """Samples (T, F), NaN where there is none, their rate in Hz, and names of the channels."""
+    """Samples (T, F), NaN where one is missing, their rate in Hz, and the names of the channels."""
 
     samples: Array
     rate: float
@@ -37,7 +39,7 @@ class Recording:
 
 @dataclass(frozen=True)
 class Replayed:
-    """What was played: ``seconds`` of the recording at ``rate`` Hz; ``ended``: how it came to an end."""
+    """What was played: ``seconds`` of the recording at ``rate`` Hz; ``ended`` is the reason of the end."""
 
     file: str
     stream: str
@@ -63,11 +65,11 @@ def replay(
     kind: str = "EEG",
     say: Say,
 ) -> Replayed:
-    """Play a recording until it ends; Ctrl-C is one way to end it.
+    """Play a recording until it ends, or until Ctrl-C.
 
-    ``options`` are those of `elman.read_sequences`. The sequences of a file follow one another; ``only`` is
-    the id, or the number from 0, of the one that is played. Errors: ValueError for a file that is none, or
-    that has no rate where none is given; ImportError without pylsl.
+    ``options`` are those of `elman.read_sequences`. All sequences of the file are played one after the other,
+    or ``only`` one, by its id or its number from 0. Errors: ValueError for a file that cannot be read, or has
+    no rate if ``rate`` is None; ImportError without pylsl.
     """
     from elman.monitoring import lsl
 
@@ -103,7 +105,7 @@ def replay(
 
 
 def _await(outlet: Any, wait: float, say: Say) -> None:
-    """Wait for somebody who reads, but not for ever."""
+    """Wait for a reader, at most ``wait`` seconds."""
     end = time.monotonic() + wait
     while wait and not outlet.read():
         if time.monotonic() > end:
@@ -113,7 +115,7 @@ def _await(outlet: Any, wait: float, say: Say) -> None:
 
 
 class _Progress:
-    """A line now and then."""
+    """Writes a line of progress every few seconds."""
 
     def __init__(self, player: Player, rate: float, say: Say) -> None:
         self._player, self._rate, self._say = player, rate, say
@@ -141,12 +143,11 @@ def load(path: str, options: Mapping[str, Any], rate: float | None, only: str | 
     if only is not None:
         known = [str(i) for i in range(len(sequences))] if ids is None else list(ids)
         if only not in known:
-            raise ValueError(f"--only is {only!r}, but {path!r} has {listed(known)}")
+            raise ArgumentValueError("--only", f"is {only!r}, but {path!r} has {listed(known)}")
         sequences = [x for x, one in zip(sequences, known, strict=True) if one == only]
-    if rate is None and own is None:
+    found = own if rate is None else rate
+    if found is None:
         raise ValueError(f"{path!r} says nothing of its rate: expected --rate, samples a second")
-    found = rate if rate is not None else own
-    assert found is not None
     samples = np.concatenate(sequences)
     channels = names or [f"channel {i + 1}" for i in range(samples.shape[1])]
     return Recording(samples, found, tuple(channels), unit)
@@ -156,17 +157,15 @@ Parts = tuple[list[Array], Sequence[str] | None, Sequence[str] | None, float | N
 
 
 def _table(path: str, options: Mapping[str, Any]) -> Parts:
-    try:
+    with option_names():
         file = reading.read(path, **options)
-    except (TypeError, ValueError) as error:
-        raise ValueError(as_options(str(error))) from None
     wide = file.features if file.features and len(file.features) == file.X[0].shape[1] else None
     own = _rate_within(path) if Path(path).suffix.lower() == ".npz" else None
     return file.X, file.ids, wide, own, ""
 
 
 def _rate_within(path: str) -> float | None:
-    """Return ``fs`` of an .npz, where it has one."""
+    """Return ``fs`` of an .npz file, None without one."""
     with np.load(path) as archive:
         if "fs" not in archive:
             return None
@@ -177,11 +176,12 @@ def _rate_within(path: str) -> float | None:
 
 
 def _edf(path: str, options: Mapping[str, Any], rate: float | None) -> Parts:
-    """Read an EDF or BDF file: ``features`` are its channels, and all are brought to one rate."""
+    """Read an EDF or BDF file: ``features`` are its channels, resampled to ``rate`` if it is given."""
     wrong = next((name for name in options if name != "features"), None)
     if wrong is not None:
-        raise ValueError(f"--{wrong.replace('_', '-')} is given, but is no option for an EDF or BDF file")
+        raise ArgumentValueError(option(wrong), "is given, but is no option for an EDF or BDF file")
     from elman.datasets import load_edf
 
-    data = load_edf(path, channels=options.get("features"), fs=rate)
+    with option_names():
+        data = load_edf(path, channels=options.get("features"), fs=rate)
     return list(data.X), None, data.description.channels, data.description.fs, "microvolts"

@@ -1,4 +1,4 @@
-"""Scores: what scikit-learn says of answers, as plain values; NaN where a score has no meaning."""
+"""Scores by scikit-learn, as plain values; NaN where a score is undefined."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Places = NDArray[np.int64]
 
 
 def of_classes(expected: Places, predicted: Places) -> dict[str, float]:
-    """Return accuracy and balanced accuracy (the mean recall of the classes that were expected).
+    """Return accuracy and balanced accuracy, the mean recall of the classes that were expected.
 
     >>> of_classes(np.array([0, 0, 0, 1]), np.array([0, 0, 0, 0]))
     {'accuracy': 0.75, 'balanced_accuracy': 0.5}
@@ -23,7 +23,7 @@ def of_classes(expected: Places, predicted: Places) -> dict[str, float]:
     from sklearn import metrics
 
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # classes that are predicted, but never right
+        warnings.simplefilter("ignore", UserWarning)  # for classes that are predicted but never expected
         balanced = metrics.balanced_accuracy_score(expected, predicted)
     return {
         "accuracy": float(metrics.accuracy_score(expected, predicted)),
@@ -32,7 +32,7 @@ def of_classes(expected: Places, predicted: Places) -> dict[str, float]:
 
 
 def by_class(expected: Places, predicted: Places, labels: Sequence[Any]) -> list[dict[str, Any]]:
-    """Return precision, recall, F1 and support of each label, the places being those in ``labels``."""
+    """Return precision, recall, F1 and support of each label; the places are indices in ``labels``."""
     from sklearn import metrics
 
     columns = metrics.precision_recall_fscore_support(
@@ -51,7 +51,7 @@ def by_class(expected: Places, predicted: Places, labels: Sequence[Any]) -> list
 
 
 def confusion(expected: Places, predicted: Places, size: int) -> list[list[int]]:
-    """Return how often each place was expected (row) and predicted (column)."""
+    """Return the counts of each place being expected (row) and predicted (column)."""
     from sklearn import metrics
 
     counts: list[list[int]] = metrics.confusion_matrix(expected, predicted, labels=range(size)).tolist()

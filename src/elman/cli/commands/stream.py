@@ -1,4 +1,4 @@
-"""`elman predict --stream`: steps come line by line, and each is answered before the next is read."""
+"""`elman predict --stream`: each line is one step, answered before the next line is read."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from typing import Any
 
 import numpy as np
 
-from elman.cli.commands import loaded_model, predict
+from elman.cli.commands import predict
+from elman.cli.commands.loaded_model import LoadedModel
 from elman.data.sequences import Array
 from elman.reading.parsing import not_a_number, number, plain
 
-# One comma, semicolon or tab with spaces around, or spaces alone: nothing between two commas is no number.
+# One comma, semicolon or tab with spaces around it, or spaces alone. Two commas enclose an empty text.
 _SEPARATOR = re.compile(r" *[,;\t] *| +")
 
 
-def answers(model: loaded_model.Opened, lines: Iterable[bytes], as_json: bool) -> Iterator[str]:
-    """Yield one answer a step, without its end of line; an empty line starts a new sequence, unanswered.
+def answers(model: LoadedModel, lines: Iterable[bytes], as_json: bool) -> Iterator[str]:
+    """Yield the answers, one line each without its end; an empty line starts a new sequence.
 
-    After features of several steps, a step that completes no features has no answer.
-    ValueError names the line that is wrong, counted from 1.
+    After features of several steps, a step that completes no features has no answer. ValueError names the
+    number of a wrong line, from 1.
     """
     stream: Any = model.stream()
     tell = _as_json if as_json else _as_csv
@@ -40,7 +41,7 @@ def answers(model: loaded_model.Opened, lines: Iterable[bytes], as_json: bool) -
             yield tell(model, values)
 
 
-def _step(model: loaded_model.Opened, text: str, count: int) -> Array:
+def _step(model: LoadedModel, text: str, count: int) -> Array:
     """Return the numbers of a line (F,)."""
     parts = _SEPARATOR.split(text)
     try:
@@ -64,7 +65,7 @@ def _step(model: loaded_model.Opened, text: str, count: int) -> Array:
     return x
 
 
-def _wanted(model: loaded_model.Opened) -> str:
+def _wanted(model: LoadedModel) -> str:
     if model.features == 1:
         return "1 number"
     return f"{model.features} numbers separated by commas, semicolons, tabs or spaces"
@@ -78,7 +79,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _as_csv(model: loaded_model.Opened, values: Array) -> str:
+def _as_csv(model: LoadedModel, values: Array) -> str:
     cells = predict.cells(model, values.tolist())
     first = cells[0]
     if isinstance(first, str):  # only a label may need quotes
@@ -88,5 +89,5 @@ def _as_csv(model: loaded_model.Opened, values: Array) -> str:
     return ",".join(map(repr, cells))
 
 
-def _as_json(model: loaded_model.Opened, values: Array) -> str:
-    return json.dumps(predict.spoken(model, values), allow_nan=False)
+def _as_json(model: LoadedModel, values: Array) -> str:
+    return json.dumps(predict.as_document(model, values), allow_nan=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
@@ -17,7 +17,9 @@ from elman.cli.commands import data as files
 from elman.cli.commands import hyperparameters as recipes
 from elman.cli.commands.data import TASKS, Data
 from elman.cli.commands.hyperparameters import Recipe
-from elman.cli.commands.split import Split, announce, make_split
+from elman.cli.commands.option_names import option_names
+from elman.cli.commands.training_data import TrainingData, announce, read_training, read_validation
+from elman.errors import ArgumentValueError
 from elman.model import atomic_write
 from elman.plotting import style
 from elman.training import checkpoint
@@ -62,15 +64,16 @@ def train(
     say: Say = lambda _: None,
     warn: Say = lambda _: None,
 ) -> Trained:
-    """Train on a file, save the model, and return how well it does.
+    """Train on a file, save the model, and return its scores.
 
-    ``resume``: True goes on with the run in MODEL.checkpoint, False begins anew, None refuses to overwrite
-    one. ``fraction``: None holds a tenth out where there is enough, 0 nothing. Interrupted, the checkpoint
-    stays. ``say`` is told what is done on the way, ``warn`` what was not done.
+    ``resume``: True continues the run in MODEL.checkpoint, False starts anew, None refuses to overwrite a
+    run. ``fraction`` of the sequences are held out: None stands for a tenth, or nothing where that is too
+    little; 0 for nothing. After an interruption the checkpoint stays. ``say`` gets what happens on the way,
+    ``warn`` what could not be done.
     """
     choice("--task", task, ("auto", *TASKS))
     if valid is not None and fraction is not None:
-        raise ValueError("--valid and --valid-fraction are both given, expected one of them")
+        raise ArgumentValueError("--valid", "and --valid-fraction are both given", "one of them")
     if fraction is not None:
         number("--valid-fraction", fraction, below=1.0)
     keep = f"{model}.checkpoint"
@@ -83,12 +86,10 @@ def train(
     integer("--seed", recipe.seed)
     done = _unfinished(keep, resume)
 
-    split = make_split(path, task, columns, valid, fraction, recipe.seed)
-    notes = [announce(split)]
-    if resume:
-        notes.append(f"going on after epoch {done}" if done else f"there is no run in {keep}: beginning anew")
-    estimator = recipes.estimator(recipe, split.task, split.train.labels(), bar)
-    seconds = _fit(estimator, split, keep, bool(resume), lambda: say("\n".join(notes)))
+    training = read_training(path, task, columns)
+    watched = None if valid is None else read_validation(valid, training, columns)
+    run = _Run(training, watched, keep, bool(resume), done, say)
+    estimator, seconds = run.fit(recipe, fraction, bar)
     estimator.save(model)
     Path(keep).unlink(missing_ok=True)
 
@@ -99,10 +100,15 @@ def train(
     if draw:
         at = plots.beside(model, "curves") if curves is None else Path(curves)
         picture = plots.draw(lambda to: _draw(history, best, to), at, curves is not None, warn)
+    trained_on, source = training.data, valid
+    if estimator.early_stopping:
+        held_out = estimator.validation_rows_
+        trained_on, watched = training.taken(training.rest(held_out)), training.taken(held_out)
+        source = "held out"
     return Trained(
         model=model,
         estimator=opened.kind,
-        task=split.task,
+        task=training.task,
         per_step=opened.per_step,
         features=opened.features,
         classes=opened.classes,
@@ -113,15 +119,15 @@ def train(
         best_epoch=best,
         resumed_after=done,
         seconds=seconds,
-        training=_scored(opened, split.train),
-        validation=None if split.valid is None else {"source": split.source, **_scored(opened, split.valid)},
+        training=_scored(opened, trained_on),
+        validation=None if watched is None else {"source": source, **_scored(opened, watched)},
         curves=picture,
         history=history,
     )
 
 
 def _unfinished(keep: str, resume: bool | None) -> int:
-    """Return after how many epochs this run goes on; ValueError where a run would be lost unasked."""
+    """Return the finished epochs of the run to continue; ValueError where a run would be overwritten."""
     done = 0 if resume is False else _epochs_in(keep)
     if resume is None and done:
         raise ValueError(
@@ -132,41 +138,85 @@ def _unfinished(keep: str, resume: bool | None) -> int:
 
 
 def _epochs_in(keep: str) -> int:
-    """Return how many finished epochs a checkpoint holds, 0 where there is none."""
+    """Return the number of finished epochs in a checkpoint, 0 without a checkpoint."""
     spec = checkpoint.peek(keep)
     return 0 if spec is None else integer("epoch", checkpoint.network_spec(spec, repr(keep)).get("epoch"))
 
 
-def _fit(estimator: Any, split: Split, keep: str, resume: bool, begun: Callable[[], None]) -> float:
-    """Fit the estimator and return the seconds that it took; ``begun`` is called when all is checked."""
+@dataclass(frozen=True)
+class _Run:
+    """One training: its data, its checkpoint file, and whether a run in that file is continued."""
 
-    def start_run() -> None:
-        if not resume:  # lest a kill in the first epoch leaves another run to be resumed
-            Path(keep).unlink(missing_ok=True)
-        begun()
+    training: TrainingData
+    valid: Data | None  # the file of --valid
+    keep: str
+    resume: bool
+    done: int  # finished epochs of the run that is continued
+    say: Say
 
-    start = perf_counter()
-    validation = None if split.valid is None else (split.valid.X, split.valid.y)
-    try:
-        estimator.fit(
-            split.train.X,
-            split.train.y,
-            validation_data=validation,
-            checkpoint=keep,
-            resume=resume,
-            on_start=start_run,
-        )
-    except KeyboardInterrupt:
-        done = _epochs_in(keep)
-        if not done:
-            raise
-        raise KeyboardInterrupt(
-            f"stopped after {files.plural(done, 'epoch')}; the same command with --resume goes on"
-        ) from None
-    except (TypeError, ValueError) as error:
-        raise ValueError(recipes.as_option(str(error))) from None
-    estimator.verbose = False  # the bar belongs to this run, not to the model
-    return perf_counter() - start
+    def fit(self, recipe: Recipe, fraction: float | None, bar: bool) -> tuple[Any, float]:
+        """Return the fitted estimator and the seconds that it took."""
+        share, why_none = 0.0 if fraction is None else fraction, ""
+        if fraction is None and self.valid is None:
+            share = self.training.default_share()
+            why_none = "" if share else "too few"
+        estimator = self._estimator(recipe, share, bar)
+        start = perf_counter()
+        try:
+            self._fit(estimator, why_none)
+        except ArgumentValueError as error:
+            if error.argument != "early_stopping":
+                raise
+            needed = self.training.too_few(share)
+            if fraction:
+                count, path = len(self.training.data.X), self.training.data.path
+                raise ArgumentValueError(
+                    "--valid-fraction",
+                    f"is {fraction}, but none of the {count} sequences of {path!r} can be spared: "
+                    f"expected {needed} (0 holds nothing out)",
+                ) from None
+            estimator = self._estimator(recipe, 0.0, bar)
+            self._fit(estimator, f"that needs {needed}")
+        seconds = perf_counter() - start
+        estimator.verbose = False  # the bar belongs to this run, not to the model
+        return estimator, seconds
+
+    def _estimator(self, recipe: Recipe, share: float, bar: bool) -> Any:
+        return recipes.estimator(recipe, self.training.task, self.training.data.labels(), share, bar)
+
+    def _fit(self, estimator: Any, why_none: str) -> None:
+        data = self.training.data
+        validation = None if self.valid is None else (self.valid.X, self.valid.y)
+        try:
+            with option_names():
+                estimator.fit(
+                    data.X,
+                    data.y,
+                    validation_data=validation,
+                    checkpoint=self.keep,
+                    resume=self.resume,
+                    on_start=lambda: self._begin(estimator, why_none),
+                )
+        except KeyboardInterrupt:
+            done = _epochs_in(self.keep)
+            if not done:
+                raise
+            raise KeyboardInterrupt(
+                f"stopped after {files.plural(done, 'epoch')}; the same command with --resume goes on"
+            ) from None
+
+    def _begin(self, estimator: Any, why_none: str) -> None:
+        """Say what is trained on: every option, the data and the checkpoint have been checked."""
+        held_out = estimator.validation_rows_ if estimator.early_stopping else np.empty(0, np.int64)
+        if not self.training.answers(self.training.rest(held_out)):
+            raise ArgumentValueError("early_stopping", "leaves no answers to train on")
+        if not self.resume:  # a kill in the first epoch must not leave an older run to be resumed
+            Path(self.keep).unlink(missing_ok=True)
+        notes = [announce(self.training, self.valid, len(held_out), why_none)]
+        if self.resume:
+            going_on = f"going on after epoch {self.done}"
+            notes.append(going_on if self.done else f"there is no run in {self.keep}: beginning anew")
+        self.say("\n".join(notes))
 
 
 def _best_epoch(estimator: Any) -> int:
@@ -179,8 +229,8 @@ def _best_epoch(estimator: Any) -> int:
     return ranked.index(max(ranked)) + 1
 
 
-def _scored(model: loaded_model.Opened, data: Data) -> dict[str, Any]:
-    """Return sizes and scores on labeled data."""
+def _scored(model: loaded_model.LoadedModel, data: Data) -> dict[str, Any]:
+    """Return sizes and scores of a model on a file with labels."""
     y = data.labels()
     answers = model.answers(data)
     flat = np.concatenate(answers) if isinstance(answers, list) else answers

@@ -1,0 +1,145 @@
+"""Files to train on: which task their labels make, and how much of them can be held out."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman.cli.commands import data as files
+from elman.cli.commands.data import Data
+from elman.data.sequences import Array
+
+Rows = NDArray[np.int64]
+
+_SHARE = 0.1  # of the sequences, held out unless --valid-fraction says otherwise
+_FEWEST = 10  # held-out answers without which nothing is held out by default
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """A file with labels of the type that its task needs."""
+
+    task: str
+    data: Data
+
+    @property
+    def per_step(self) -> bool:
+        """Whether every step has a label."""
+        return isinstance(self.data.y, list)
+
+    def answers(self, rows: Rows) -> int:
+        """Return the number of labels of some sequences, without the missing ones."""
+        y = self.data.labels()
+        return sum(int((~files.missing(y[i])).sum()) for i in rows) if isinstance(y, list) else len(rows)
+
+    def default_share(self) -> float:
+        """Return the share of the sequences to hold out; 0.0 where it would have too few answers."""
+        n = len(self.data.X)
+        share = _SHARE * self.answers(np.arange(n)) if self.per_step else math.ceil(_SHARE * n)
+        return _SHARE if share >= _FEWEST else 0.0
+
+    def rest(self, held_out: Rows) -> Rows:
+        """Return the rows of the sequences that are not held out."""
+        return np.setdiff1d(np.arange(len(self.data.X)), held_out)
+
+    def taken(self, rows: Rows) -> Data:
+        """Return some of the sequences."""
+        data, y = self.data, self.data.labels()
+        some = [y[i] for i in rows] if isinstance(y, list) else y[rows]
+        return Data(data.path, [data.X[i] for i in rows], some, [str(data.names[i]) for i in rows])
+
+    def too_few(self, fraction: float) -> str:
+        """Return what the file would need for a hold-out of ``fraction``, which the estimators refuse."""
+        if self.task != "classify":
+            return "sequences with labels in both parts"
+        classes, counts = np.unique(self.data.labels(), return_counts=True)
+        if counts.min() < 2:
+            return "at least two of each class"
+        held = math.ceil(fraction * len(self.data.X))
+        return f"one of each of the {len(classes)} classes in both parts, {held} and {counts.sum() - held}"
+
+
+def announce(training: TrainingData, valid: Data | None, held_out: int, why_none: str) -> str:
+    """Return one line: what is trained on, and what early stopping watches.
+
+    ``held_out`` is a number of sequences; ``why_none`` says why there are none, if that was not asked for.
+    """
+    data, unit = training.data, "step" if training.per_step else "sequence"
+    if training.task == "regress":
+        what = f"numbers, one a {unit}"
+    else:
+        what = f"{len(_classes(data.labels()))} classes, one label a {unit}"
+    if valid is not None:
+        watched = f"{len(valid.X)} in {valid.path} to stop early"
+    elif held_out:
+        watched = f"{held_out} held out to stop early"
+    else:
+        watched = "nothing held out" + (f": {why_none}" if why_none else "")
+    sequences = files.plural(len(data.X) - held_out, "sequence")
+    return f"{data.path}: {sequences} of {files.plural(data.features, 'feature')} ({what}); {watched}"
+
+
+def read_training(path: str, task: str, columns: Mapping[str, Any]) -> TrainingData:
+    """Read a file for a task; "auto" is that of its labels."""
+    wants = {"auto": None, "classify": False, "tag": True, "regress": None}[task]
+    data = files.load(path, columns, wants)
+    y = data.labels()
+    per_step = isinstance(y, list)
+    kind = (y[0] if isinstance(y, list) else y).dtype.kind
+    if task == "auto":
+        task = "regress" if kind == "f" else "tag" if per_step else "classify"
+    if task == "classify" and per_step:
+        raise ValueError(f"{path!r} has one label a step, expected one a sequence to classify (--task tag)")
+    if task == "tag" and not per_step:
+        raise ValueError(f"{path!r} has one label a sequence, expected one a step to tag (--task classify)")
+    if task == "regress":
+        return TrainingData(task, Data(data.path, data.X, files.as_numbers(path, y), data.ids))
+    _check_classes(path, y)
+    return TrainingData(task, data)
+
+
+def _check_classes(path: str, y: Array | list[Array]) -> None:
+    classes = _classes(y)
+    if len(classes) < 2:
+        came = f"one class, {classes.tolist()[0]!r}" if len(classes) else "no label but missing ones"
+        whole = isinstance(y, list) and y[0].dtype.kind == "i"
+        hint = " (-1 stands for a step without a label)" if whole else ""
+        raise ValueError(f"{path!r} has {came}, expected at least two classes{hint}")
+
+
+def read_validation(path: str, training: TrainingData, columns: Mapping[str, Any]) -> Data:
+    """Read the file of --valid; its labels get the type of those that are trained on."""
+    data, per_step = training.data, training.per_step
+    valid = files.load(path, columns, per_step)
+    y = valid.labels()
+    if valid.features != data.features:
+        raise ValueError(
+            f"{path!r} has {files.plural(valid.features, 'feature')} a step, expected {data.features} as in "
+            f"{data.path!r}"
+        )
+    if isinstance(y, list) != per_step:
+        came, wanted = ("step", "sequence") if isinstance(y, list) else ("sequence", "step")
+        raise ValueError(f"{path!r} has one label a {came}, expected one a {wanted} as in {data.path!r}")
+    if training.task == "regress":
+        return Data(path, valid.X, files.as_numbers(path, y), valid.ids)
+    known = _classes(data.labels())
+    flat = np.concatenate(y) if isinstance(y, list) else y
+    gone = files.missing(flat) if per_step else np.zeros(len(flat), bool)
+    found, unknown = files.places(flat[~gone], known.tolist())
+    if unknown:
+        raise ValueError(f"{path!r} has the label {unknown[0]!r}, expected one that {data.path!r} has")
+    # Integers in one file may be strings in another.
+    labels = np.full(len(flat), files.FILLERS[known.dtype.kind], known.dtype)
+    labels[~gone] = known[found]
+    ends = np.cumsum([len(x) for x in valid.X])[:-1]
+    return Data(path, valid.X, np.split(labels, ends) if per_step else labels, valid.ids)
+
+
+def _classes(y: Array | list[Array]) -> Array:
+    labels = np.concatenate(y) if isinstance(y, list) else y
+    return np.unique(labels[~files.missing(labels)] if isinstance(y, list) else labels)
