@@ -30,10 +30,10 @@ class Scaler:
 
     def apply(self, values: Array, dtype: np.dtype[Any]) -> Array:
         """Return scaled values in a dtype, fresh and contiguous; what overflows becomes infinite."""
-        rows = block_rows(values.shape[-1])
-        if len(values) <= rows:  # a streamed step, or few
+        if values.size <= BLOCK:  # a streamed step, or few
             with np.errstate(over="ignore"):
                 return self.apply_few(values, dtype)
+        rows = block_rows(values.shape[-1])
         blocks = (values[begin : begin + rows] for begin in range(0, len(values), rows))
         return self.apply_blocks(blocks, np.empty(values.shape, dtype))
 
