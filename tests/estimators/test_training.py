@@ -1,7 +1,10 @@
 """How the estimators train: the network's own fit on scaled sequences, and everything around it."""
 
+import inspect
+
 import numpy as np
 import pytest
+from sklearn.utils import get_tags
 
 import elman
 from elman import (
@@ -629,3 +632,84 @@ def test_both_directions_and_dropout_reach_the_network(kind):
         each.stream()
     with pytest.raises(ValueError, match="bidirectional"):
         each.set_params(truncation=2).fit(X, y)
+
+
+# ---------------------------------------------------------------------------------------- before training
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_on_start_is_called_once_when_all_is_checked(kind, tmp_path):
+    each, y = model(kind, early_stopping=True, validation_fraction=0.25)
+    seen = []
+
+    def start():
+        seen.append((each.validation_rows_.copy(), each.network_.history.epoch, each.n_features_in_))
+
+    each.fit(X, y, on_start=start, checkpoint=tmp_path / "run.elman")
+    ((rows, epochs, features),) = seen
+    assert (epochs, features) == (0, 2)
+    assert_same_bits(rows, each.validation_rows_)
+    for bad in ({"solver": "newton"}, {"verbose": "yes"}):
+        other, _ = model(kind, early_stopping=True, **bad)
+        with pytest.raises((TypeError, ValueError)):
+            other.fit(X, y, on_start=start)
+    with pytest.raises(ValueError, match=r"X\[0\] has nan"):
+        each.fit([x * np.nan for x in X], y, on_start=start)
+    with pytest.raises(TypeError, match=r"on_start is 3 \(a int\), expected a callable or None"):
+        each.fit(X, y, on_start=3)
+    assert len(seen) == 1
+
+
+def test_an_error_in_on_start_ends_the_fit_before_the_first_epoch():
+    each, y = model("classifier")
+
+    def start():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        each.fit(X, y, on_start=start)
+    assert each.n_iter_ == 0 and each.loss_curve_ == []
+    assert_same_bits(each.fit(X, y).network_.parameters, fitted().network_.parameters)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_validation_rows_are_rows_of_x(kind):
+    each, y = model(kind, early_stopping=True, validation_fraction=0.25)
+    weights = np.where(np.arange(N) % 4 == 1, 0.0, 1.0)
+    each.fit(X, y, sample_weight=weights)
+    rows = each.validation_rows_
+    assert rows.dtype == np.int64 and len(rows) == len(set(rows)) == 5  # a quarter of 18, rounded up
+    assert weights[rows].all()
+    score = each.score([X[i] for i in rows], [y[i] for i in rows])
+    assert score == pytest.approx(each.best_validation_score_, abs=1e-12)
+    if kind == "classifier":
+        counts = np.bincount(Y[rows], minlength=3)
+        assert counts.max() - counts.min() <= 1
+    each.set_params(early_stopping=False).fit(X, y)
+    assert not hasattr(each, "validation_rows_")
+
+
+# ---------------------------------------------------------------------------------------- what they are
+
+
+@pytest.mark.parametrize("kind", [RNNClassifier, RNNRegressor, RNNTagger])
+def test_help_documents_every_parameter(kind):
+    described = inspect.getdoc(kind).partition("Parameters\n----------\n")[2].partition("\n\nAttributes")[0]
+    names = [line.partition(" : ")[0] for line in described.splitlines() if not line.startswith(" ")]
+    assert sorted(names) == sorted(kind().get_params())
+    assert [*inspect.signature(kind).parameters][:2] == ["hidden_layer_sizes", "cell"]
+
+
+def test_what_is_no_parameter_is_no_attribute():
+    assert not hasattr(RNNTagger(), "pooling")
+    assert not hasattr(RNNRegressor(), "class_weight")
+    for name in ("return_sequences", "missing_label"):
+        assert not hasattr(RNNClassifier(), name)
+
+
+@pytest.mark.parametrize("kind", [RNNClassifier, RNNRegressor, RNNTagger])
+def test_tags(kind):
+    tags = get_tags(kind())
+    assert tags.input_tags.three_d_array and tags.target_tags.required
+    assert tags.target_tags.two_d_labels == (kind is RNNTagger)
+    assert tags.estimator_type == {RNNClassifier: "classifier", RNNRegressor: "regressor"}.get(kind)

@@ -33,6 +33,8 @@ from elman.training import loop
 from elman.training.checkpoint import Checkpoint, FileOwner, open_run
 from elman.training.plan import Plan
 
+_FLOATS = [np.float64, np.float32]
+
 
 class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
     """The base of `RNNClassifier`, `RNNRegressor` and `RNNTagger`: not for direct use.
@@ -204,7 +206,7 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
         options: Options,
     ) -> tuple[EstimatorData, Any]:
         """Return the data of a fit, checked, and what was learned from its answers."""
-        batch, y = self._read(X, form, fresh, y)
+        batch, y = self._read_fit(X, y, form, fresh)
         data = estimator_data.given_data(batch, self._read_answers(y, batch), sample_weight, self.per_step)
         return self._learn_answers(data, known, classes, options.standardize)
 
@@ -223,22 +225,20 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
             kind = TypeError if isinstance(error, TypeError) else ValueError
             raise kind(f"validation_data cannot be used: {error}") from None
 
-    def _read(self, X: Any, form: SequenceEstimator, fresh: bool, *y: Any) -> tuple[Any, ...]:
-        """Return X in the inner form, and y where it is given; scikit-learn checks both of a table."""
-        answers = y
+    def _read_fit(self, X: Any, y: Any, form: SequenceEstimator, fresh: bool) -> tuple[Batch, Any]:
+        """Return X in the inner form, checked, and y; scikit-learn checks both together in a table."""
 
         def check_table(X: Any) -> Array:
-            nonlocal answers
-            checks: dict[str, Any] = {"dtype": [np.float64, np.float32], "reset": fresh}
-            if y and not self.per_step:
-                X, *answers = validate_data(form, X, y[0], multi_output=self._multi_output, **checks)
+            nonlocal y
+            if self.per_step:
+                checked: Array = validate_data(form, X, dtype=_FLOATS, reset=fresh)
             else:
-                X = validate_data(form, X, **checks)
-            checked: Array = X
+                many = self._multi_output
+                checked, y = validate_data(form, X, y, multi_output=many, dtype=_FLOATS, reset=fresh)
             return checked
 
-        check = estimator_data.check_finite if y else _leave
-        return estimator_input.read(form, X, fresh, check_table, check), *answers
+        batch = estimator_input.read(form, X, fresh, check_table, estimator_data.check_finite)
+        return batch, y
 
     def _note(
         self, network: Network, before: History, patience: Patience, curve: list[float], count: int
@@ -260,7 +260,8 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
     def _outputs(self, X: Any) -> tuple[Batch, Array]:
         """Return X in the inner form and this estimator's answers, (n, C) or per step (N, C)."""
         check_is_fitted(self, "network_")
-        (batch,) = self._read(X, self, False)
+        # The engine checks the scaled sequences: NaN and infinity are still there.
+        batch = estimator_input.read(self, X, False, self._check_table, _leave)
         network = self.network_
         scaled = Sequences(self.scaler_.apply(batch.values, network.dtype), batch.offsets)
         try:
@@ -269,6 +270,10 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
             estimator_data.check_finite(batch)  # the number as it is in X, before scaling
             raise
         return batch, self.to_answers(out.values if isinstance(out, Sequences) else out)
+
+    def _check_table(self, X: Any) -> Array:
+        checked: Array = validate_data(self, X, dtype=_FLOATS, reset=False)
+        return checked
 
     def stream(self, rows: int | None = None) -> EstimatorStream:
         """Return a stream of answers, one step at a time: after t steps, those for the first t steps.
@@ -318,4 +323,4 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
 
 
 def _leave(batch: Batch) -> None:
-    """Leave the check to the engine, which reads the scaled sequences."""
+    """Leave the sequences unchecked."""

@@ -27,7 +27,7 @@ _LARGEST_RATIO = 1e12  # of the sum of weights to the smallest one
 
 @dataclass(frozen=True)
 class EstimatorData:
-    """Sequences with answers as the network takes them: class indices, or standardized values.
+    """Sequences with answers: class indices, or values and the scaler that standardizes them.
 
     Shapes: ``batch`` holds all sequences of X, ``rows`` (n,) are those that count, None for all; answers (n,
     ...), or (N, ...) per step, and weights (n,) are theirs. ``class_weight`` (C,) is for answers per step;
@@ -41,6 +41,7 @@ class EstimatorData:
     class_weight: Float64 | None = None
     outputs: int = 0
     strata: Array | None = None
+    targets: Scaler | None = None
 
     @property
     def n(self) -> int:
@@ -61,6 +62,10 @@ class EstimatorData:
     def step_weights(self) -> Float64 | None:
         """Return the weight of each step, (N,)."""
         return None if self.weights is None else np.repeat(self.weights, self.lengths())
+
+    def network_answers(self, dtype: np.dtype[Any]) -> Array:
+        """Return the answers as the network takes them: class indices, or standardized values of a dtype."""
+        return self.answers if self.targets is None else self.targets.apply(self.answers, dtype)
 
     def blocks(self, weighted: bool = True) -> Iterator[tuple[Array, Float64 | None]]:
         """Yield the steps that count, and their weights, block by block."""
@@ -130,7 +135,9 @@ def for_training(
     """
     batch = _scaled(data, scaler, model.dtype)
     native = _engine.unchecked_data(batch) if finite else _engine.data(batch, model.dtype, names[0])
-    y: Any = Sequences(data.answers, batch.offsets) if model.per_step else data.answers
+    y: Any = data.network_answers(model.dtype)
+    if model.per_step:
+        y = Sequences(y, batch.offsets)
     return training_data(model, batch, native, y, data.weights, names=names, class_weight=data.class_weight)
 
 

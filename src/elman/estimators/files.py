@@ -66,7 +66,7 @@ def fingerprint(*data: EstimatorData | None) -> str:
         if part is not None:
             for values, _ in part.blocks(weighted=False):
                 digest.update(np.ascontiguousarray(values).data)
-            for array in (part.offsets(), part.answers, part.weights):
+            for array in (part.offsets(), part.network_answers(np.dtype(np.float64)), part.weights):
                 digest.update(b"None" if array is None else np.ascontiguousarray(array).data)
     return digest.hexdigest()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from elman.model.model import Float64
 _SEVERAL_TYPES = "y has labels of several types, expected all str or all numbers"
 _NUMBERS = (int, float, np.integer, np.floating)
 _BOOLS = (bool, np.bool_)
+_PIECE = 1 << 15  # labels that are Python objects at a time
 
 
 def class_labels(y: Any, n: int) -> Array:
@@ -42,13 +44,40 @@ def step_labels(name: str, y: Any) -> Array:
     """Return the labels of a sequence's steps as an array, of any type that labels may have."""
     try:
         array = np.asarray(y)
-        if array.dtype.kind in "Ub" or (isinstance(y, (list, tuple)) and len({*map(type, y)}) > 1):
-            array = np.asarray(y, object)  # or NumPy makes a text of the -1 beside texts, a number of True
+        # Or NumPy makes a text of the -1 beside texts, a number of True.
+        if isinstance(y, (list, tuple)) and len({*map(type, y)}) > 1:
+            array = np.asarray(y, object)
+        elif array.dtype.kind in "Ub":
+            array = _objects(array)
     except ValueError:
         raise ArgumentValueError(name, f"is {describe(y)}", "labels, one a step") from None
     if array.dtype.kind not in "fiubUO":
         raise ArgumentTypeError(name, f"has dtype {array.dtype}", "labels (str, int, float or bool)")
     return array
+
+
+def _objects(labels: Array) -> Array:
+    """Return texts or bools as Python objects, equal ones as one object: a million texts are a few."""
+    found: dict[Any, Any] = {}
+    objects = np.empty(labels.size, object)
+    for begin, values in _pieces(labels.ravel()):
+        objects[begin : begin + len(values)] = [found.setdefault(value, value) for value in values]
+    return objects.reshape(labels.shape)
+
+
+def _pieces(labels: Array) -> Iterator[tuple[int, list[Any]]]:
+    """Yield labels (N,) as lists of Python values, some at a time, each list with its place."""
+    for begin in range(0, len(labels), _PIECE):
+        yield begin, labels[begin : begin + _PIECE].tolist()
+
+
+def first_without_value(labels: Array) -> Any:
+    """Return the first label that is None or NaN, as a tuple of one; an empty tuple where there is none."""
+    for _, values in _pieces(labels):
+        for label in values:
+            if label is None or label != label:  # noqa: PLR0124 (true of NaN alone)
+                return (label,)
+    return ()
 
 
 def is_missing(labels: Array, missing: Any) -> NDArray[np.bool_]:
@@ -95,13 +124,14 @@ def learn_classes(labels: Array, known: Array | None, given: Any) -> Array:
 def encode(labels: Array, classes: Array, name: str) -> Array:
     """Return the index of each label's class."""
     index = {label: i for i, label in enumerate(classes.tolist())}
-    found = [index.get(label, -1) for label in labels.tolist()]
-    if -1 in found:
-        i = found.index(-1)
-        raise ArgumentValueError(
-            name, f"has the label {labels.tolist()[i]!r}", f"one of the classes {list(index)}"
-        )
-    return np.array(found, np.int64)
+    found = np.empty(len(labels), np.int64)
+    for begin, values in _pieces(labels):
+        places = [index.get(label, -1) for label in values]
+        if -1 in places:
+            label = values[places.index(-1)]
+            raise ArgumentValueError(name, f"has the label {label!r}", f"one of the classes {list(index)}")
+        found[begin : begin + len(values)] = places
+    return found
 
 
 def class_weights(

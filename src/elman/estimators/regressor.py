@@ -160,8 +160,7 @@ class RNNRegressor(RegressorMixin, PooledParameters, SequenceEstimator):  # type
         if values.shape[1] != len(learned.scaler.mean):
             count = len(learned.scaler.mean)
             raise ArgumentValueError("y", f"has {values.shape[1]} outputs", f"{count} (as before)")
-        scaled = learned.scaler.apply(values, np.dtype(np.float64))
-        return replace(data, answers=scaled, outputs=values.shape[1]), learned
+        return replace(data, answers=values, outputs=values.shape[1], targets=learned.scaler), learned
 
     def _learn_targets(self, data: EstimatorData, values: Array, standardize: bool) -> Targets:
         empty = np.isnan(values).all(axis=0)
@@ -183,15 +182,16 @@ class RNNRegressor(RegressorMixin, PooledParameters, SequenceEstimator):  # type
 
     def _score_of(self, held_out: EstimatorData) -> Callable[[dict[str, float]], float]:
         w = held_out.step_weights() if self.per_step else held_out.weights
+        answers = held_out.network_answers(np.dtype(np.float64))
         if w is None:
-            w = np.ones(len(held_out.answers))
-        given = ~np.isnan(held_out.answers)
+            w = np.ones(len(answers))
+        given = ~np.isnan(answers)
         if not given.any(axis=0).all():
             raise ArgumentValueError(
                 "early_stopping", "held out sequences without any answer", "some answers"
             )
         counts = given * w[:, None]
-        values = np.where(given, held_out.answers, 0.0)
+        values = np.where(given, answers, 0.0)
         mean = (counts * values).sum(axis=0) / counts.sum(axis=0)
         variance = float((counts * (values - mean) ** 2).sum() / counts.sum())
 
@@ -225,7 +225,7 @@ class RNNRegressor(RegressorMixin, PooledParameters, SequenceEstimator):  # type
 
 def _step_numbers(y: Any, batch: Batch) -> Array:
     """Return one answer a step, (N,) or (N, C); NaN is no answer."""
-    values: Array = per_step_rows(y, batch, "y").astype(np.float64)
+    values: Array = per_step_rows(y, batch, "y").astype(np.float64, copy=False)
     if np.isinf(values).any():
         raise ArgumentValueError("y", "has infinite answers", "finite numbers, or NaN for no answer")
     return values

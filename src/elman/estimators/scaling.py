@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from elman.data.sequences import Array
+from elman.errors import ArgumentValueError
 from elman.model.model import Float64
 
 BLOCK = 1 << 16  # values a block, so that the float64 between stays in the cache
@@ -30,10 +31,10 @@ class Scaler:
 
     def apply(self, values: Array, dtype: np.dtype[Any]) -> Array:
         """Return scaled values in a dtype, fresh and contiguous; what overflows becomes infinite."""
-        rows = block_rows(values.shape[-1])
-        if len(values) <= rows:  # a streamed step, or few
+        if values.size <= BLOCK:  # a streamed step, or few
             with np.errstate(over="ignore"):
                 return self.apply_few(values, dtype)
+        rows = block_rows(values.shape[-1])
         blocks = (values[begin : begin + rows] for begin in range(0, len(values), rows))
         return self.apply_blocks(blocks, np.empty(values.shape, dtype))
 
@@ -80,8 +81,9 @@ def learn(blocks: Blocks, name: str = "X") -> Scaler:
     """Return mean and standard deviation of each column; a weight counts as so many repeated rows.
 
     Shapes: blocks of values (k, F), finite or NaN, and weights (k,) or None. A constant column gets the scale
-    1. Values that are NaN are left out. scikit-learn's StandardScaler measures each block in float64; the
-    blocks are joined by the update of Chan, Golub and LeVeque (1979), which loses no digits to a large mean:
+    1. Values that are NaN are left out. scikit-learn's StandardScaler measures each block in float64. Several
+    blocks are measured from the mean of the first one, so that no digits are lost to a large mean, and joined
+    by the update of Chan, Golub and LeVeque (1979),
 
         mean += d n_b / (n + n_b),   S += S_b + d^2 n n_b / (n + n_b),   d = mean_b - mean
 
@@ -90,29 +92,25 @@ def learn(blocks: Blocks, name: str = "X") -> Scaler:
     >>> learn([(np.array([[1.0], [2.0]]), None), (np.array([[6.0]]), None)]).mean
     array([3.])
     """
-    from sklearn.preprocessing import StandardScaler
-
-    count: Any = 0.0
-    mean: Any = 0.0
-    squares: Any = 0.0
-    scale: Float64 = np.empty(0)
+    blocks = iter(blocks)
+    first = next(blocks)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        for i, (values, weights) in enumerate(blocks):
-            block = StandardScaler(copy=False).fit(values.astype(np.float64), sample_weight=weights)
-            if i == 0:  # often the only one
-                count, mean, scale = block.n_samples_seen_, block.mean_, block.scale_
-                squares = block.var_ * count
-                continue
-            count, mean, squares = _join(
-                (count, mean, squares),
-                (block.n_samples_seen_, block.mean_, block.var_ * block.n_samples_seen_),
-            )
-            variance = squares / count
+        found = _measured(*first)
+        mean, scale = found.mean_, found.scale_
+        origin = np.nan_to_num(mean)
+        moments: _Moments | None = None
+        for block in blocks:
+            if moments is None:
+                moments = _moments(*first, origin)
+            moments = _join(moments, _moments(*block, origin))
+        if moments is not None:
+            count, mean = moments[0], moments[1] + origin
+            variance = moments[2] / count
             scale = np.where(_is_constant(variance, mean, count), 1.0, np.sqrt(variance))
     if not np.isfinite(scale).all():
         feature = int(np.argmin(np.isfinite(scale)))
-        raise ValueError(
-            f"{name} has numbers too large to be standardized in column {feature}; scale them first"
+        raise ArgumentValueError(
+            name, f"has numbers too large to be standardized in column {feature}; scale them first"
         )
     return Scaler(np.asarray(mean, np.float64), np.asarray(scale, np.float64))
 
@@ -120,17 +118,26 @@ def learn(blocks: Blocks, name: str = "X") -> Scaler:
 _Moments = tuple[Any, Any, Any]  # sum of weights, mean, sum of squared deviations, of each column
 
 
+def _measured(values: Array, weights: Float64 | None) -> Any:
+    from sklearn.preprocessing import StandardScaler
+
+    return StandardScaler(copy=False).fit(values.astype(np.float64), sample_weight=weights)
+
+
+def _moments(values: Array, weights: Float64 | None, origin: Float64) -> _Moments:
+    """Return the moments of values less an origin; zeros for a column without a value."""
+    found = _measured(values - origin, weights)
+    empty = found.n_samples_seen_ == 0
+    mean, squares = np.where(empty, 0.0, (found.mean_, found.var_ * found.n_samples_seen_))
+    return found.n_samples_seen_, mean, squares
+
+
 def _join(a: _Moments, b: _Moments) -> _Moments:
-    """Return the moments of two blocks together; a block may have no value of a column."""
+    """Return the moments of two blocks together."""
     total = a[0] + b[0]
-    distance = b[1] - a[1]
     share = b[0] / np.where(total > 0, total, 1)
-    mean = np.where(a[0] > 0, a[1] + distance * share, b[1])
-    squares = a[2] + b[2] + distance**2 * a[0] * share
-    empty = np.broadcast_to(b[0] == 0, mean.shape)
-    mean = np.where(empty, a[1], mean)
-    squares = np.where(empty, a[2], np.where(a[0] > 0, squares, b[2]))
-    return total, mean, squares
+    distance = b[1] - a[1]
+    return total, a[1] + distance * share, a[2] + b[2] + distance**2 * a[0] * share
 
 
 def _is_constant(variance: Float64, mean: Float64, count: Any) -> Any:

@@ -18,6 +18,7 @@ from elman.estimators.data import EstimatorData
 from elman.estimators.labels import (
     class_weights,
     encode,
+    first_without_value,
     is_missing,
     learn_classes,
     own_type,
@@ -132,7 +133,7 @@ class RNNTagger(ClassParameters, SequenceEstimator):
         if not given.any():
             raise ArgumentValueError("y", "has no label", f"some that are not {self.missing_label!r}")
         labels = own_type(y[given])
-        none = [label for label in labels.tolist() if label is None or label != label]  # noqa: PLR0124
+        none = first_without_value(labels)
         if none:
             raise ArgumentValueError(
                 "y", f"has the label {none[0]}", f"labels, or {self.missing_label!r} (missing_label) for none"
