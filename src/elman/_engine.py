@@ -209,7 +209,7 @@ def data(batch: Batch, dtype: np.dtype[Any], name: str = "X") -> Any:
 
 
 def symbols(batch: Batch, n: int, name: str = "X") -> Any:
-    """Return sequences of integers for the engine; ValueError names the first that is not below n."""
+    """Return sequences of integers for the engine; ValueError names the first that is not from 0 to n - 1."""
     made = _core.Data(batch.values, batch.offsets)
     bad = made.first_outside(n)
     if bad >= 0:

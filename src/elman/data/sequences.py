@@ -1,7 +1,7 @@
-"""Sequences in every form that elman takes, and the way of results back to the same form.
+"""Sequences in every form that elman accepts, and results in the form of the input.
 
 Inside there is one form: values (N, F), the steps of all sequences one after the other, and int64 offsets (n
-+ 1,). No padding exists anywhere.
++ 1,). There is no padding.
 """
 
 from __future__ import annotations
@@ -29,13 +29,13 @@ _READABLE = frozenset(
 class Sequences:
     """n sequences of any lengths in one buffer: sequence i is values[offsets[i]:offsets[i + 1]].
 
-    Shapes: values (N, F), N = sum T_i, of any real dtype (a `numpy.memmap` is read where it lies; (N,) is
-    taken for answers of one number a step); offsets (n + 1,), integers from 0 to N that never fall.
+    Shapes: values (N, F), N = sum T_i, of any real dtype (a `numpy.memmap` is not copied; (N,) is for answers
+    of one number per step); offsets (n + 1,), integers from 0 to N in ascending order.
 
     Raises
     ------
     TypeError, ValueError
-        Where values is no array of numbers or the offsets do not divide it.
+        If values is no array of numbers or the offsets do not divide it.
 
     >>> pair = Sequences(np.zeros((5, 2)), [0, 2, 5])
     >>> len(pair), pair[1].shape
@@ -98,10 +98,10 @@ class Sequences:
 
 
 class Batch(NamedTuple):
-    """Sequences as the engine reads them, and the form they came in.
+    """Sequences as the engine reads them, and the form in which they were given.
 
     values (N, F) contiguous; offsets (n + 1,); ``steps`` is T for an array (n, T, F), otherwise 0; ``listed``
-    tells a list from `Sequences`.
+    is True for a list and False for `Sequences`.
     """
 
     values: Array
@@ -122,7 +122,7 @@ class Batch(NamedTuple):
         return np.diff(self.offsets)
 
     def give_back(self, per_step: Array) -> Array | list[Array] | Sequences:
-        """Return per-step results (N, C) in the form in which the input came."""
+        """Return per-step results (N, C) in the form of the input."""
         if self.steps:
             return per_step.reshape(self.n, self.steps, per_step.shape[-1])
         if self.listed:
@@ -134,17 +134,16 @@ class Batch(NamedTuple):
 def as_batch(
     X: Any, features: int, dtype: np.dtype[Any], name: str = "X", source: str = "the network's input_size"
 ) -> Batch:
-    """Return X in the one inner form; a list is concatenated in ``dtype``, an array is read where it lies.
+    """Return X in the inner form; a list is concatenated in ``dtype``, an array is not copied.
 
-    ``features`` is the expected F, ``source`` what it is called in the messages. Values are not looked at
-    here.
+    ``features`` is the expected F, ``source`` its name in the messages. Values are not checked here.
 
     >>> as_batch(np.zeros((2, 3, 1)), 1, np.dtype("float32")).offsets
     array([0, 3, 6])
     >>> as_batch([np.zeros((4, 5))], 6, np.dtype("float32"))
     Traceback (most recent call last):
     ...
-    ValueError: X[0] has 5 features, expected 6 (the network's input_size)
+    elman.errors.ArgumentValueError: X[0] has 5 features, expected 6 (the network's input_size)
     """
     if isinstance(X, np.ndarray):
         return _from_array(X, features, name, source)
@@ -181,7 +180,7 @@ def _from_array(X: Array, features: int, name: str, source: str) -> Batch:
 
 
 def even_offsets(n: int, steps: int) -> Offsets:
-    """Return the offsets of n sequences of equal length, which cannot be written to."""
+    """Return the offsets of n sequences of equal length, read-only."""
     return _few_offsets(n, steps) if n <= 4096 else _offsets(n, steps)
 
 
@@ -191,7 +190,7 @@ def _offsets(n: int, steps: int) -> Offsets:
     return made
 
 
-_few_offsets = lru_cache(maxsize=16)(_offsets)  # calls with little data would wait for these
+_few_offsets = lru_cache(maxsize=16)(_offsets)  # they take a noticeable part of a call with little data
 
 
 def _from_sequences(X: Sequences, features: int, name: str, source: str) -> Batch:
@@ -240,7 +239,7 @@ def _from_list(X: Any, features: int, dtype: np.dtype[Any], name: str, source: s
 
 
 def as_symbols(X: Any, n: int, name: str = "X") -> Batch:
-    """Return sequences of integers in the one inner form, values (N, 1), which are not looked at here.
+    """Return sequences of integers in the inner form, values (N, 1), which are not checked here.
 
     X is (n, T) or (n, T, 1), a list of (T_i,) or (T_i, 1), or `Sequences` over (N,) or (N, 1).
 
@@ -312,7 +311,7 @@ def _check_integers(name: str, array: Array, hint: str = "") -> None:
 
 
 def refuse_symbol(name: str, row: int, step: int, value: int, n: int) -> NoReturn:
-    """Raise the ValueError that says which integer of X an Embedding of n symbols does not know."""
+    """Raise the ValueError for an integer of X that is not among the n symbols of the Embedding."""
     raise ArgumentValueError(
         f"{name}[{row}]", f"has index {value} at step {step}", f"0..{n - 1} (the Embedding's n)"
     )
@@ -326,7 +325,7 @@ def _refuse_empty(offsets: Offsets, name: str) -> None:
 
 
 def _readable(values: Array) -> Array:
-    """Return values contiguous and of a dtype that the engine reads, the same memory where it can be."""
+    """Return values contiguous and in a dtype that the engine reads, without a copy where possible."""
     if values.dtype not in _READABLE or not values.dtype.isnative:
         native = np.dtype(np.float64) if values.dtype.itemsize > 8 else values.dtype.newbyteorder("=")
         with np.errstate(over="ignore"):
@@ -335,7 +334,7 @@ def _readable(values: Array) -> Array:
 
 
 def _asarray(name: str, value: Any) -> Array:
-    """Return np.asarray(value), with a sentence of ours where NumPy finds no array in it."""
+    """Return np.asarray(value); the error names the argument where NumPy cannot make an array."""
     try:
         array = np.asarray(value)
     except (ValueError, TypeError) as error:

@@ -48,7 +48,7 @@ def as_answers(
     >>> as_answers([0, 7], batch, 5, False, "cross_entropy", np.dtype("float64"))
     Traceback (most recent call last):
     ...
-    ValueError: y[1] is 7, expected a class index from 0 to 4 (the network has 5 outputs)
+    elman.errors.ArgumentValueError: y[1] is 7, expected a class index from 0 to 4 (the network has 5 outputs)
     """
     flat = per_step_rows(y, batch, name) if per_step else _per_sequence_rows(y, batch, name)
     where = _Where(name, batch if per_step else None)
@@ -235,7 +235,7 @@ def as_weights(sample_weight: Any, n: int, name: str = "sample_weight") -> NDArr
     >>> as_weights([1.0, -1.0], 2)
     Traceback (most recent call last):
     ...
-    ValueError: sample_weight[1] is -1.0, expected a finite number of at least 0
+    elman.errors.ArgumentValueError: sample_weight[1] is -1.0, expected a finite number of at least 0
     """
     if sample_weight is None:
         return None

@@ -22,7 +22,7 @@ def limit(given: Any) -> int:
     >>> limit("auto"), limit(1e9)
     Traceback (most recent call last):
     ...
-    TypeError: memory is 1000000000.0 (a float), expected 'auto' or an integer of bytes
+    elman.errors.ArgumentTypeError: memory is 1000000000.0 (a float), expected 'auto' or an integer of bytes
     """
     if isinstance(given, str) and given == "auto":
         return AUTO

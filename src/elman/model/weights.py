@@ -33,7 +33,7 @@ class Weights(Mapping[str, Array]):
     >>> weights.update({"0.kernel": [[3.0, 4.0]], "0.bias": [5.0]})
     Traceback (most recent call last):
     ...
-    ValueError: weights['0.bias'] has shape (1,), expected (2,)
+    elman.errors.ArgumentValueError: weights['0.bias'] has shape (1,), expected (2,)
     >>> weights["0.kernel"], weights["0.bias"]
     (array([[0., 0.]]), array([1., 2.]))
     """

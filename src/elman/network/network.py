@@ -98,19 +98,19 @@ class Network(BaseNetwork):
         verbose: bool | int = True,
         n_threads: int | None = None,
     ) -> History:
-        """Train, and return one value an epoch of the loss and the metrics.
+        """Train, and return the loss and the metrics of each epoch.
 
         Shapes: y (n,) or (n, C); per step (n, T), (n, T, C) or a list of (T_i,) or (T_i, C). A missing
-        answer, per step only, is -1 (index), NaN (value) or a row of NaN (probabilities).
+        answer, only possible per step, is -1 (index), NaN (value) or a row of NaN (probabilities).
 
         Parameters
         ----------
         loss : {"cross_entropy", "binary_cross_entropy", "squared_error"} or None
-            None follows the last activation: softmax, sigmoid, any other.
+            None chooses by the last activation: softmax, sigmoid, any other.
         optimizer : {"adam", "adamw", "rmsprop", "sgd"} or an optimizer
-            One equal to that of the fit before goes on where it stopped; another one starts anew.
+            If it equals that of the fit before, its state continues; otherwise it starts with none.
         epochs, batch_size : int, at least 1
-            Passes over the data, and sequences an update.
+            Passes over the data, and sequences per update.
         validation_data : (X, y) or (X, y, sample_weight)
             Evaluated after each epoch, under ``val_`` keys.
         sample_weight : (n,), at least 0
@@ -118,35 +118,36 @@ class Network(BaseNetwork):
         l2 : float, at least 0
             Adds l2/2 times the sum of squares of kernels and recurrent kernels to each update's loss.
         shuffle : bool
-            A new order each epoch; it follows from ``net.seed`` and the number of epochs ever trained.
+            A new order each epoch. It depends on ``net.seed`` and the number of epochs ever trained.
         truncation : int or None
-            Truncated backpropagation through time in chunks of so many steps, each an update.
+            Truncated backpropagation through time: sequences are cut into chunks of this many steps, with an
+            update after each.
         stateful : bool
-            The state with which a row ended starts the row of the same index in the next epoch.
+            The state at the end of a sequence is the initial state of the same sequence in the next epoch.
         initial_state : list or None
             The states before the first step, as for `predict`, in every epoch; not with ``stateful``.
         clip_norm : float or None
-            Scales gradients whose norm is larger.
+            Gradients with a larger norm are scaled to it.
         reduction : {"mean", "sum"}
-            Whether an update's loss is divided by its answers (their weights).
+            Whether the loss of an update is divided by its number of answers (the sum of their weights).
         callbacks : list of callables (net, epoch, logs)
             Called after each epoch, counted from 0; returning True stops.
         checkpoint : path or None
-            After each epoch the run is written there, whole and to the disk (some 10 ms); `elman.load` reads
-            the file too. One that exists is overwritten after the first epoch, unless ``resume`` goes on with
-            it.
+            After each epoch the run is written to this file and flushed to the disk (about 10 ms).
+            `elman.load` reads it too. An existing file is overwritten after the first epoch, unless
+            ``resume`` continues it.
         resume : bool
-            Go on with the run in ``checkpoint``, or begin it where there is none: the bits are those of a run
-            that was never interrupted, and at most one epoch is lost. ``epochs``, the epochs that callbacks
-            are given and the history count the whole run; one that has them all, or that a callback stopped,
-            trains nothing. A seed that was not given is the file's. A callback with methods ``state() ->
-            (values, arrays)`` and ``restore(values, arrays)``, tables of JSON values and arrays by name, is
-            kept in the file too.
+            Continue the run in ``checkpoint``, or begin it if there is no file. The result has the same bits
+            as a run that was never interrupted, and at most one epoch is lost. ``epochs``, the epoch passed
+            to callbacks and the history count the whole run. A run that is complete, or that a callback
+            stopped, is not trained further. A seed that was not given is taken from the file. A callback with
+            the methods ``state() -> (values, arrays)`` and ``restore(values, arrays)``, dicts of JSON values
+            and of arrays by name, is saved in the file too.
         memory : "auto" or int
-            Bytes that an update's gradient may hold. Where all steps at once would need more, states are kept
-            at some steps only and the stretches between are gone through again: about a third more time, the
-            same bits. "auto" does so from 1 GiB on. Counted is what grows with sequences and steps, not X.
-            Too few bytes for a minibatch of the longest sequences: ValueError with the least possible.
+            Bytes that the gradient of an update may use. If all steps at once would need more, only the
+            states of some steps are kept, and the steps between are computed again: about a third more time,
+            the same bits. "auto" is 1 GiB. What grows with sequences and steps is counted, X is not.
+            ValueError, with the least possible number, if a minibatch of the longest sequences needs more.
             Bidirectional layers need whole sequences, and all steps at once.
         verbose : bool or int
             A progress bar; 0 is silent.
@@ -156,17 +157,17 @@ class Network(BaseNetwork):
         Raises
         ------
         TypeError, ValueError
-            Naming the argument, what was expected and what came; nothing has changed then. Also for a
-            checkpoint of another run (each difference is named) or a damaged one.
+            If an argument has a wrong type or value; the error names it, and nothing has changed. Also if the
+            checkpoint is damaged or of another run; each difference is named.
         OSError
-            The checkpoint cannot be written; the file before is intact. Folders are tried before training.
+            If the checkpoint cannot be written; the file before is intact. This is tried before training.
         DivergenceError
-            The loss, or that of ``validation_data``, became NaN or infinite; the weights are those of the
+            If the loss, or that of ``validation_data``, becomes NaN or infinite. The weights are those of the
             last good epoch.
         RuntimeError
-            The network is in use by another thread: fit is exclusive.
+            If another thread uses the network: fit is exclusive.
         KeyboardInterrupt
-            Ctrl-C; ``net.history`` holds the finished epochs, the weights are those of the last whole update.
+            After Ctrl-C. ``net.history`` has the finished epochs; the weights are those of the last update.
 
         >>> from elman import Adam, Dense, Network, SimpleRNN
         >>> net = Network([SimpleRNN(4), Dense(2, "softmax")], input_size=1, seed=0)
@@ -202,7 +203,7 @@ class Network(BaseNetwork):
     def update(
         self, gradient: Any, optimizer: str | optimizers.Optimizer, clip_norm: float | None = None
     ) -> None:
-        """Apply one step of an optimizer to a gradient (P,): fit equals gradient plus update, to the bit.
+        """Apply one step of an optimizer to a gradient (P,): fit has the same bits as gradient plus update.
 
         Errors: TypeError and ValueError for a gradient of another shape or not finite.
 
@@ -219,13 +220,13 @@ class Network(BaseNetwork):
     # answers
 
     def predict(self, X: Any, *, initial_state: Any = None, n_threads: int | None = None) -> Any:
-        """Return the outputs for X: (n, C), or one a step in the form of X (array, list or `Sequences`).
+        """Return the outputs for X: (n, C), or per step in the form of X (array, list or `Sequences`).
 
-        ``initial_state``: the states before the first step, a list with one entry a recurrent layer: (n, H),
-        (n, 2H) where it is bidirectional, the pair (h, c) of an LSTM, or None for zeros.
+        ``initial_state``: the states before the first step, a list with one entry per recurrent layer: (n,
+        H), (n, 2H) where it is bidirectional, the pair (h, c) of an LSTM, or None for zeros.
 
-        The result is fresh and of the network's dtype. Errors: TypeError and ValueError for an X that does
-        not fit or is not finite; RuntimeError while another thread is inside fit.
+        The result is a new array of the network's dtype. Errors: TypeError and ValueError for an X of another
+        shape or type, or with values that are not finite; RuntimeError while another thread is inside fit.
 
         >>> from elman import Network, SimpleRNN
         >>> Network([SimpleRNN(4)], input_size=2, seed=0).predict(np.zeros((3, 5, 2))).shape
@@ -247,8 +248,8 @@ class Network(BaseNetwork):
         """Return the mean loss per answer, without l2, and the metrics.
 
         Keys: "loss" and "accuracy", or "loss", "mean_squared_error" and "mean_absolute_error" for
-        squared_error; NaN where there is no answer. Arguments and errors as for `fit`; ``stateful=True``
-        reads and writes the carried states.
+        squared_error; NaN if there is no answer. Arguments and errors as for `fit`; ``stateful=True`` reads
+        and writes the carried states.
 
         >>> from elman import Dense, Network, SimpleRNN
         >>> net = Network([SimpleRNN(4), Dense(2, "softmax")], input_size=1, seed=0)
@@ -272,11 +273,10 @@ class Network(BaseNetwork):
         memory: str | int = "auto",
         seed: int | None = None,
     ) -> tuple[float, Array]:
-        """Return the loss of X as one update, and its exact gradient (P,), frozen parts included.
+        """Return the loss of X as one update, and its exact gradient (P,), frozen parameters included.
 
-        Arguments and errors as for `fit`; the gradient of very long sequences is exact too, from checkpoints
-        where ``memory`` asks for them. ``seed``: an integer switches dropout on, with masks that follow
-        from it; None leaves it off.
+        Arguments and errors as for `fit`. The gradient of very long sequences is exact too, whatever
+        ``memory``. ``seed``: an integer turns dropout on, with masks that depend on it; None turns it off.
 
         >>> from elman import Network, SimpleRNN
         >>> net = Network([SimpleRNN(2)], input_size=1, seed=0)
@@ -326,7 +326,7 @@ class Network(BaseNetwork):
             return Tape(self.model, X, initial_state, _seed(seed), _engine.threads(None))
 
     def stream(self, rows: int | None = None, *, initial_state: Any = None) -> _engine.Stream:
-        """Return a stream: after t steps it gives what predict gives on them, to the bit.
+        """Return a stream: after t steps its output has the same bits as that of predict on these steps.
 
         Shapes: ``step(x, out=None)`` takes one step, (F,) -> (C,). ``steps(x)`` takes T steps at once, (T, F)
         -> (T, C), with the bits of ``step``. ``rows=k`` makes k streams: ``step`` (k, F) -> (k, C), ``steps``
@@ -357,12 +357,12 @@ class Network(BaseNetwork):
         loss: str | None = None,
         clip_norm: float | None = None,
     ) -> Learner:
-        """Return a learner: one step of a sequence at a time, an update after each answer.
+        """Return a learner: one step of a sequence at a time, with an update after each answer.
 
         Shapes: ``step(x, y=None)`` x (F,) (an integer, for an Embedding) -> output (C,), before the update.
         ``rule`` "bptt" goes back through the last ``truncation`` steps (None: 10), "rtrl" is exact and never
-        goes back. Optimizer state and update count are the network's, as in `fit`. Networks with pools:
-        ValueError. See `elman.Learner`.
+        goes back. Optimizer state and update count are those of the network, as in `fit`. Errors: ValueError
+        for networks with pools. See `elman.Learner`.
 
         >>> from elman import SGD, Network, SimpleRNN
         >>> net = Network([SimpleRNN(4)], input_size=2, seed=0)

@@ -91,8 +91,8 @@ def check(name: str, value: Any) -> str:
     >>> check("recurrent_initializer", "zeros:2")
     Traceback (most recent call last):
     ...
-    ValueError: recurrent_initializer is 'zeros:2', expected a number after a colon only for 'orthogonal', \
-'identity', 'uniform', 'normal', 'constant'
+    elman.errors.ArgumentValueError: recurrent_initializer is 'zeros:2', expected a number after a
+    colon only for 'orthogonal', 'identity', 'uniform', 'normal', 'constant'
     """
     if not isinstance(value, str) or ":" not in value:
         if value == "constant":

@@ -28,9 +28,8 @@ def check_loss(loss: Any, last: Layer) -> str:
     >>> check_loss("cross_entropy", Dense(3))
     Traceback (most recent call last):
     ...
-    ValueError: loss 'cross_entropy' needs a Dense layer with activation 'softmax' last, the network ends with
-    Dense \
-(activation 'identity')
+    elman.errors.ArgumentValueError: loss 'cross_entropy' needs a Dense layer with activation
+    'softmax' last, the network ends with Dense (activation 'identity')
     """
     readout = last.activation if isinstance(last, Dense) else None
     if loss is None:

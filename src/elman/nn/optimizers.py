@@ -296,7 +296,8 @@ def check_first_order(optimizer: Any) -> FirstOrder:
     >>> check_first_order("lbfgs")
     Traceback (most recent call last):
     ...
-    ValueError: optimizer is LBFGS(memory=10, line_search=20), expected one of SGD, RMSprop, Adam, AdamW
+    elman.errors.ArgumentValueError: optimizer is LBFGS(memory=10, line_search=20), expected one of
+    SGD, RMSprop, Adam, AdamW
     """
     checked = check_optimizer(optimizer)
     if not isinstance(checked, FirstOrder):
@@ -310,7 +311,7 @@ def rate_at(optimizer: Optimizer, update: int) -> float:
     >>> rate_at(SGD(lambda u: -1.0), 7)
     Traceback (most recent call last):
     ...
-    ValueError: learning_rate(7) is -1.0, expected a finite number of at least 0
+    elman.errors.ArgumentValueError: learning_rate(7) is -1.0, expected a finite number of at least 0
     """
     if not isinstance(optimizer, FirstOrder):
         return 1.0

@@ -20,9 +20,8 @@ def check_stack(layers: Any) -> tuple[Layer, ...]:
     >>> check_stack([SimpleRNN(3), SimpleRNN(3)])
     Traceback (most recent call last):
     ...
-    ValueError: layers[1] (SimpleRNN) needs a time axis, but layers[0] (SimpleRNN) gives its last step only:
-    set \
-return_sequences=True there
+    elman.errors.ArgumentValueError: layers[1] (SimpleRNN) needs a time axis, but layers[0]
+    (SimpleRNN) gives its last step only: set return_sequences=True there
     """
     if isinstance(layers, str) or not isinstance(layers, Sequence):
         raise ArgumentTypeError("layers", f"is {describe(layers)}", "a list of layers")
