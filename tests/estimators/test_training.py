@@ -19,6 +19,7 @@ from elman import (
     Network,
     OneCycle,
     RNNClassifier,
+    RNNRegressor,
     RNNTagger,
     Sequences,
     SimpleRNN,

@@ -9,7 +9,7 @@ from sklearn.preprocessing import StandardScaler
 
 from elman import RNNClassifier, RNNRegressor, RNNTagger, Sequences, _engine
 from elman.estimators import scaling
-from support import assert_same_bits
+from helpers.support import assert_same_bits
 
 MOST = 1.5  # times X, beyond X itself
 OPTIONS = {"max_iter": 1, "batch_size": 256, "random_state": 0}
