@@ -14,10 +14,11 @@ from elman.data import estimator_input
 from elman.data.estimator_input import Rows
 from elman.data.sequences import Array, Batch, Offsets, Sequences
 from elman.data.targets import as_weights
+from elman.errors import ArgumentValueError
 from elman.estimators import scaling
 from elman.estimators.scaling import Scaler
 from elman.model.model import Float64, Model
-from elman.training.plan import TrainingData, training_data
+from elman.training.plan import NAMES, VALIDATION_NAMES, TrainingData, training_data
 
 # Between these, float32 holds every feature that was standardized by its own mean and standard deviation.
 _LARGEST_MEAN = 1e30
@@ -103,7 +104,8 @@ def split(
             np.arange(data.n), test_size=fraction, random_state=seed, stratify=data.strata
         )
     except ValueError as error:
-        raise ValueError(f"early_stopping cannot hold out {fraction:g} of the data: {error}") from None
+        problem = f"cannot hold out {fraction:g} of the data: {error}"
+        raise ArgumentValueError("early_stopping", problem) from None
     return data.part(train, per_step), data.part(held_out, per_step)
 
 
@@ -125,12 +127,13 @@ def stays_finite(data: EstimatorData, scaler: Scaler) -> bool:
 
 
 def for_training(
-    model: Model, data: EstimatorData, scaler: Scaler, names: tuple[str, str, str], finite: bool
+    model: Model, data: EstimatorData, scaler: Scaler, finite: bool, validation: bool = False
 ) -> TrainingData:
     """Return scaled sequences with answers, checked, as the engine reads them.
 
-    ``finite``: the scaled sequences are known to be finite.
+    ``finite``: the scaled sequences are known to be finite. ``validation``: they are called validation_data.
     """
+    names = VALIDATION_NAMES if validation else NAMES
     batch = _scaled(data, scaler, model.dtype)
     native = _engine.unchecked_data(batch) if finite else _engine.data(batch, model.dtype, names[0])
     y: Any = data.network_answers(model.dtype)
