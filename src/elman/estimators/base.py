@@ -17,7 +17,7 @@ from elman._validation import describe, flag
 from elman.data import estimator_input
 from elman.data.estimator_input import Rows
 from elman.data.sequences import Array, Batch, Sequences
-from elman.errors import ArgumentTypeError
+from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.estimators import data as estimator_data
 from elman.estimators import files, run
 from elman.estimators.data import EstimatorData
@@ -134,14 +134,7 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
         data, learned = self._read_data(form, fresh, X, y, sample_weight, known, classes, options)
         scaler = estimator_data.learn_scaler(data, options.standardize) if fresh else self.scaler_
         finite = fresh and options.standardize and estimator_data.stays_finite(data, scaler)
-        stack = layers(self, self._pooling(), self._readout, data.outputs, self.per_step)
-        if fresh:
-            dtype = read_dtype(self.dtype, data.batch.values.dtype)
-            seed = run.read_seed(self.random_state, path if resume else None)
-            network = Network(stack, data.batch.values.shape[1], dtype, seed)
-        else:
-            network = self.network_
-            run.check_network(network, stack, data, self.dtype)
+        network = self._network(data, fresh, path if resume else None)
         train, held_out, rows = data, None, None
         if validation_data is not None:
             held_out = self._read_validation(form, validation_data, learned, options)
@@ -158,21 +151,42 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
         if path is not None:
             found = run.settings(self.get_params(deep=False), data, held_out, learned)
             owner = replace(owner, settings=found)
-        plan = run.plan(network, scaler, train, held_out, options, patience, finite)
-        point = open_run(network.model, plan, path, resume, owner)
+        model = network.model
+        validation = None
+        if held_out is not None:
+            part = finite and rows is not None  # of the data that the scaler was learned from
+            validation = estimator_data.for_training(model, held_out, scaler, part, validation=True)
+        made = estimator_data.for_training(model, train, scaler, finite)
+        plan = run.plan(network, made, validation, options, patience)
+        point = open_run(model, plan, path, resume, owner)
         if path is not None:  # what cannot be saved is said before anything is trained
             files.check_saveable(self)
             self._pack_learned(learned, {}, {})
-        # Nothing can fail any more: the estimator is given what was learned.
+        self._keep(form, scaler, network, learned, rows)  # nothing can fail any more
+        if not fresh and not options.constant_rate:
+            network.reset_optimizer()  # a new cycle of the learning rate
+        self._run(plan, point, patience, note, on_start)
+
+    def _network(self, data: EstimatorData, fresh: bool, resumed: Any) -> Network:
+        """Return the network to train: a new one, or that of the earlier fit, checked."""
+        stack = layers(self, self._pooling(), self._readout, data.outputs, self.per_step)
+        if fresh:
+            X = data.batch.values
+            dtype = read_dtype(self.dtype, X.dtype)
+            return Network(stack, X.shape[1], dtype, run.read_seed(self.random_state, resumed))
+        run.check_network(self.network_, stack, data, self.dtype)
+        return self.network_
+
+    def _keep(
+        self, form: SequenceEstimator, scaler: Scaler, network: Network, learned: Any, rows: Rows | None
+    ) -> None:
+        """Set what was learned before training; ``rows`` of X are held out."""
         estimator_input.copy_form(form, self)
         self.scaler_, self.network_ = scaler, network
         self._keep_answers(learned)
         self.__dict__.pop("validation_rows_", None)
         if rows is not None:
             self.validation_rows_ = rows
-        if not fresh and not options.constant_rate:
-            network.reset_optimizer()  # a new cycle of the learning rate
-        self._run(plan, point, patience, note, on_start)
 
     def _run(
         self,
@@ -222,8 +236,8 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
         try:
             return self._read_data(form, False, X, y, weights, learned, None, options)[0]
         except (TypeError, ValueError) as error:
-            kind = TypeError if isinstance(error, TypeError) else ValueError
-            raise kind(f"validation_data cannot be used: {error}") from None
+            kind = ArgumentTypeError if isinstance(error, TypeError) else ArgumentValueError
+            raise kind("validation_data", f"cannot be used: {error}") from None
 
     def _read_fit(self, X: Any, y: Any, form: SequenceEstimator, fresh: bool) -> tuple[Batch, Any]:
         """Return X in the inner form, checked, and y; scikit-learn checks both together in a table."""

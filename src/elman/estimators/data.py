@@ -18,7 +18,7 @@ from elman.errors import ArgumentValueError
 from elman.estimators import scaling
 from elman.estimators.scaling import Scaler
 from elman.model.model import Float64, Model
-from elman.training.plan import TrainingData, training_data
+from elman.training.plan import NAMES, VALIDATION_NAMES, TrainingData, training_data
 
 # Between these, float32 holds every feature that was standardized by its own mean and standard deviation.
 _LARGEST_MEAN = 1e30
@@ -127,12 +127,13 @@ def stays_finite(data: EstimatorData, scaler: Scaler) -> bool:
 
 
 def for_training(
-    model: Model, data: EstimatorData, scaler: Scaler, names: tuple[str, str, str], finite: bool
+    model: Model, data: EstimatorData, scaler: Scaler, finite: bool, validation: bool = False
 ) -> TrainingData:
     """Return scaled sequences with answers, checked, as the engine reads them.
 
-    ``finite``: the scaled sequences are known to be finite.
+    ``finite``: the scaled sequences are known to be finite. ``validation``: they are called validation_data.
     """
+    names = VALIDATION_NAMES if validation else NAMES
     batch = _scaled(data, scaler, model.dtype)
     native = _engine.unchecked_data(batch) if finite else _engine.data(batch, model.dtype, names[0])
     y: Any = data.network_answers(model.dtype)

@@ -11,6 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from elman._validation import describe, real_dtype
 from elman.data.sequences import Array
+from elman.errors import ArgumentTypeError
 from elman.estimators.scaling import Scaler
 from elman.model import file
 
@@ -180,7 +181,7 @@ def parameter_to_json(name: str, value: Any) -> Any:
         }
     if value is None or isinstance(value, (str, int, float, bool)):
         return value
-    raise TypeError(f"{name} is {describe(value)}, which has no plain form to be saved in")
+    raise ArgumentTypeError(name, f"is {describe(value)}, which has no plain form to be saved in")
 
 
 def parameter_from_json(name: str, value: Any) -> Any:

@@ -19,7 +19,7 @@ from elman.data.targets import as_weights
 from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.model.model import Float64
 
-_SEVERAL_TYPES = "y has labels of several types, expected all str or all numbers"
+_SEVERAL_TYPES = ("y", "has labels of several types", "all str or all numbers")
 _NUMBERS = (int, float, np.integer, np.floating)
 _BOOLS = (bool, np.bool_)
 _PIECE = 1 << 15  # labels that are Python objects at a time
@@ -36,7 +36,7 @@ def class_labels(y: Any, n: int) -> Array:
     except TypeError as error:
         if "bytes" in str(error):
             raise
-        raise TypeError(_SEVERAL_TYPES) from None
+        raise ArgumentTypeError(*_SEVERAL_TYPES) from None
     return np.asarray(labels)
 
 
@@ -115,7 +115,7 @@ def learn_classes(labels: Array, known: Array | None, given: Any) -> Array:
     try:
         classes = LabelEncoder().fit(labels).classes_
     except TypeError:
-        raise TypeError(_SEVERAL_TYPES) from None
+        raise ArgumentTypeError(*_SEVERAL_TYPES) from None
     if len(classes) < 2:
         raise ArgumentValueError("y", f"has one class, {classes.tolist()[0]!r}", "at least two classes")
     return np.asarray(classes)

@@ -147,7 +147,7 @@ class RNNRegressor(RegressorMixin, PooledParameters, SequenceEstimator):  # type
             y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         except ValueError as error:
             if "could not convert" in str(error):
-                raise ValueError(f"y has answers that are no numbers: {error}") from None
+                raise ArgumentValueError("y", f"has answers that are no numbers: {error}") from None
             raise
         return np.asarray(y if y.ndim == 2 else column_or_1d(y, warn=True))
 

@@ -11,21 +11,17 @@ from elman import _engine
 from elman._validation import integer
 from elman.data.sequences import Batch
 from elman.estimators import files
-from elman.estimators.data import EstimatorData, for_training
+from elman.estimators.data import EstimatorData
 from elman.estimators.noise import InputNoise
 from elman.estimators.options import Options, read_dtype
-from elman.estimators.scaling import Scaler
 from elman.estimators.stopping import Patience
 from elman.nn.layers import Layer
 from elman.training import loop
 from elman.training.checkpoint import network_spec, peek
-from elman.training.plan import Plan, make_plan
+from elman.training.plan import Plan, TrainingData, make_plan
 
 if TYPE_CHECKING:
     from elman.network.network import Network
-
-_NAMES = ("X", "y", "sample_weight")
-_VALIDATION_NAMES = ("validation_data[0]", "validation_data[1]", "validation_data[2]")
 
 
 def check_network(network: Network, stack: list[Layer], data: EstimatorData, dtype: Any) -> None:
@@ -53,28 +49,17 @@ def read_seed(given: Any, resumed: Any) -> int | None:
 
 def plan(
     network: Network,
-    scaler: Scaler,
-    train: EstimatorData,
-    held_out: EstimatorData | None,
+    data: TrainingData,
+    validation: TrainingData | None,
     options: Options,
     patience: Patience,
-    finite: bool,
 ) -> Plan:
-    """Return the plan of one run, checked.
-
-    ``finite``: the scaled training sequences are known to be finite.
-    """
-    model = network.model
-    data = for_training(model, train, scaler, _NAMES, finite)
-    validation = None
-    if held_out is not None:
-        known = finite and held_out.batch is train.batch  # part of the data that the scaler was learned from
-        validation = for_training(model, held_out, scaler, _VALIDATION_NAMES, known)
+    """Return the plan of one run, checked."""
     prepare = None
     if options.input_noise > 0.0:
         prepare = InputNoise(data.batch.values, options.input_noise, network.seed)
     return make_plan(
-        model,
+        network.model,
         data,
         validation,
         optimizer=options.optimizer(_updates(network, data.batch, options)),

@@ -132,19 +132,22 @@ class RNNTagger(ClassParameters, SequenceEstimator):
         given = ~is_missing(y, self.missing_label)
         if not given.any():
             raise ArgumentValueError("y", "has no label", f"some that are not {self.missing_label!r}")
-        labels = own_type(y[given])
+        labels = own_type(y if given.all() else y[given])
         none = first_without_value(labels)
         if none:
             raise ArgumentValueError(
                 "y", f"has the label {none[0]}", f"labels, or {self.missing_label!r} (missing_label) for none"
             )
         learned = learn_classes(labels, known, classes)
-        indices = np.full(len(y), -1, np.int64)
-        indices[given] = encode(labels, learned, "y")
-        per_step = data.step_weights()
+        encoded = encode(labels, learned, "y")
+        per_step = data.step_weights() if self.class_weight is not None else None
         if per_step is not None:
             per_step = per_step[given]
-        scales = class_weights(self.class_weight, learned, labels, indices[given], per_step)
+        scales = class_weights(self.class_weight, learned, labels, encoded, per_step)
+        indices = encoded
+        if not given.all():
+            indices = np.full(len(y), -1, np.int64)
+            indices[given] = encoded
         return replace(data, answers=indices, class_weight=scales, outputs=len(learned)), learned
 
     def _score_of(self, held_out: EstimatorData) -> Callable[[dict[str, float]], float]:

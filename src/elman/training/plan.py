@@ -21,8 +21,8 @@ from elman.nn.layers import POOLS, RECURRENT
 from elman.nn.optimizers import LevenbergMarquardt, Optimizer, SecondOrder, check_optimizer
 
 BATCH_SIZE = 32  # of fit, where none is given; second order, which has no minibatches, takes it for all
-_NAMES = ("X", "y", "sample_weight")
-_VALIDATION_NAMES = ("validation_data[0]", "validation_data[1]", "validation_data[2]")
+NAMES = ("X", "y", "sample_weight")
+VALIDATION_NAMES = ("validation_data[0]", "validation_data[1]", "validation_data[2]")
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class TrainingData:
 
 
 def read_training_data(
-    model: Model, X: Any, y: Any, weights: Any, loss: Any, names: tuple[str, str, str] = _NAMES
+    model: Model, X: Any, y: Any, weights: Any, loss: Any, names: tuple[str, str, str] = NAMES
 ) -> TrainingData:
     """Return X, y and sample weights, checked; ``names`` are used in the messages of errors.
 
@@ -59,7 +59,7 @@ def training_data(
     y: Any,
     weights: Any,
     loss: Any = None,
-    names: tuple[str, str, str] = _NAMES,
+    names: tuple[str, str, str] = NAMES,
     class_weight: Float64 | None = None,
 ) -> TrainingData:
     """Return y and sample weights, checked, together with sequences that are checked already.
@@ -81,7 +81,7 @@ def read_validation_data(model: Model, given: Any, loss: str) -> TrainingData | 
     if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
         raise ArgumentTypeError("validation_data", f"is {describe(given)}", "(X, y) or (X, y, sample_weight)")
     weights = given[2] if len(given) == 3 else None
-    return read_training_data(model, given[0], given[1], weights, loss, _VALIDATION_NAMES)
+    return read_training_data(model, given[0], given[1], weights, loss, VALIDATION_NAMES)
 
 
 @dataclass(frozen=True)
@@ -222,9 +222,8 @@ def check_rows_may_be_cut(model: Model, name: str, value: object) -> None:
     for i, layer in enumerate(model.layers):
         if isinstance(layer, RECURRENT) and layer.bidirectional:
             kind = type(layer).__name__
-            raise ValueError(
-                f"{name} is {value!r}, but layers[{i}] ({kind}) is bidirectional and needs whole sequences"
-            )
+            problem = f"is {value!r}, but layers[{i}] ({kind}) is bidirectional and needs whole sequences"
+            raise ArgumentValueError(name, problem)
 
 
 def _callbacks(given: Any) -> tuple[Callback, ...]:
