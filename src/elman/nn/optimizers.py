@@ -6,7 +6,6 @@ g is the gradient after reduction, l2 and clipping; w the parameters; u the upda
 from __future__ import annotations
 
 import dataclasses
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -30,15 +29,15 @@ LearningRate = float | Callable[[int], float]
 Code = tuple[int, float, float, float, float, bool]  # kind, a, b, epsilon, weight decay, nesterov
 
 
-class Optimizer(ABC):
-    """What every optimizer says about itself."""
+class Optimizer:
+    """What every optimizer says about itself. No ABC: isinstance with one is slow, and steps ask it."""
 
     name: ClassVar[str]  # as in fit(optimizer="adam") and in files
 
     @property
-    @abstractmethod
     def moments(self) -> int:
         """The number of arrays of the size of the parameters, (P,), that the optimizer keeps."""
+        raise NotImplementedError
 
 
 class FirstOrder(Optimizer):
@@ -47,9 +46,9 @@ class FirstOrder(Optimizer):
     learning_rate: LearningRate
 
     @property
-    @abstractmethod
     def code(self) -> Code:
         """The optimizer as the engine reads it."""
+        raise NotImplementedError
 
 
 class SecondOrder(Optimizer):
