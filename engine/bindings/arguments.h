@@ -82,12 +82,9 @@ inline UpdateRule rule_of(const OptimizerTuple& given) {
 // Arrays of moments that a rule reads and writes.
 inline std::size_t moments_of(const UpdateRule& rule) {
   switch (rule.kind) {
-    case OptimizerKind::sgd:
-      return rule.a == 0 ? 0 : 1;
-    case OptimizerKind::rmsprop:
-      return 1;
-    default:
-      return 2;
+    case OptimizerKind::sgd: return rule.a == 0 ? 0 : 1;
+    case OptimizerKind::rmsprop: return 1;
+    default: return 2;
   }
 }
 

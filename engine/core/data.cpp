@@ -34,28 +34,17 @@ template <class Value> inline Value value_of(Value x) { return x; }
 // Calls f with a pointer of the values' type.
 template <class F> auto typed(Dtype dtype, const void* p, F f) {
   switch (dtype) {
-    case Dtype::f16:
-      return f(static_cast<const Half*>(p));
-    case Dtype::f32:
-      return f(static_cast<const float*>(p));
-    case Dtype::f64:
-      return f(static_cast<const double*>(p));
-    case Dtype::i8:
-      return f(static_cast<const std::int8_t*>(p));
-    case Dtype::i16:
-      return f(static_cast<const std::int16_t*>(p));
-    case Dtype::i32:
-      return f(static_cast<const std::int32_t*>(p));
-    case Dtype::i64:
-      return f(static_cast<const std::int64_t*>(p));
-    case Dtype::u16:
-      return f(static_cast<const std::uint16_t*>(p));
-    case Dtype::u32:
-      return f(static_cast<const std::uint32_t*>(p));
-    case Dtype::u64:
-      return f(static_cast<const std::uint64_t*>(p));
-    default:
-      return f(static_cast<const std::uint8_t*>(p));
+    case Dtype::f16: return f(static_cast<const Half*>(p));
+    case Dtype::f32: return f(static_cast<const float*>(p));
+    case Dtype::f64: return f(static_cast<const double*>(p));
+    case Dtype::i8: return f(static_cast<const std::int8_t*>(p));
+    case Dtype::i16: return f(static_cast<const std::int16_t*>(p));
+    case Dtype::i32: return f(static_cast<const std::int32_t*>(p));
+    case Dtype::i64: return f(static_cast<const std::int64_t*>(p));
+    case Dtype::u16: return f(static_cast<const std::uint16_t*>(p));
+    case Dtype::u32: return f(static_cast<const std::uint32_t*>(p));
+    case Dtype::u64: return f(static_cast<const std::uint64_t*>(p));
+    default: return f(static_cast<const std::uint8_t*>(p));
   }
 }
 

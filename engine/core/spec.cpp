@@ -20,16 +20,11 @@ class Builder {
 
   void add(std::size_t i, const Layer& layer) {
     switch (layer.kind) {
-      case Kind::embedding:
-        return add_embedding(i, layer);
-      case Kind::mean_pool:
-        return add_pool(Pool::mean);
-      case Kind::max_pool:
-        return add_pool(Pool::max);
-      case Kind::dense:
-        return add_dense(i, layer, "kernel");
-      default:
-        return add_recurrent(i, layer);
+      case Kind::embedding: return add_embedding(i, layer);
+      case Kind::mean_pool: return add_pool(Pool::mean);
+      case Kind::max_pool: return add_pool(Pool::max);
+      case Kind::dense: return add_dense(i, layer, "kernel");
+      default: return add_recurrent(i, layer);
     }
   }
 
@@ -98,12 +93,9 @@ class Builder {
 
   static Cell cell_of(const Layer& layer) {
     switch (layer.kind) {
-      case Kind::gru:
-        return layer.reset_after ? Cell::gru : Cell::gru_before;
-      case Kind::lstm:
-        return Cell::lstm;
-      default:
-        return layer.leak == 1.0 ? Cell::elman : Cell::leaky;
+      case Kind::gru: return layer.reset_after ? Cell::gru : Cell::gru_before;
+      case Kind::lstm: return Cell::lstm;
+      default: return layer.leak == 1.0 ? Cell::elman : Cell::leaky;
     }
   }
 

@@ -1,6 +1,6 @@
 // y = f(x kernel + bias) over rows, the gradient of a kernel, and the packing of kernels into panels.
 #pragma once
-#include "tile.h"
+#include "kernels/tile.h"
 
 namespace elman {
 namespace ELMAN_ISA {

@@ -7,7 +7,7 @@
 // sum g, and so does the state; but where the last gate's two parts are needed `apart`, the state's part of
 // it is a sum of its own, after the others.
 #pragma once
-#include "tile.h"
+#include "kernels/tile.h"
 
 namespace elman {
 namespace ELMAN_ISA {

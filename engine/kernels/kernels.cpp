@@ -1,11 +1,11 @@
 // One instruction set's kernels. Compiled once per instruction set, ELMAN_ISA being its namespace and
 // ELMAN_ISA_NAME its name.
-#include "affine.h"
-#include "readout.h"
-#include "recurrent_backward.h"
-#include "recurrent_forward.h"
-#include "tangents.h"
-#include "update.h"
+#include "kernels/affine.h"
+#include "kernels/readout.h"
+#include "kernels/recurrent_backward.h"
+#include "kernels/recurrent_forward.h"
+#include "kernels/tangents.h"
+#include "kernels/update.h"
 
 namespace elman {
 namespace ELMAN_ISA {

@@ -3,7 +3,7 @@
 // Every step is an exactly rounded operation, so that all machines with fused multiply-add give the same
 // bits.
 #pragma once
-#include "simd.h"
+#include "kernels/simd.h"
 
 namespace elman {
 namespace ELMAN_ISA {
@@ -126,14 +126,10 @@ template <class Real> ELMAN_INLINE Vec<Real> logarithm_of_one_plus(Vec<Real> e) 
 
 template <class Real> ELMAN_INLINE Vec<Real> apply(Activation f, Vec<Real> z) {
   switch (f) {
-    case Activation::tanh:
-      return hyperbolic_tangent(z);
-    case Activation::relu:
-      return maximum(broadcast(Real(0)), z);
-    case Activation::sigmoid:
-      return logistic(z);
-    default:
-      return z;
+    case Activation::tanh: return hyperbolic_tangent(z);
+    case Activation::relu: return maximum(broadcast(Real(0)), z);
+    case Activation::sigmoid: return logistic(z);
+    default: return z;
   }
 }
 
@@ -141,14 +137,10 @@ template <class Real> ELMAN_INLINE Vec<Real> apply(Activation f, Vec<Real> z) {
 template <class Real> ELMAN_INLINE Vec<Real> apply_derivative(Activation f, Vec<Real> y, Vec<Real> d) {
   const Vec<Real> one = broadcast(Real(1)), zero = broadcast(Real(0));
   switch (f) {
-    case Activation::tanh:
-      return d * (one - y * y);
-    case Activation::relu:
-      return if_greater(y, zero, d, zero);
-    case Activation::sigmoid:
-      return d * (y * (one - y));
-    default:
-      return d;
+    case Activation::tanh: return d * (one - y * y);
+    case Activation::relu: return if_greater(y, zero, d, zero);
+    case Activation::sigmoid: return d * (y * (one - y));
+    default: return d;
   }
 }
 

@@ -1,7 +1,7 @@
 // Rows of outputs: activations over whole rows, and the three losses with their gradients, in one pass over
 // each row.
 #pragma once
-#include "math.h"
+#include "kernels/math.h"
 
 namespace elman {
 namespace ELMAN_ISA {
@@ -249,15 +249,12 @@ template <class Real> void loss(const LossRows<Real>& p, Real* y, Index ld, Inde
     Answer a = {0, 0, 0, 0, false};
     if (target >= 0) {
       switch (p.loss) {
-        case Loss::cross_entropy:
-          a = cross_entropy(p, y, target, scale);
-          break;
+        case Loss::cross_entropy: a = cross_entropy(p, y, target, scale); break;
         case Loss::binary_cross_entropy:
           if (together) add_binary(p, y, target, 0, scale, l, b % lanes<Real>, a);
           else a = binary_cross_entropy(p, y, target, scale);
           break;
-        default:
-          a = squared_error(p, y, target, scale);
+        default: a = squared_error(p, y, target, scale);
       }
     }
     if (a.given) {

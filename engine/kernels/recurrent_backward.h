@@ -1,6 +1,6 @@
 // Time going backward, written once for every cell of cells.h.
 #pragma once
-#include "cells.h"
+#include "kernels/cells.h"
 
 namespace elman {
 namespace ELMAN_ISA {
@@ -169,14 +169,9 @@ void recurrent_backward(const RecurrentBackward<Real>& p, const Steps& s, Index 
     if constexpr (!Cell::keeps)
       if (b1 - b0 == 1 && !p.mask && b0 < s.active[t + 1]) {
         switch (chains<Real>(p.H)) {
-          case 4:
-            one_row_backward<Real, Cell, 4>(p, s, t0, t + 1, b0);
-            break;
-          case 2:
-            one_row_backward<Real, Cell, 2>(p, s, t0, t + 1, b0);
-            break;
-          default:
-            one_row_backward<Real, Cell, 1>(p, s, t0, t + 1, b0);
+          case 4: one_row_backward<Real, Cell, 4>(p, s, t0, t + 1, b0); break;
+          case 2: one_row_backward<Real, Cell, 2>(p, s, t0, t + 1, b0); break;
+          default: one_row_backward<Real, Cell, 1>(p, s, t0, t + 1, b0);
         }
         break;
       }

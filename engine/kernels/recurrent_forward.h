@@ -1,6 +1,6 @@
 // Time going forward, written once for every cell of cells.h.
 #pragma once
-#include "cells.h"
+#include "kernels/cells.h"
 
 namespace elman {
 namespace ELMAN_ISA {
@@ -148,12 +148,9 @@ void recurrent_forward(const RecurrentForward<Real>& p, const Steps& s, Index t0
                        Index b1) {
   if constexpr (!Cell::keeps)
     if (b1 - b0 == 1 && !p.index && !p.mask) switch (chains<Real>(p.H)) {
-        case 4:
-          return one_row_forward<Real, Cell, 4>(p, s, t0, t1, b0);
-        case 2:
-          return one_row_forward<Real, Cell, 2>(p, s, t0, t1, b0);
-        default:
-          return one_row_forward<Real, Cell, 1>(p, s, t0, t1, b0);
+        case 4: return one_row_forward<Real, Cell, 4>(p, s, t0, t1, b0);
+        case 2: return one_row_forward<Real, Cell, 2>(p, s, t0, t1, b0);
+        default: return one_row_forward<Real, Cell, 1>(p, s, t0, t1, b0);
       }
   if (p.mask && t0 == 0) mask_rows(p.masked, p.states, p.mask, p.ld, p.H, b0, smaller(b1, s.active[0]));
   for (Index t = t0; t < t1; ++t) {

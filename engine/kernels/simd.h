@@ -6,7 +6,7 @@
 // by the linker for the whole process.
 #pragma once
 
-#include "table.h"
+#include "kernels/table.h"
 
 #if defined(_MSC_VER) && !defined(__clang__)
 #define ELMAN_INLINE __forceinline
@@ -21,15 +21,15 @@
 #endif
 
 #if defined(__AVX512F__) && defined(__AVX512DQ__)
-#include "simd_avx512.h"
+#include "kernels/simd_avx512.h"
 #elif defined(__AVX2__)
-#include "simd_avx2.h"
+#include "kernels/simd_avx2.h"
 #elif defined(__SSE4_1__) || defined(_M_X64)
-#include "simd_sse.h"
+#include "kernels/simd_sse.h"
 #elif defined(__aarch64__) || defined(_M_ARM64)
-#include "simd_neon.h"
+#include "kernels/simd_neon.h"
 #else
-#include "simd_scalar.h"
+#include "kernels/simd_scalar.h"
 #endif
 
 namespace elman {

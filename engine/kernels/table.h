@@ -10,7 +10,7 @@
 // buffer has B rows of initial states before that.
 #pragma once
 
-#include "cell_facts.h"
+#include "kernels/cell_facts.h"
 
 namespace elman {
 

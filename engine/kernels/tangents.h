@@ -1,6 +1,6 @@
 // The product that carries tangents from one step to the next.
 #pragma once
-#include "tile.h"
+#include "kernels/tile.h"
 
 namespace elman {
 namespace ELMAN_ISA {

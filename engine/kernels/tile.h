@@ -9,7 +9,7 @@
 // instruction set: narrow layers need several chains to hide the latency of a multiply-add, wide ones have
 // enough columns.
 #pragma once
-#include "math.h"
+#include "kernels/math.h"
 
 namespace elman {
 namespace ELMAN_ISA {
@@ -216,14 +216,9 @@ ELMAN_INLINE void over_tiles(Index b0, Index b1, Index columns, Index panel, F d
   const Index vectors = (columns + Vec<Real>::width - 1) / Vec<Real>::width,
               most = larger(1, panel / Vec<Real>::width);
   switch (chains<Real>(columns)) {
-    case 4:
-      over_rows<rows_for(4), 4>(b0, b1, vectors, most, do_tile);
-      break;
-    case 2:
-      over_rows<rows_for(2), 2>(b0, b1, vectors, most, do_tile);
-      break;
-    default:
-      over_rows<rows_for(1), 1>(b0, b1, vectors, most, do_tile);
+    case 4: over_rows<rows_for(4), 4>(b0, b1, vectors, most, do_tile); break;
+    case 2: over_rows<rows_for(2), 2>(b0, b1, vectors, most, do_tile); break;
+    default: over_rows<rows_for(1), 1>(b0, b1, vectors, most, do_tile);
   }
 }
 

@@ -1,6 +1,6 @@
 // Passes over flat vectors: pools, optimizers, norms, checks.
 #pragma once
-#include "math.h"
+#include "kernels/math.h"
 
 namespace elman {
 namespace ELMAN_ISA {
@@ -147,17 +147,10 @@ template <class Real> void map(int function, Real* x, Index n) {
     Lanes<Real> a = load_lanes(x + i, n - i, Real(1));
     ELMAN_UNROLL for (int k = 0; k < a.n; ++k) {
       switch (function) {
-        case 0:
-          a.v[k] = hyperbolic_tangent(a.v[k]);
-          break;
-        case 1:
-          a.v[k] = logistic(a.v[k]);
-          break;
-        case 2:
-          a.v[k] = exp_nonpositive(a.v[k]);
-          break;
-        default:
-          a.v[k] = logarithm(a.v[k]);
+        case 0: a.v[k] = hyperbolic_tangent(a.v[k]); break;
+        case 1: a.v[k] = logistic(a.v[k]); break;
+        case 2: a.v[k] = exp_nonpositive(a.v[k]); break;
+        default: a.v[k] = logarithm(a.v[k]);
       }
     }
     store_lanes(x + i, a, n - i);

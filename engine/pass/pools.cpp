@@ -15,15 +15,9 @@ template <class Real> void Pass<Real>::pool_forward(Part& part, Index b0, Index 
     const Real* total = part.total.data() + b * part.ld;
     Real* to = part.value.data() + b * part.ld;
     switch (op.pool) {
-      case Pool::last:
-        std::copy_n(in.data + chunk_->row(length - 1, b) * in.ld, op.out, to);
-        break;
-      case Pool::mean:
-        kernels_.divide(to, total, static_cast<Real>(chunk_->t0 + length), op.out);
-        break;
-      case Pool::max:
-        std::copy_n(total, op.out, to);
-        break;
+      case Pool::last: std::copy_n(in.data + chunk_->row(length - 1, b) * in.ld, op.out, to); break;
+      case Pool::mean: kernels_.divide(to, total, static_cast<Real>(chunk_->t0 + length), op.out); break;
+      case Pool::max: std::copy_n(total, op.out, to); break;
     }
   }
 }
@@ -45,17 +39,13 @@ template <class Real> void Pass<Real>::add_to_pool(Part& part, Index b0, Index b
 template <class Real> void Pass<Real>::pool_backward(Part& part, Index b0, Index b1) {
   const Pool pool = part.op.pool;
   Buffer<Real> scratch(pool == Pool::last ? 0 : part.ld);
-  for (Index b = b0; b < b1; ++b) switch (pool) {
-      case Pool::last:
-        last_backward(part, b);
-        break;
-      case Pool::mean:
-        mean_backward(part, b, scratch.data());
-        break;
-      case Pool::max:
-        max_backward(part, b, scratch.data());
-        break;
+  for (Index b = b0; b < b1; ++b) {
+    switch (pool) {
+      case Pool::last: last_backward(part, b); break;
+      case Pool::mean: mean_backward(part, b, scratch.data()); break;
+      case Pool::max: max_backward(part, b, scratch.data()); break;
     }
+  }
 }
 
 // To the last step of the row, if it is in this chunk.
@@ -99,7 +89,8 @@ template <class Real> void Pass<Real>::max_backward(const Part& part, Index b, R
 template <class Real> void Pass<Real>::join_forward(Part& part, Index b0, Index b1) {
   const Operation& op = part.op;
   const std::size_t below = to_size(op.input);
-  Part &first = parts_[below - 1], &second = parts_[below];
+  Part& first = parts_[below - 1];
+  Part& second = parts_[below];
   for (Index b = b0; b < b1; ++b) {
     const Index length = chunk_->length(*batch_, b);
     for (Index t = op.steps_out ? 0 : length - 1; t < length; ++t) {
@@ -114,7 +105,8 @@ template <class Real> void Pass<Real>::join_forward(Part& part, Index b0, Index 
 template <class Real> void Pass<Real>::join_backward(Part& part, Index b0, Index b1) {
   const Operation& op = part.op;
   const std::size_t below = to_size(op.input);
-  Part &first = parts_[below - 1], &second = parts_[below];
+  Part& first = parts_[below - 1];
+  Part& second = parts_[below];
   for (Index b = b0; b < b1; ++b) {
     const Index length = chunk_->length(*batch_, b);
     for (Index t = op.steps_out ? 0 : length - 1; t < length; ++t) {

@@ -26,15 +26,9 @@ bool Pass<Real>::forward(const Weights<Real>& weights, Index b0, Index b1, Inter
       case Type::pool:
         if (!repeated_) pool_forward(part, b0, b1);
         break;
-      case Type::join:
-        join_forward(part, b0, b1);
-        break;
-      case Type::recurrent:
-        go_on = recurrent_forward(part, weights[i], weights, b0, b1, interrupt);
-        break;
-      case Type::dense:
-        go_on = dense_forward(part, weights[i], weights, b0, b1, interrupt);
-        break;
+      case Type::join: join_forward(part, b0, b1); break;
+      case Type::recurrent: go_on = recurrent_forward(part, weights[i], weights, b0, b1, interrupt); break;
+      case Type::dense: go_on = dense_forward(part, weights[i], weights, b0, b1, interrupt); break;
     }
     if (!go_on) return false;
   }
@@ -141,18 +135,12 @@ bool Pass<Real>::backward(const Weights<Real>& weights, Index b0, Index b1, Inte
   for (std::size_t i = operations.end; i-- > operations.first;) {
     Part& part = parts_[i];
     switch (part.op.type) {
-      case Type::pool:
-        pool_backward(part, b0, b1);
-        continue;
-      case Type::join:
-        join_backward(part, b0, b1);
-        continue;
+      case Type::pool: pool_backward(part, b0, b1); continue;
+      case Type::join: join_backward(part, b0, b1); continue;
       case Type::recurrent:
         if (!recurrent_backward(part, weights[i], b0, b1, t0, t1, interrupt)) return false;
         break;
-      case Type::dense:
-        activation_backward(part, b0, b1, t0, t1);
-        break;
+      case Type::dense: activation_backward(part, b0, b1, t0, t1); break;
     }
     if (!input_backward(part, weights[i], b0, b1, t0, t1, interrupt)) return false;
   }

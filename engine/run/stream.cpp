@@ -37,14 +37,9 @@ template <class Real> void Stream<Real>::step(const Real* x, const int* index, R
   Input in{x, network_.spec.input_size, index};
   for (Part& part : parts_) {
     switch (part.op.type) {
-      case Type::recurrent:
-        recurrent(part, in);
-        break;
-      case Type::dense:
-        dense(part, in);
-        break;
-      default:
-        pool(part, in);
+      case Type::recurrent: recurrent(part, in); break;
+      case Type::dense: dense(part, in); break;
+      default: pool(part, in);
     }
     in = {part.value.data(), part.ld, nullptr};
   }

@@ -69,14 +69,10 @@ void reset_factors(const Factors<Real>& f, const Real* kernel, const Footprint<R
 
 template <class Real> Real slope(Activation f, Real y) {
   switch (f) {
-    case Activation::tanh:
-      return Real(1) - y * y;
-    case Activation::sigmoid:
-      return y * (Real(1) - y);
-    case Activation::relu:
-      return y > 0 ? Real(1) : Real(0);
-    default:
-      return Real(1);
+    case Activation::tanh: return Real(1) - y * y;
+    case Activation::sigmoid: return y * (Real(1) - y);
+    case Activation::relu: return y > 0 ? Real(1) : Real(0);
+    default: return Real(1);
   }
 }
 
@@ -89,21 +85,15 @@ Factors<Real> factors_of(const Operation& op, const Real* parameters, const Foot
   store.assign(to_size(2 * sums + states + (before ? H * H : 0)), Real(0));
   Real* data = store.data();
   Factors<Real> f{H, G, data, data + sums, data + 2 * sums, nullptr, nullptr};
-  for (Index j = 0; j < H; ++j) switch (op.cell) {
-      case Cell::elman:
-        elman_unit(f, op, at, j);
-        break;
-      case Cell::leaky:
-        leaky_unit(f, op, at, j);
-        break;
+  for (Index j = 0; j < H; ++j) {
+    switch (op.cell) {
+      case Cell::elman: elman_unit(f, op, at, j); break;
+      case Cell::leaky: leaky_unit(f, op, at, j); break;
       case Cell::gru:
-      case Cell::gru_before:
-        gru_unit(f, op, at, j);
-        break;
-      case Cell::lstm:
-        lstm_unit(f, op, at, j);
-        break;
+      case Cell::gru_before: gru_unit(f, op, at, j); break;
+      case Cell::lstm: lstm_unit(f, op, at, j); break;
     }
+  }
   if (before) {
     f.reset = data + 2 * sums + states;
     f.r = at.kept;
