@@ -149,7 +149,7 @@ template <class Real> void bind(nb::module_& m, const char* name, const char* ne
           nb::arg("count"),
           "From the last step's answer, a class or (index -1) values: 0 updated, 1 none given, 2 not finite.")
       .def("gradient", &O::gradient, nb::arg("out").noconvert())
-      .def("use", &O::use, nb::arg("optimiser"), nb::arg("moments"), nb::arg("trainable").noconvert(),
+      .def("use", &O::use, nb::arg("optimizer"), nb::arg("moments"), nb::arg("trainable").noconvert(),
            nb::arg("clip_norm"), "The optimizer, with its memory.")
       .def("reset", &O::reset)
       .def("get_states", &O::get_states, nb::arg("outs"))

@@ -106,7 +106,7 @@ template <class Real> void bind_trainer(nb::module_& m, const char* name) {
 
 template <class Real> void bind_training(nb::class_<Network<Real>>& network) {
   network
-      .def("update", &update<Real>, nb::arg("gradient").noconvert(), nb::arg("optimiser"), nb::arg("rate"),
+      .def("update", &update<Real>, nb::arg("gradient").noconvert(), nb::arg("optimizer"), nb::arg("rate"),
            nb::arg("moments"), nb::arg("count"), nb::arg("trainable").noconvert(), nb::arg("clip_norm"),
            nb::arg("bounds") = nb::none())
       .def(

@@ -53,7 +53,7 @@ class Team {
       try {
         workers_.emplace_back([this, seen] { serve(seen); });
       } catch (const std::system_error&) {
-        break;  // the caller does what nobody claims
+        break;  // the caller does the pieces that no thread claims
       }
       workers_.back().detach();  // they sleep until the process ends
     }

@@ -1,4 +1,4 @@
-"""One vocabulary of argument checks: each names the argument, what was expected and what came.
+"""One vocabulary of argument checks: each names the argument, what was expected and what was given.
 
 A wrong type is a TypeError, a wrong value a ValueError; a bool is not a number here.
 """
@@ -15,7 +15,7 @@ from elman.errors import ArgumentTypeError, ArgumentValueError
 
 
 def describe(value: object) -> str:
-    """Return a short text of what came, such as ``'3' (a str)``.
+    """Return a short text for a value, such as ``'3' (a str)``.
 
     >>> describe("3")
     "'3' (a str)"
@@ -32,7 +32,7 @@ def integer(name: str, value: Any, minimum: int = 0, maximum: float = 2**63 - 1)
     >>> integer("units", 0, 1)
     Traceback (most recent call last):
     ...
-    ValueError: units is 0, expected an integer of at least 1
+    elman.errors.ArgumentValueError: units is 0, expected an integer of at least 1
     """
     if type(value) is not int:
         if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
@@ -58,7 +58,7 @@ def number(
     >>> number("l2", -1.0)
     Traceback (most recent call last):
     ...
-    ValueError: l2 is -1.0, expected a finite number of at least 0
+    elman.errors.ArgumentValueError: l2 is -1.0, expected a finite number of at least 0
     """
     if positive:
         wanted = "a finite number above 0" if below == math.inf else f"a number above 0 and below {below:g}"
@@ -84,7 +84,7 @@ def flag(name: str, value: Any) -> bool:
     >>> flag("shuffle", 1)
     Traceback (most recent call last):
     ...
-    TypeError: shuffle is 1 (a int), expected True or False
+    elman.errors.ArgumentTypeError: shuffle is 1 (a int), expected True or False
     """
     if isinstance(value, (bool, np.bool_)):
         return bool(value)
@@ -97,7 +97,7 @@ def choice(name: str, value: Any, names: Collection[str]) -> str:
     >>> choice("reduction", "max", ("mean", "sum"))
     Traceback (most recent call last):
     ...
-    ValueError: reduction is 'max', expected one of 'mean', 'sum'
+    elman.errors.ArgumentValueError: reduction is 'max', expected one of 'mean', 'sum'
     """
     wanted = "one of " + ", ".join(repr(n) for n in names) if len(names) > 1 else repr(next(iter(names)))
     if not isinstance(value, str):
@@ -113,7 +113,7 @@ def real_dtype(value: Any) -> np.dtype[Any]:
     >>> real_dtype("float16")
     Traceback (most recent call last):
     ...
-    ValueError: dtype is 'float16', expected 'float32' or 'float64'
+    elman.errors.ArgumentValueError: dtype is 'float16', expected 'float32' or 'float64'
     """
     if not isinstance(value, (str, type, np.dtype)):
         raise ArgumentTypeError("dtype", f"is {describe(value)}", "'float32' or 'float64'")

@@ -121,7 +121,7 @@ class Batch(NamedTuple):
     def lengths(self) -> Offsets:
         return np.diff(self.offsets)
 
-    def give_back(self, per_step: Array) -> Array | list[Array] | Sequences:
+    def restore_form(self, per_step: Array) -> Array | list[Array] | Sequences:
         """Return per-step results (N, C) in the form of the input."""
         if self.steps:
             return per_step.reshape(self.n, self.steps, per_step.shape[-1])

@@ -99,7 +99,7 @@ def run(seed: int = SEED) -> DigitsResult:
     net, history = train(data, seed)
     output = net.predict(data.test_x)
     predicted = output.argmax(axis=1)
-    shown = telling(net, data.test_x, data.test_y)
+    shown = most_telling(net, data.test_x, data.test_y)
     image = data.test_x[shown]
     running = read(net, image)
     return DigitsResult(
@@ -122,7 +122,7 @@ def read(net: elman.Network, image: Floats) -> Floats:
     return np.stack([np.array(stream.step(row)) for row in image])
 
 
-def telling(net: elman.Network, x: Floats, y: Ints) -> int:
+def most_telling(net: elman.Network, x: Floats, y: Ints) -> int:
     """Return a test image that is classified with certainty in the end, after changes of the top class.
 
     A network that streams gives after t rows what predict gives for the first t rows.

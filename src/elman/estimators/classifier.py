@@ -58,7 +58,7 @@ class RNNClassifier(ClassifierMixin, PooledParameters, ClassParameters, Sequence
     Raises
     ------
     TypeError, ValueError
-        Naming the argument, what was expected and what came; nothing has changed then.
+        Naming the argument, what was expected and what was given; nothing has changed then.
     DivergenceError
         The loss became NaN or infinite; the weights are those of the last good epoch.
 

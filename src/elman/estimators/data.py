@@ -145,7 +145,7 @@ def for_training(
 def _scaled(data: EstimatorData, scaler: Scaler, dtype: np.dtype[Any]) -> Batch:
     """Return the scaled sequences that count; these are the only copy of X."""
     given = data.batch
-    # A list of several was copied into one array when it was read; that copy is nobody else's.
+    # A list of several was copied into one array when it was read; no other array shares it.
     own = given.listed and given.n > 1 and data.rows is None and given.values.dtype == dtype
     offsets = data.offsets()
     out = given.values if own else np.empty((int(offsets[-1]), given.values.shape[1]), dtype)

@@ -11,7 +11,7 @@ from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.estimators.scaling import Scaler
 
 
-class Answering(Protocol):
+class FittedEstimator(Protocol):
     """A fitted estimator, as a stream needs it."""
 
     scaler_: Scaler
@@ -26,7 +26,7 @@ class EstimatorStream:
     ``fitted`` is a copy of the estimator: another fit gives the estimator itself new scales.
     """
 
-    def __init__(self, fitted: Answering, rows: int | None) -> None:
+    def __init__(self, fitted: FittedEstimator, rows: int | None) -> None:
         self._fitted = fitted
         network = fitted.network_
         self._dtype = network.dtype

@@ -62,7 +62,7 @@ class Tape:
         """The states of each recurrent layer after every step, in the form of X, in new arrays."""
         outs = self._model.new_states(self._batch.rows)
         self._native.states(outs)
-        return [self._batch.give_back(out) for out in outs]
+        return [self._batch.restore_form(out) for out in outs]
 
     def backward(self, d_outputs: Any) -> Gradients:
         """Return the vector-Jacobian product: sum over outputs of d_outputs times their derivatives.
@@ -77,7 +77,7 @@ class Tape:
         d_initial = [np.empty((self._batch.n, size), self._model.dtype) for size in sizes]
         self._native.backward(flat, d_parameters, d_inputs, d_initial, self._threads)
         named = Weights(views(self._model.table, d_parameters))
-        inputs = None if d_inputs is None else self._batch.give_back(d_inputs)
+        inputs = None if d_inputs is None else self._batch.restore_form(d_inputs)
         return Gradients(d_parameters, named, inputs, to_user_form(d_initial, self._model))
 
 
@@ -113,7 +113,7 @@ def states(model: Model, X: Any, n_threads: int) -> list[Any]:
     batch, data = model.batch(X)
     outs = model.new_states(batch.rows)
     model.native.states(data, outs, n_threads)
-    return [batch.give_back(out) for out in outs]
+    return [batch.restore_form(out) for out in outs]
 
 
 def predict(model: Model, X: Any, initial_state: Any, n_threads: Any) -> Any:

@@ -161,7 +161,7 @@ class Model:
 
     def shape_outputs(self, out: Array, batch: Batch) -> Any:
         """Return outputs in the form of the input where they are per step, otherwise as the array (n, C)."""
-        return batch.give_back(out) if self.per_step else out
+        return batch.restore_form(out) if self.per_step else out
 
     def begin(self, optimizer: Optimizer) -> None:
         """Use an optimizer: an equal one goes on, another one starts with its moments at 0."""
