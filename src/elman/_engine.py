@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from elman._validation import integer
 from elman.data.sequences import Array, Batch, Offsets, refuse_symbol
 from elman.errors import ArgumentValueError
 
 if TYPE_CHECKING:
+    from elman.data.forms import State
     from elman.data.targets import Answers
     from elman.nn.layers import NativeLayer
 
@@ -40,10 +41,10 @@ _MOST_THREADS = 2**31 - 1  # a C int
 class Stream(Protocol):
     """One step at a time: `elman.Network.stream`."""
 
-    state: list[Array | tuple[Array, Array]]
+    state: State
 
-    def step(self, x: Any, out: Array | None = None) -> Array: ...
-    def steps(self, x: Any) -> Array: ...
+    def step(self, x: ArrayLike, out: Array | None = None) -> Array: ...
+    def steps(self, x: ArrayLike) -> Array: ...
     def reset(self) -> None: ...
 
 

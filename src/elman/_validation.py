@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection
-from typing import Any
+from typing import Any, Literal, TypeVar, cast
 
 import numpy as np
 
 from elman.errors import ArgumentTypeError, ArgumentValueError
+
+Name = TypeVar("Name", bound=str)
+# What `real_dtype` reads: "float32", numpy.float32, numpy.dtype("float32"), ...
+DType = Literal["float32", "float64"] | type[float] | type[np.float32] | type[np.float64] | np.dtype[Any]
 
 
 def describe(value: object) -> str:
@@ -91,7 +95,7 @@ def flag(name: str, value: Any) -> bool:
     raise ArgumentTypeError(name, f"is {describe(value)}", "True or False")
 
 
-def choice(name: str, value: Any, names: Collection[str]) -> str:
+def choice(name: str, value: Any, names: Collection[Name]) -> Name:
     """Return ``value`` if it is one of ``names``.
 
     >>> choice("reduction", "max", ("mean", "sum"))
@@ -104,7 +108,7 @@ def choice(name: str, value: Any, names: Collection[str]) -> str:
         raise ArgumentTypeError(name, f"is {describe(value)}", wanted)
     if value not in names:
         raise ArgumentValueError(name, f"is {value!r}", wanted)
-    return str(value)
+    return cast(Name, str(value))
 
 
 def real_dtype(value: Any) -> np.dtype[Any]:

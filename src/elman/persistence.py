@@ -4,15 +4,54 @@ from __future__ import annotations
 
 import importlib
 import os
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, overload
+
+from numpy.typing import ArrayLike
 
 from elman._validation import describe
+from elman.data.forms import HasArray, SequenceInput, SequenceOutput, TargetInput
+from elman.data.sequences import Array, Sequences
 from elman.errors import ArgumentTypeError
 from elman.model import file
 from elman.network.network import Network, unpack
 from elman.training import online
 from elman.training.checkpoint import network_spec
 from elman.training.online import Learner
+
+if TYPE_CHECKING:
+    from elman.anaesthesia import DepthForecaster
+    from elman.estimators import RNNClassifier, RNNRegressor, RNNTagger
+
+
+class FittedPipeline(Protocol):
+    """The scikit-learn `Pipeline` that `load` returns, for type checkers: scikit-learn has no types."""
+
+    @property
+    def steps(self) -> list[tuple[str, Any]]: ...
+    @property
+    def named_steps(self) -> Mapping[str, Any]: ...
+    def __len__(self) -> int: ...
+    def __getitem__(self, i: Any) -> Any: ...
+
+    @overload
+    def predict(self, X: HasArray) -> Array: ...
+    @overload
+    def predict(self, X: Sequences) -> SequenceOutput: ...
+    @overload
+    def predict(self, X: Sequence[ArrayLike]) -> Array | list[Array]: ...
+    @overload
+    def predict_proba(self, X: HasArray) -> Array: ...
+    @overload
+    def predict_proba(self, X: Sequences) -> SequenceOutput: ...
+    @overload
+    def predict_proba(self, X: Sequence[ArrayLike]) -> Array | list[Array]: ...
+    def score(self, X: SequenceInput, y: TargetInput) -> float: ...
+
+
+# What `load` returns, for type checkers. A `Learner` is left out, since it cannot predict:
+# `isinstance(model, Learner)` finds it. A string: scikit-learn takes half a second to import.
+Loaded: TypeAlias = "Network | RNNClassifier | RNNRegressor | RNNTagger | DepthForecaster | FittedPipeline"
 
 _ESTIMATORS = ("RNNClassifier", "RNNRegressor", "RNNTagger")
 # The module that reads each kind of file, by its `unpack(spec, arrays, name)`; imported at call, since
@@ -67,11 +106,12 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
         )
 
 
-def load(path: str | os.PathLike[str]) -> Any:
+def load(path: str | os.PathLike[str]) -> Loaded:
     """Return what was saved in a file, to the same bits.
 
     That is a network, an estimator, a pipeline, a `DepthForecaster` or a learner.
     A checkpoint of ``fit`` gives the network, or the estimator, as it was after that epoch.
+    Its type is the union of all that can predict; ``isinstance(model, Learner)`` narrows it to a learner.
 
     Errors: ValueError for a file that is damaged, not elman's, or of a newer format; OSError where it cannot
     be read.
@@ -86,9 +126,10 @@ def load(path: str | os.PathLike[str]) -> Any:
     kind = spec.get("kind")
     if kind == "learner":
         network = unpack(network_spec(spec, name), arrays, name)
-        return online.unpack(network, spec, arrays, name)
+        return online.unpack(network, spec, arrays, name)  # type: ignore[return-value]  # see `Loaded`
     if not isinstance(kind, str) or kind not in _READERS:
         raise ValueError(
             f"{name} holds a {kind!r}, expected a network or one of {', '.join(_ESTIMATORS)}: update elman"
         )
-    return importlib.import_module(_READERS[kind]).unpack(spec, arrays, name)
+    model: Loaded = importlib.import_module(_READERS[kind]).unpack(spec, arrays, name)
+    return model

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from elman._validation import describe
 from elman.data.sequences import Array
@@ -83,7 +84,7 @@ class Stream:
         self._symbols = first.symbols if isinstance(first, _Answers) else 0
         self._nothing = stages[-1].nothing
 
-    def step(self, sample: Any) -> Array | None:
+    def step(self, sample: ArrayLike) -> Array | None:
         """Return the answer (C,) to one sample (F,), or None where the features need more samples.
 
         One sample completes one answer at most. A network that begins with an Embedding takes an integer.
@@ -96,7 +97,7 @@ class Stream:
             rows = self._advance(read_sample(sample, self._features, self._missing))
         return rows[0] if len(rows) else None
 
-    def steps(self, samples: Any) -> Array:
+    def steps(self, samples: ArrayLike) -> Array:
         """Return the answers (m, C) that samples (k, F) in time order complete; m may be 0.
 
         A network that begins with an Embedding takes integers (k,). Errors as in ``step``.

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, overload
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
@@ -18,9 +20,11 @@ from elman.anaesthesia.pharmacology import Floats
 from elman.anaesthesia.simulator import TRACKS
 from elman.anaesthesia.vitals import BIS, find_track
 from elman.data import estimator_input
+from elman.data.forms import HasArray, SequenceInput, SequenceOutput
 from elman.data.sequences import Array, Batch, Sequences
 from elman.errors import ArgumentValueError
 from elman.estimators import files
+from elman.estimators.parameters import Cell
 from elman.estimators.tagger import RNNTagger
 from elman.model import file
 from elman.streaming import stream
@@ -87,7 +91,7 @@ class DepthForecaster(BaseEstimator):  # type: ignore[misc]
         self,
         tracks: Sequence[str] = TRACKS,
         *,
-        cells: Sequence[str] = ("gru",),
+        cells: Sequence[Cell] = ("gru",),
         hidden: int = 64,
         epochs: int = 12,
         batch_size: int = 8,
@@ -110,7 +114,7 @@ class DepthForecaster(BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
         self.n_jobs = n_jobs
 
-    def fit(self, X: Any, y: Any = None) -> DepthForecaster:  # noqa: ARG002 - the answers are in the tracks
+    def fit(self, X: SequenceInput, y: object = None) -> DepthForecaster:  # noqa: ARG002 - the answers are in the tracks
         """Train on the operations X and return the forecaster; y is ignored, BIS is one of the tracks."""
         integer("window", self.window, 1)
         seed = integer("random_state", self.random_state, 0)
@@ -121,7 +125,7 @@ class DepthForecaster(BaseEstimator):  # type: ignore[misc]
         features = DepthFeatures(self.tracks, ahead=self.ahead, patient=self.patient)
         batch = estimator_input.sequence_batch(X, None)
         known = Sequences(batch.values, batch.offsets)
-        read = features.fit_transform(known)
+        read: Any = features.fit_transform(known)
         answers = future(known, self.tracks, self.ahead)
         last = Sequences(read.values[:, 0], known.offsets)
         pieces, labels = self._windows(read, last, answers)
@@ -134,7 +138,7 @@ class DepthForecaster(BaseEstimator):  # type: ignore[misc]
         self.shares_ = np.bincount(depth(given), minlength=len(DEPTHS)) / len(given)
         return self
 
-    def _network(self, cell: str, seed: int) -> RNNTagger:
+    def _network(self, cell: Cell, seed: int) -> RNNTagger:
         return RNNTagger(
             (self.hidden,),
             cell=cell,
@@ -161,22 +165,46 @@ class DepthForecaster(BaseEstimator):  # type: ignore[misc]
             labels += np.split(bins, cuts)
         return pieces, labels
 
-    def predict(self, X: Any) -> Any:
+    @overload
+    def predict(self, X: HasArray) -> Array: ...
+    @overload
+    def predict(self, X: Sequences) -> Sequences: ...
+    @overload
+    def predict(self, X: Sequence[ArrayLike]) -> list[Array]: ...
+    def predict(self, X: SequenceInput) -> SequenceOutput:
         """Return the median of BIS ``ahead`` steps after each step, (T_i,), in the form of X."""
         batch, last, shares = self._shares(X)
         return estimator_input.restore_form(median(shares, last), batch, X)
 
-    def predict_depth(self, X: Any) -> Any:
+    @overload
+    def predict_depth(self, X: HasArray) -> Array: ...
+    @overload
+    def predict_depth(self, X: Sequences) -> Sequences: ...
+    @overload
+    def predict_depth(self, X: Sequence[ArrayLike]) -> list[Array]: ...
+    def predict_depth(self, X: SequenceInput) -> SequenceOutput:
         """Return the depth ``ahead`` steps after each step, (T_i,): 0 deep, 1 adequate, 2 light."""
         batch, last, shares = self._shares(X)
         return estimator_input.restore_form(choose_depth(depth_shares(shares, last), self.shares_), batch, X)
 
-    def predict_depth_proba(self, X: Any) -> Any:
+    @overload
+    def predict_depth_proba(self, X: HasArray) -> Array: ...
+    @overload
+    def predict_depth_proba(self, X: Sequences) -> Sequences: ...
+    @overload
+    def predict_depth_proba(self, X: Sequence[ArrayLike]) -> list[Array]: ...
+    def predict_depth_proba(self, X: SequenceInput) -> SequenceOutput:
         """Return the probability of deep, adequate and light, (T_i, 3)."""
         batch, last, shares = self._shares(X)
         return estimator_input.restore_form(depth_shares(shares, last), batch, X)
 
-    def predict_change_proba(self, X: Any) -> Any:
+    @overload
+    def predict_change_proba(self, X: HasArray) -> Array: ...
+    @overload
+    def predict_change_proba(self, X: Sequences) -> Sequences: ...
+    @overload
+    def predict_change_proba(self, X: Sequence[ArrayLike]) -> list[Array]: ...
+    def predict_change_proba(self, X: SequenceInput) -> SequenceOutput:
         """Return the probability of each bin of the change of BIS, (T_i, 46); `EDGES` are the bins' edges."""
         batch, _, shares = self._shares(X)
         return estimator_input.restore_form(shares, batch, X)
@@ -186,7 +214,7 @@ class DepthForecaster(BaseEstimator):  # type: ignore[misc]
         check_is_fitted(self, "networks_")
         return ForecastStream(self)
 
-    def save(self, path: Any) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted forecaster into one safetensors file that `elman.load` reads; no pickle.
 
         TypeError for parameters that cannot be written as JSON; OSError if the file cannot be written.
@@ -196,7 +224,7 @@ class DepthForecaster(BaseEstimator):  # type: ignore[misc]
     def _shares(self, X: Any) -> tuple[Batch, Floats, Floats]:
         check_is_fitted(self, "networks_")
         batch = estimator_input.sequence_batch(X, len(self.tracks))
-        read = self.features_.transform(Sequences(batch.values, batch.offsets))
+        read: Any = self.features_.transform(Sequences(batch.values, batch.offsets))
         found = [network.predict_proba(read).values for network in self.networks_]
         shares = mean_shares(self.networks_, found)
         return batch, read.values[:, 0].astype(np.float64), shares
@@ -245,11 +273,12 @@ class ForecastStream:
         self._features = model.features_.stream()
         self._streams = [stream(network) for network in self._networks]
 
-    def step(self, row: Any) -> Forecast:
+    def step(self, row: ArrayLike) -> Forecast:
         """Return the forecast after one more row (F,); NaN is no value. ValueError for a wrong shape."""
         if np.ndim(row) != 1:
             raise ArgumentValueError("row", f"has shape {np.shape(row)}", "(F,): one step")
-        read = self._features.steps([row])
+        rows: Any = [row]
+        read = self._features.steps(rows)
         shares = mean_shares(self._networks, [each.steps(read) for each in self._streams])
         last = read[:, 0].astype(np.float64)
         depths = depth_shares(shares, last)

@@ -58,7 +58,7 @@ class Operation:
 
 def simulate_anaesthesia(
     n: int = 20, seed: int = 0, *, minutes: tuple[float, float] = (60.0, 180.0), gaps: bool = True
-) -> Dataset:
+) -> Dataset[list[Array]]:
     """Return n simulated operations as `load_vitals` returns recorded ones: X, y, description.
 
     Shapes: X `Sequences` of (T_i, 5), float32, one row every 10 s, NaN where there is no value; y a list of n

@@ -22,7 +22,7 @@ _CASES = ("caseid", "case", "case_id", "id")
 _MOST_ROWS = 60_480  # of a case: a week
 
 
-def load_vitals(path: str | os.PathLike[str]) -> Dataset:
+def load_vitals(path: str | os.PathLike[str]) -> Dataset[list[Array]]:
     r"""Return the operations of an .npz or CSV file: X the tracks, y the BIS readings, and a description.
 
     Shapes: X `Sequences` of n operations (T_i, F), float32, NaN where there is no value; y a list of n arrays

@@ -169,7 +169,7 @@ def take_answers(y: Array, batch: Batch, rows: Rows, per_step: bool) -> Array:
     return np.concatenate([y[o[i] : o[i + 1]] for i in rows])
 
 
-def restore_form(flat: Array, batch: Batch, X: Any) -> Any:
+def restore_form(flat: Array, batch: Batch, X: Any) -> Array | list[Array] | Sequences:
     """Return answers per step, (N,) or (N, C), in the form of X.
 
     Labels that are no numbers are returned as a list where X was `Sequences`, which holds numbers alone.

@@ -36,7 +36,7 @@ _DEPTH = 3  # folders below the one that was given
 Path_ = str | os.PathLike[str]
 
 
-def load_bonn(path: Path_ | Sequence[Path_], *, sets: str | None = None) -> Dataset:
+def load_bonn(path: Path_ | Sequence[Path_], *, sets: str | None = None) -> Dataset[Array]:
     """Return the segments of EEG published by the University of Bonn in 2001.
 
     Five sets of 100 segments of one channel, 4097 samples (23.6 s) each: A healthy, eyes open; B healthy,

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Generic, NamedTuple, TypeVar
 
-from elman.data.sequences import Sequences
+from elman.data.sequences import Array, Sequences
+
+# One label per sequence, one array of labels for each sequence, or none.
+Labels = TypeVar("Labels", Array, list[Array], None)
 
 
 class Annotation(NamedTuple):
@@ -45,7 +48,7 @@ class Description:
         return self.text
 
 
-class Dataset(NamedTuple):
+class Dataset(NamedTuple, Generic[Labels]):
     """X, y, description: n sequences of (T_i, F), their labels, and their description.
 
     >>> from elman.datasets import simulate_eeg
@@ -55,5 +58,5 @@ class Dataset(NamedTuple):
     """
 
     X: Sequences
-    y: Any
+    y: Labels
     description: Description

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -25,6 +25,24 @@ from elman.reading.paths import as_text, check_file
 _LARGEST_RATIO = 100_000  # of a change of rate, whose filter is twenty times as long
 
 
+@overload
+def load_edf(
+    path: str | os.PathLike[str],
+    *,
+    channels: Sequence[str | int] | None = None,
+    fs: float | None = None,
+    labels: None = None,
+    other: Any = 0,
+) -> Dataset[None]: ...
+@overload
+def load_edf(
+    path: str | os.PathLike[str],
+    *,
+    channels: Sequence[str | int] | None = None,
+    fs: float | None = None,
+    labels: Mapping[Any, Any],
+    other: Any = 0,
+) -> Dataset[list[Array]]: ...
 def load_edf(
     path: str | os.PathLike[str],
     *,
@@ -32,7 +50,7 @@ def load_edf(
     fs: float | None = None,
     labels: Mapping[Any, Any] | None = None,
     other: Any = 0,
-) -> Dataset:
+) -> Dataset[list[Array]] | Dataset[None]:
     """Return the signals of an EDF, EDF+, BDF or BDF+ file, and labels from its annotations.
 
     Shapes: X float32 (T, F) in physical units, one sequence. A recording with interruptions (EDF+D) gives
@@ -81,7 +99,9 @@ def load_edf(
         raise ValueError(f"{source} needs more memory than there is") from None
 
 
-def _load(path: str, source: str, channels: Any, rate: Fraction | None, labeling: Labels | None) -> Dataset:
+def _load(
+    path: str, source: str, channels: Any, rate: Fraction | None, labeling: Labels | None
+) -> Dataset[list[Array]] | Dataset[None]:
     content = Path(path).read_bytes()
     header = read_header(content, source)
     starts, annotations = read_annotations(content, header, source)
@@ -91,7 +111,7 @@ def _load(path: str, source: str, channels: Any, rate: Fraction | None, labeling
         rate = _common(rates, [header.signals[i].label for i in chosen], source)
     parts = _parts(starts, header, max(rates), source)
     values, lengths = _values(content, header, chosen, rate, parts, source)
-    y = None
+    y: Any = None
     if labeling is not None:
         intervals = labeling.intervals(annotations, float(starts[-1] + header.duration))
         y = [

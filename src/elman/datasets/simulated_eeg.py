@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from elman._validation import choice, describe, integer, number
-from elman.data.sequences import Sequences
+from elman.data.sequences import Array, Sequences
 from elman.datasets import neural_mass
 from elman.datasets.dataset import Annotation, Dataset, Description
 from elman.datasets.neural_mass import Floats
@@ -47,7 +48,18 @@ ACTIVITIES = {
 }
 # The segments of a kind take its types in turn. Most of a seizure has a large amplitude, as four of six here.
 _LARGE = ("sustained spikes", "quasi-sinusoidal")
-KINDS = {
+Kind = Literal[
+    "healthy",
+    "interictal",
+    "ictal",
+    "background",
+    "sporadic spikes",
+    "sustained spikes",
+    "slow rhythmic",
+    "low-voltage rapid",
+    "quasi-sinusoidal",
+]
+KINDS: dict[str, tuple[str, ...]] = {
     "healthy": ("background",),
     "interictal": ("sporadic spikes",),
     "ictal": (*_LARGE, "slow rhythmic", *_LARGE, "low-voltage rapid"),
@@ -57,12 +69,12 @@ KINDS = {
 def simulate_eeg(
     n: int = 100,
     *,
-    kinds: Iterable[str] = ("healthy", "interictal", "ictal"),
+    kinds: Iterable[Kind] = ("healthy", "interictal", "ictal"),
     seconds: float = 23.6,
     fs: float = 173.61,
     seed: int = 0,
     step: float = LONGEST_STEP,
-) -> Dataset:
+) -> Dataset[Array]:
     """Return n segments of simulated EEG of each kind, one channel, in mV.
 
     The signal is the potential of a column's pyramidal cells (equations in docs/simulator.md), filtered by an
@@ -134,7 +146,7 @@ def simulate_seizure(
     fs: float = 173.61,
     seed: int = 0,
     step: float = LONGEST_STEP,
-) -> Dataset:
+) -> Dataset[list[Array]]:
     """Return one recording of simulated EEG with a seizure, and the label of every sample.
 
     It is the column of `simulate_eeg` with inhibitory gains that change over time. The recording starts with

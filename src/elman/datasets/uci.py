@@ -9,7 +9,7 @@ from itertools import pairwise
 import numpy as np
 
 from elman._validation import flag
-from elman.data.sequences import Sequences
+from elman.data.sequences import Array, Sequences
 from elman.datasets.bonn import FS, SOURCE
 from elman.datasets.dataset import Dataset, Description
 from elman.reading import csv_files
@@ -25,7 +25,7 @@ _ID = re.compile(r"X([0-9]{1,2})\.(V[0-9.]{1,20})")
 _COLUMNS = [*(f"X{i}" for i in range(1, STEPS + 1)), "y"]
 
 
-def load_uci_seizure(path: str | os.PathLike[str], *, whole: bool = True) -> Dataset:
+def load_uci_seizure(path: str | os.PathLike[str], *, whole: bool = True) -> Dataset[Array]:
     """Return the EEG of the UCI archive's "Epileptic Seizure Recognition" table, as segments or as chunks.
 
     The table is made of the first 4094 samples of the 500 segments of `load_bonn`: 23 chunks of 178 samples

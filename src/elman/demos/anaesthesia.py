@@ -46,7 +46,7 @@ class AnaesthesiaResult:
     streamed: bool  # whether the stream gave the same forecasts for it
 
 
-def load(data: Path | None, quick: bool) -> tuple[Dataset, Dataset]:
+def load(data: Path | None, quick: bool) -> tuple[Dataset[list[Array]], Dataset[list[Array]]]:
     """Return operations for training and for the test, which is every fifth operation of a file."""
     if data is None:
         learn, test = QUICK if quick else SIMULATED
@@ -73,12 +73,12 @@ def load(data: Path | None, quick: bool) -> tuple[Dataset, Dataset]:
     return train, valid
 
 
-def _split(data: Dataset, test: int) -> tuple[Dataset, Dataset]:
+def _split(data: Dataset[list[Array]], test: int) -> tuple[Dataset[list[Array]], Dataset[list[Array]]]:
     order = np.random.default_rng(SEED).permutation(len(data.X))
     return _part(data, np.sort(order[test:])), _part(data, np.sort(order[:test]))
 
 
-def _part(data: Dataset, rows: Array) -> Dataset:
+def _part(data: Dataset[list[Array]], rows: Array) -> Dataset[list[Array]]:
     cases = [data.X[i] for i in rows]
     X = Sequences(np.concatenate(cases), np.cumsum([0, *map(len, cases)]))
     ids = tuple(data.description.ids[i] for i in rows)

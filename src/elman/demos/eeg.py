@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,8 +19,11 @@ from elman import plotting
 from elman.demos._demo import Demo, table
 from elman.plotting import style
 
+if TYPE_CHECKING:
+    from elman.datasets.simulated_eeg import Kind
+
 Floats = NDArray[np.float64]
-KINDS = ("healthy", "interictal", "ictal")
+KINDS: tuple[Kind, ...] = ("healthy", "interictal", "ictal")
 BONN = {"A": "healthy", "D": "interictal", "E": "ictal"}  # the sets of Güler et al. 2005
 CHUNK = 17  # samples: a tenth of a second
 

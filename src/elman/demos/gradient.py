@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 
 import elman
 from elman.demos._demo import Demo, table
+from elman.nn.activations import RECURRENT_ACTIVATIONS, RecurrentActivation
 from elman.plotting import style
 
 Floats = NDArray[np.float64]
 
 RATE = 1e-3
 SEED = 2  # of the layer whose gradient is checked; the article's was not seeded
-ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity")
+ACTIVATIONS = RECURRENT_ACTIVATIONS
 CHECKED_UNITS = 8
 STEPS = (1, 2, 3, 5, 10, 20, 50, 100)
 SHOWN_STEPS = (3, 10, 100)
@@ -74,7 +75,7 @@ class GradientResult:
         return tuple(f"{value:.8e}" for value in self.states[1]) == ARTICLE_FIRST_STATE
 
 
-def layer(u: Floats, w: Floats, activation: str) -> elman.Network:
+def layer(u: Floats, w: Floats, activation: RecurrentActivation) -> elman.Network:
     """Build the article's RecurrentLayer: no bias, no readout, float64."""
     units, features = u.shape
     net = elman.Network(

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import copy
 import math
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial as partial_call
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -29,6 +30,7 @@ from elman.estimators.stream import EstimatorStream
 from elman.model import file
 from elman.model.history import History, history_html
 from elman.network.network import Network
+from elman.nn.activations import DenseActivation
 from elman.training import loop
 from elman.training.checkpoint import Checkpoint, FileOwner, open_run
 from elman.training.plan import Plan
@@ -57,7 +59,7 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
     scaler_: Scaler
     tabular_: bool
 
-    _readout = "softmax"
+    _readout: ClassVar[DenseActivation] = "softmax"
     _multi_output = False
 
     # what an estimator decides for itself
@@ -301,7 +303,7 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
 
     # keeping
 
-    def save(self, path: Any) -> None:
+    def save(self, path: str | os.PathLike[str]) -> None:
         """Write the fitted estimator into one safetensors file that `elman.load` reads; no pickle.
 
         Kept: parameters, classes, scaling and the network. A ``random_state`` that is a generator is kept as

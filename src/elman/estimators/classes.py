@@ -9,7 +9,7 @@ from typing import Any
 from elman.data.sequences import Array
 from elman.estimators import files
 from elman.estimators.data import EstimatorData
-from elman.estimators.labels import accuracy, probabilities
+from elman.estimators.labels import ClassWeight, accuracy, probabilities
 from elman.estimators.parameters import Parameters
 
 
@@ -17,7 +17,7 @@ from elman.estimators.parameters import Parameters
 class ClassParameters(Parameters):
     """What `RNNClassifier` and `RNNTagger` share, whose answers are classes; no base by itself."""
 
-    class_weight: Any = None
+    class_weight: ClassWeight | None = None
 
     def _known_answers(self) -> Array:
         return self.classes_

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
 
+from elman.data.forms import SequenceInput, TargetInput, ValidationData
 from elman.data.sequences import Array, Batch
 from elman.data.targets import as_weights
 from elman.estimators.base import SequenceEstimator
@@ -76,12 +79,12 @@ class RNNClassifier(ClassifierMixin, PooledParameters, ClassParameters, Sequence
 
     def fit(
         self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
+        X: SequenceInput,
+        y: TargetInput,
+        sample_weight: ArrayLike | None = None,
         *,
-        validation_data: Any = None,
-        checkpoint: Any = None,
+        validation_data: ValidationData | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
         resume: bool = False,
         on_start: Callable[[], None] | None = None,
     ) -> RNNClassifier:
@@ -104,22 +107,28 @@ class RNNClassifier(ClassifierMixin, PooledParameters, ClassParameters, Sequence
         )
         return self
 
-    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> RNNClassifier:
+    def partial_fit(
+        self,
+        X: SequenceInput,
+        y: TargetInput,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> RNNClassifier:
         """Train one epoch more; the first call needs all ``classes`` to come."""
         self._train(X, y, sample_weight, partial=True, classes=classes)
         return self
 
-    def predict(self, X: Any) -> Array:
+    def predict(self, X: SequenceInput) -> Array:
         """Return the most probable class of each sequence, (n,)."""
         probabilities = self._outputs(X)[1]
         labels: Array = self.classes_[probabilities.argmax(axis=1)]
         return labels
 
-    def predict_proba(self, X: Any) -> Array:
+    def predict_proba(self, X: SequenceInput) -> Array:
         """Return the probability of each of ``classes_``, (n, C) float64; rows sum to 1."""
         return self._outputs(X)[1]
 
-    def predict_log_proba(self, X: Any) -> Array:
+    def predict_log_proba(self, X: SequenceInput) -> Array:
         """Return the logarithm of the probabilities, (n, C)."""
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,7 @@ from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.model.model import Float64
 
 _SEVERAL_TYPES = ("y", "has labels of several types", "all str or all numbers")
+ClassWeight = Literal["balanced"] | Mapping[Any, float]
 _NUMBERS = (int, float, np.integer, np.floating)
 _BOOLS = (bool, np.bool_)
 _PIECE = 1 << 15  # labels that are Python objects at a time

@@ -12,11 +12,21 @@ import numpy as np
 from elman import _engine
 from elman._validation import choice, describe, flag, integer, number, real_dtype
 from elman.errors import ArgumentTypeError, ArgumentValueError
-from elman.estimators.parameters import Parameters
+from elman.estimators.parameters import (
+    CELLS,
+    POOLINGS,
+    SCHEDULES,
+    SOLVERS,
+    Cell,
+    Parameters,
+    Pooling,
+    Schedule,
+    Solver,
+)
+from elman.nn.activations import RECURRENT_ACTIVATIONS, DenseActivation
 from elman.nn.layers import (
     GRU,
     LSTM,
-    RECURRENT_ACTIVATIONS,
     Dense,
     Layer,
     MaxPool,
@@ -27,10 +37,12 @@ from elman.nn.optimizers import LBFGS, SGD, Adam, LevenbergMarquardt, Optimizer
 from elman.nn.schedules import CosineDecay, OneCycle
 from elman.training.plan import BATCH_SIZE
 
-_CELLS: dict[str, type[SimpleRNN] | type[GRU] | type[LSTM]] = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
-_SECOND_ORDER: dict[str, type[LevenbergMarquardt] | type[LBFGS]] = {"lbfgs": LBFGS, "lm": LevenbergMarquardt}
-_SOLVERS = ("adam", "sgd", *_SECOND_ORDER)
-_POOLS: dict[str, type[MeanPool] | type[MaxPool]] = {"mean": MeanPool, "max": MaxPool}
+_CELLS: dict[Cell, type[SimpleRNN] | type[GRU] | type[LSTM]] = {"rnn": SimpleRNN, "gru": GRU, "lstm": LSTM}
+_SECOND_ORDER: dict[Solver, type[LevenbergMarquardt] | type[LBFGS]] = {
+    "lbfgs": LBFGS,
+    "lm": LevenbergMarquardt,
+}
+_POOLS: dict[Pooling, type[MeanPool] | type[MaxPool]] = {"mean": MeanPool, "max": MaxPool}
 
 
 @dataclass(frozen=True)
@@ -38,11 +50,11 @@ class Options:
     """The parameters of training, checked."""
 
     epochs: int
-    solver: str
+    solver: Solver
     alpha: float
     batch_size: int
     rate: float
-    schedule: str
+    schedule: Schedule
     shuffle: bool
     tol: float
     patience: int
@@ -95,11 +107,11 @@ def read_options(given: Parameters, pooling: Any) -> Options:
     clip = given.clip_norm
     options = Options(
         epochs=integer("max_iter", given.max_iter, 1),
-        solver=choice("solver", given.solver, _SOLVERS),
+        solver=choice("solver", given.solver, SOLVERS),
         alpha=number("alpha", given.alpha),
         batch_size=integer("batch_size", given.batch_size, 1),
         rate=number("learning_rate_init", given.learning_rate_init, positive=True),
-        schedule=choice("learning_rate", given.learning_rate, ("constant", "cosine", "onecycle")),
+        schedule=choice("learning_rate", given.learning_rate, SCHEDULES),
         shuffle=flag("shuffle", given.shuffle),
         tol=number("tol", given.tol),
         patience=integer("n_iter_no_change", given.n_iter_no_change, 1),
@@ -149,9 +161,11 @@ def read_dtype(given: Any, X: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.float32 if np.float32 == X else np.float64)
 
 
-def layers(given: Parameters, pooling: Any, readout: str, outputs: int, per_step: bool) -> list[Layer]:
+def layers(
+    given: Parameters, pooling: Any, readout: DenseActivation, outputs: int, per_step: bool
+) -> list[Layer]:
     """Return the layers that the parameters describe; ``readout`` is the activation of the last one."""
-    sizes = given.hidden_layer_sizes
+    sizes: Any = given.hidden_layer_sizes
     if isinstance(sizes, numbers.Integral) and not isinstance(sizes, bool):
         sizes = (sizes,)
     if not isinstance(sizes, (tuple, list, np.ndarray)) or len(sizes) == 0:
@@ -159,13 +173,13 @@ def layers(given: Parameters, pooling: Any, readout: str, outputs: int, per_step
         raise (ArgumentValueError if wrong else ArgumentTypeError)(
             "hidden_layer_sizes", f"is {describe(sizes)}", "a number of units or a tuple of them"
         )
-    cell = choice("cell", given.cell, tuple(_CELLS))
+    cell = choice("cell", given.cell, CELLS)
     own: dict[str, Any] = {"activation": choice("activation", given.activation, RECURRENT_ACTIVATIONS)}
     if cell != "rnn" and own.pop("activation") != "tanh":
         raise ArgumentValueError("activation", f"is {given.activation!r}", f"'tanh' with cell {cell!r}")
     own["bidirectional"] = flag("bidirectional", given.bidirectional)
     own["recurrent_dropout"] = number("dropout", given.dropout, below=1.0)
-    pool = choice("pooling", pooling, ("last", *_POOLS))
+    pool = choice("pooling", pooling, POOLINGS)
     every_step = per_step or pool != "last"
     stack: list[Layer] = []
     for i, units in enumerate(sizes):

@@ -4,10 +4,27 @@ from __future__ import annotations
 
 import inspect
 import textwrap
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from elman._validation import DType
+from elman.nn.activations import RecurrentActivation
 
 Kind = TypeVar("Kind", bound=type)
+
+Cell = Literal["rnn", "gru", "lstm"]
+Solver = Literal["adam", "sgd", "lbfgs", "lm"]
+Schedule = Literal["constant", "cosine", "onecycle"]
+Pooling = Literal["last", "mean", "max"]
+CELLS: tuple[Cell, ...] = get_args(Cell)
+SOLVERS: tuple[Solver, ...] = get_args(Solver)
+SCHEDULES: tuple[Schedule, ...] = get_args(Schedule)
+POOLINGS: tuple[Pooling, ...] = get_args(Pooling)
+
 _MARK = "{shared}"  # stands in a docstring for the parameters below
 
 
@@ -77,21 +94,21 @@ class Parameters:
         Threads; None takes the CPUs of this process, bounded by OMP_NUM_THREADS. Results do not depend on it.
     """
 
-    hidden_layer_sizes: Any = (64,)
+    hidden_layer_sizes: int | Sequence[int] | NDArray[np.integer[Any]] = (64,)
     _: KW_ONLY
-    cell: str = "rnn"
-    activation: str = "tanh"
+    cell: Cell = "rnn"
+    activation: RecurrentActivation = "tanh"
     bidirectional: bool = False
-    solver: str = "adam"
+    solver: Solver = "adam"
     alpha: float = 0.0
     batch_size: int = 32
     learning_rate_init: float = 1e-3
-    learning_rate: str = "constant"
+    learning_rate: Schedule = "constant"
     max_iter: int = 200
     shuffle: bool = True
-    random_state: Any = None
+    random_state: int | np.random.RandomState | np.random.Generator | None = None
     tol: float = 1e-4
-    verbose: bool = False
+    verbose: bool | int = False
     warm_start: bool = False
     clip_norm: float | None = 1.0
     early_stopping: bool = False
@@ -100,7 +117,7 @@ class Parameters:
     truncation: int | None = None
     dropout: float = 0.0
     input_noise: float = 0.0
-    dtype: Any = None
+    dtype: DType | None = None
     standardize: bool = True
     n_jobs: int | None = None
 
@@ -116,7 +133,7 @@ class PooledParameters(Parameters):
         What the answer follows from: the last hidden state, or the mean or maximum over all steps.
     """
 
-    pooling: str = "last"
+    pooling: Pooling = "last"
 
 
 def documented(kind: Kind) -> Kind:

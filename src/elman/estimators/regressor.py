@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import RegressorMixin
 from sklearn.metrics import r2_score
 from sklearn.utils import check_array, column_or_1d
@@ -14,7 +16,8 @@ from sklearn.utils.validation import check_is_fitted
 
 from elman._validation import flag
 from elman.data import estimator_input
-from elman.data.sequences import Array, Batch
+from elman.data.forms import HasArray, SequenceInput, SequenceOutput, TargetInput, ValidationData
+from elman.data.sequences import Array, Batch, Sequences
 from elman.data.targets import as_weights, per_step_rows
 from elman.errors import ArgumentValueError
 from elman.estimators import files, scaling
@@ -85,12 +88,12 @@ class RNNRegressor(RegressorMixin, PooledParameters, SequenceEstimator):  # type
 
     def fit(
         self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
+        X: SequenceInput,
+        y: TargetInput,
+        sample_weight: ArrayLike | None = None,
         *,
-        validation_data: Any = None,
-        checkpoint: Any = None,
+        validation_data: ValidationData | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
         resume: bool = False,
         on_start: Callable[[], None] | None = None,
     ) -> RNNRegressor:
@@ -106,19 +109,27 @@ class RNNRegressor(RegressorMixin, PooledParameters, SequenceEstimator):  # type
         )
         return self
 
-    def partial_fit(self, X: Any, y: Any, sample_weight: Any = None) -> RNNRegressor:
+    def partial_fit(
+        self, X: SequenceInput, y: TargetInput, sample_weight: ArrayLike | None = None
+    ) -> RNNRegressor:
         """Train one epoch more; the scales of input and targets are those of the first call."""
         self._train(X, y, sample_weight, partial=True)
         return self
 
-    def predict(self, X: Any) -> Any:
+    @overload
+    def predict(self, X: HasArray) -> Array: ...
+    @overload
+    def predict(self, X: Sequences) -> Array | Sequences: ...
+    @overload
+    def predict(self, X: Sequence[ArrayLike]) -> Array | list[Array]: ...
+    def predict(self, X: SequenceInput) -> SequenceOutput:
         """Return (n,) or (n, C) as y was; with ``return_sequences`` one answer a step in the form of X."""
         batch, values = self._outputs(X)
         if self.targets_.vector:
             values = values[:, 0]
         return estimator_input.restore_form(values, batch, X) if self.network_.per_step else values
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: SequenceInput, y: TargetInput, sample_weight: ArrayLike | None = None) -> float:
         """Return R2, with ``return_sequences`` over the answered steps; the mean over several outputs."""
         check_is_fitted(self, "network_")
         if not self.network_.per_step:

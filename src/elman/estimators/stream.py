@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
+from numpy.typing import ArrayLike
 
+from elman.data.forms import State
 from elman.data.sequences import Array
 from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.estimators.scaling import Scaler
+from elman.network.network import Network
 
 
 class FittedEstimator(Protocol):
     """A fitted estimator, as a stream needs it."""
 
     scaler_: Scaler
-    network_: Any
+    network_: Network
 
     def to_answers(self, outputs: Array) -> Array: ...
 
@@ -33,7 +36,7 @@ class EstimatorStream:
         self._native = network.stream(rows)
         self._shape = (network.input_size,) if rows is None else (rows, network.input_size)
 
-    def step(self, x: Any) -> Array:
+    def step(self, x: ArrayLike) -> Array:
         """Return the answers after one more step, (F,) -> (C,), with ``rows`` (rows, F) -> (rows, C).
 
         ValueError for NaN or a wrong shape, TypeError for anything but numbers; the state is unchanged then.
@@ -51,7 +54,7 @@ class EstimatorStream:
         answers = self._fitted.to_answers(out.reshape(len(scaled), -1))
         return answers.reshape(*self._shape[:-1], answers.shape[-1])
 
-    def steps(self, x: Any) -> Array:
+    def steps(self, x: ArrayLike) -> Array:
         """Return the answers after each of k steps, (k, F) -> (k, C); with ``rows`` also (k, rows, ...).
 
         The bits are those of ``step``. Errors as there; all steps are checked before the first is taken.
@@ -84,10 +87,10 @@ class EstimatorStream:
         self._native.reset()
 
     @property
-    def state(self) -> list[Any]:
+    def state(self) -> State:
         """The states, one entry per recurrent layer or pool, as a copy; set by the same."""
-        return self._native.state  # type: ignore[no-any-return]
+        return self._native.state
 
     @state.setter
-    def state(self, value: list[Any]) -> None:
+    def state(self, value: State) -> None:
         self._native.state = value

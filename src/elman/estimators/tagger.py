@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from elman.data import estimator_input
-from elman.data.sequences import Array, Batch
+from elman.data.forms import HasArray, SequenceInput, SequenceOutput, TargetInput, ValidationData
+from elman.data.sequences import Array, Batch, Sequences
 from elman.data.targets import as_weights, per_step_rows
 from elman.errors import ArgumentValueError
 from elman.estimators.base import SequenceEstimator
@@ -63,17 +66,17 @@ class RNNTagger(ClassParameters, SequenceEstimator):
     [['on', 'off', 'on']]
     """
 
-    missing_label: Any = -1
+    missing_label: int | float | str | None = -1
     per_step = True
 
     def fit(
         self,
-        X: Any,
-        y: Any,
-        sample_weight: Any = None,
+        X: SequenceInput,
+        y: TargetInput,
+        sample_weight: ArrayLike | None = None,
         *,
-        validation_data: Any = None,
-        checkpoint: Any = None,
+        validation_data: ValidationData | None = None,
+        checkpoint: str | os.PathLike[str] | None = None,
         resume: bool = False,
         on_start: Callable[[], None] | None = None,
     ) -> RNNTagger:
@@ -89,22 +92,40 @@ class RNNTagger(ClassParameters, SequenceEstimator):
         )
         return self
 
-    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> RNNTagger:
+    def partial_fit(
+        self,
+        X: SequenceInput,
+        y: TargetInput,
+        classes: ArrayLike | None = None,
+        sample_weight: ArrayLike | None = None,
+    ) -> RNNTagger:
         """Train one epoch more; the first call needs all ``classes`` to come, unless y has them."""
         self._train(X, y, sample_weight, partial=True, classes=classes)
         return self
 
-    def predict(self, X: Any) -> Any:
+    @overload
+    def predict(self, X: HasArray) -> Array: ...
+    @overload
+    def predict(self, X: Sequences) -> list[Array] | Sequences: ...
+    @overload
+    def predict(self, X: Sequence[ArrayLike]) -> Array | list[Array]: ...
+    def predict(self, X: SequenceInput) -> SequenceOutput:
         """Return the most probable label of each step, in the form of X."""
         batch, probabilities = self._outputs(X)
         return estimator_input.restore_form(self.classes_[probabilities.argmax(axis=1)], batch, X)
 
-    def predict_proba(self, X: Any) -> Any:
+    @overload
+    def predict_proba(self, X: HasArray) -> Array: ...
+    @overload
+    def predict_proba(self, X: Sequences) -> Sequences: ...
+    @overload
+    def predict_proba(self, X: Sequence[ArrayLike]) -> Array | list[Array]: ...
+    def predict_proba(self, X: SequenceInput) -> SequenceOutput:
         """Return the probability of each class at each step, (T_i, C) float64, in the form of X."""
         batch, probabilities = self._outputs(X)
         return estimator_input.restore_form(probabilities, batch, X)
 
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
+    def score(self, X: SequenceInput, y: TargetInput, sample_weight: ArrayLike | None = None) -> float:
         """Return the accuracy over all labeled steps; ``sample_weight`` (n,) weighs sequences."""
         batch, probabilities = self._outputs(X)
         labels = self._read_answers(y, batch)

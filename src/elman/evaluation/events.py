@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from elman._validation import number
+from elman.data.forms import TargetInput
 from elman.data.sequences import Array
 from elman.errors import ArgumentTypeError, ArgumentValueError
 
@@ -115,8 +116,8 @@ def events(steps: ArrayLike, seconds_per_step: float) -> list[Event]:
 
 
 def event_scores(
-    truth: Any,
-    predicted: Any,
+    truth: TargetInput,
+    predicted: TargetInput,
     seconds_per_step: float,
     *,
     before: float = 30.0,

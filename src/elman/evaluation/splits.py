@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from elman._validation import integer
+from elman.data.forms import SequenceInput, TargetInput
 from elman.data.sequences import Array, Sequences
 from elman.errors import ArgumentTypeError, ArgumentValueError
 
@@ -23,7 +24,7 @@ class Chunks(NamedTuple):
     """
 
     X: Sequences
-    y: Any
+    y: Array | None
     groups: Array
 
 
@@ -106,7 +107,14 @@ def check_no_leak(train: ArrayLike, test: ArrayLike, groups: ArrayLike) -> None:
         )
 
 
-def chunk(X: Any, y: Any, length: int, hop: int | None = None, *, groups: ArrayLike | None = None) -> Chunks:
+def chunk(
+    X: SequenceInput,
+    y: TargetInput | None,
+    length: int,
+    hop: int | None = None,
+    *,
+    groups: ArrayLike | None = None,
+) -> Chunks:
     """Cut sequences into chunks of ``length`` steps, one every ``hop`` steps, with their labels and groups.
 
     Chunk j of a sequence of T steps has the steps [j hop, j hop + length), j = 0 ... (T - length) // hop;

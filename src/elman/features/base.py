@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import copy
-from typing import Any
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Self, overload
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from elman import _engine
 from elman._validation import describe
 from elman.data import estimator_input
-from elman.data.sequences import Array, Batch, Offsets
+from elman.data.forms import HasArray, SequenceInput, SequenceOutput
+from elman.data.sequences import Array, Batch, Offsets, Sequences
 from elman.data.stream_input import read_sample, read_samples
 from elman.errors import ArgumentValueError
 
@@ -32,7 +34,7 @@ class FeatureStream:
     def __init__(self, features: int, columns: int) -> None:
         self.features, self.columns = features, columns
 
-    def step(self, sample: Any) -> Array | None:
+    def step(self, sample: ArrayLike) -> Array | None:
         """Return the features (F',) that one sample (F,) completes, None where it completes none.
 
         ValueError for NaN or a wrong shape, TypeError for anything but numbers; the state is unchanged then.
@@ -40,7 +42,7 @@ class FeatureStream:
         rows = self._advance(read_sample(sample, self.features, self.missing))
         return rows[0] if len(rows) else None
 
-    def steps(self, samples: Any) -> Array:
+    def steps(self, samples: ArrayLike) -> Array:
         """Return the features (m, F') that samples (k, F) complete, in time order.
 
         The bits do not depend on how the samples are cut. Errors as in ``step``.
@@ -156,7 +158,7 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
 
     # scikit-learn's interface
 
-    def fit(self, X: Any, y: Any = None) -> SequenceTransformer:  # noqa: ARG002
+    def fit(self, X: SequenceInput, y: object = None) -> Self:  # noqa: ARG002
         """Learn the number of features, and what the transformer needs, from sequences X; y is ignored."""
         self.check_parameters()
         form = copy.copy(self)
@@ -166,7 +168,13 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
             setattr(self, name, value)
         return self
 
-    def transform(self, X: Any) -> Any:
+    @overload
+    def transform(self, X: HasArray) -> Array: ...
+    @overload
+    def transform(self, X: Sequences) -> Array | Sequences: ...
+    @overload
+    def transform(self, X: Sequence[ArrayLike]) -> Array | list[Array]: ...
+    def transform(self, X: SequenceInput) -> SequenceOutput:
         """Return the features of sequences X, in the form of X; 2-D input gives (n, T', F')."""
         check_is_fitted(self, "n_features_in_")
         self.check_parameters()
@@ -189,7 +197,17 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
             )
         return values if self.per_sequence else estimator_input.restore_form(values, made, X)
 
-    def get_feature_names_out(self, input_features: Any = None) -> Array:
+    if TYPE_CHECKING:  # it is scikit-learn's, which has no types
+
+        @overload
+        def fit_transform(self, X: HasArray, y: object = None) -> Array: ...
+        @overload
+        def fit_transform(self, X: Sequences, y: object = None) -> Array | Sequences: ...
+        @overload
+        def fit_transform(self, X: Sequence[ArrayLike], y: object = None) -> Array | list[Array]: ...
+        def fit_transform(self, X: SequenceInput, y: object = None) -> SequenceOutput: ...
+
+    def get_feature_names_out(self, input_features: Iterable[str] | None = None) -> Array:
         """Return the names of the columns of the result, (F',).
 
         Input features are called x0, x1, ... if no names are given. Where the transformer was fitted on 2-D
@@ -207,7 +225,7 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
             channels = [f"x{i}" for i in range(self.n_channels)]
         return np.array(self._names(channels), dtype=object)
 
-    def set_output(self, *, transform: str | None = None) -> SequenceTransformer:
+    def set_output(self, *, transform: Literal["default"] | None = None) -> Self:
         """Accept "default" and None only: sequences of features do not fit a data frame."""
         if transform not in (None, "default"):
             raise ArgumentValueError(

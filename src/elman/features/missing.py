@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -49,7 +49,7 @@ class FillMissing(SequenceTransformer):
     takes_missing = True
     _learned = ("before_",)
 
-    def __init__(self, *, before: Any = "mean", flags: bool = True) -> None:
+    def __init__(self, *, before: Literal["mean"] | float = "mean", flags: bool = True) -> None:
         self.before = before
         self.flags = flags
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple
 
 import numpy as np
 
 from elman import _engine
+from elman.data.forms import Form, SequenceInput, SequenceOutput, State
 from elman.data.sequences import Array, Batch, Sequences, as_batch
 from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.model.initial_states import initial_states, to_user_form
@@ -17,7 +18,7 @@ _LITTLE = 1_000_000  # multiply-adds
 _OVERHEAD = 200  # of one step of one sequence, in multiply-adds
 
 
-class Gradients(NamedTuple):
+class Gradients(NamedTuple, Generic[Form]):
     """The gradients that `Tape.backward` returns.
 
     Shapes: parameters (P,), in the order of ``net.parameters``; weights by name, views of the same memory;
@@ -27,11 +28,11 @@ class Gradients(NamedTuple):
 
     parameters: Array
     weights: Weights
-    inputs: Any
-    initial_state: list[Any]
+    inputs: Form | None
+    initial_state: State
 
 
-class Tape:
+class Tape(Generic[Form]):
     """A recorded forward pass, with the weights at the time of recording and all that backward needs.
 
     >>> import elman
@@ -51,20 +52,22 @@ class Tape:
         self._native = model.native.record(data, n_threads, initial, model.dropout(seed))
 
     @property
-    def outputs(self) -> Any:
+    def outputs(self) -> Array | Form:
         """The outputs, as of predict: (n, C), or per step in the form of X. Each access makes a new array."""
         out = self._model.new_outputs(self._batch)
         self._native.outputs(out)
-        return self._model.shape_outputs(out, self._batch)
+        shaped: Array | Form = self._model.shape_outputs(out, self._batch)
+        return shaped
 
     @property
-    def states(self) -> list[Any]:
+    def states(self) -> list[Form]:
         """The states of each recurrent layer after every step, in the form of X, in new arrays."""
         outs = self._model.new_states(self._batch.rows)
         self._native.states(outs)
-        return [self._batch.restore_form(out) for out in outs]
+        shaped: list[Any] = [self._batch.restore_form(out) for out in outs]
+        return shaped
 
-    def backward(self, d_outputs: Any) -> Gradients:
+    def backward(self, d_outputs: SequenceInput) -> Gradients[Form]:
         """Return the vector-Jacobian product: sum over outputs of d_outputs times their derivatives.
 
         Shapes: d_outputs as ``outputs`` (a list or `Sequences` where these are), finite; otherwise TypeError
@@ -77,7 +80,7 @@ class Tape:
         d_initial = [np.empty((self._batch.n, size), self._model.dtype) for size in sizes]
         self._native.backward(flat, d_parameters, d_inputs, d_initial, self._threads)
         named = Weights(views(self._model.table, d_parameters))
-        inputs = None if d_inputs is None else self._batch.restore_form(d_inputs)
+        inputs: Any = None if d_inputs is None else self._batch.restore_form(d_inputs)
         return Gradients(d_parameters, named, inputs, to_user_form(d_initial, self._model))
 
 
@@ -116,7 +119,7 @@ def states(model: Model, X: Any, n_threads: int) -> list[Any]:
     return [batch.restore_form(out) for out in outs]
 
 
-def predict(model: Model, X: Any, initial_state: Any, n_threads: Any) -> Any:
+def predict(model: Model, X: Any, initial_state: Any, n_threads: Any) -> SequenceOutput:
     """Return the outputs: (n, C), or per step in the form of X."""
     batch, data = model.batch(X)
     out = model.new_outputs(batch)
@@ -124,4 +127,5 @@ def predict(model: Model, X: Any, initial_state: Any, n_threads: Any) -> Any:
     little = n_threads is None and batch.rows * (model.parameters.size + _OVERHEAD) < _LITTLE
     count = 1 if little else _engine.threads(n_threads)
     model.native.predict(data, out, count, initial_states(initial_state, model, batch.n))
-    return model.shape_outputs(out, batch)
+    shaped: SequenceOutput = model.shape_outputs(out, batch)
+    return shaped

@@ -15,6 +15,7 @@ import numpy as np
 
 from elman import _engine
 from elman._validation import describe, integer, number
+from elman.data.forms import SequenceInput, TargetInput
 from elman.data.sequences import Array
 from elman.data.targets import as_answers
 from elman.errors import ArgumentTypeError, ArgumentValueError
@@ -79,10 +80,10 @@ class GradientReport:
 
 def check_gradient(
     net: HasModel,
-    X: Any,
-    y: Any = None,
+    X: SequenceInput,
+    y: TargetInput | None = None,
     *,
-    loss: str | None = None,
+    loss: losses.Loss | None = None,
     epsilon: float = 1e-4,
     max_entries: int = 2000,
     seed: int | None = None,

@@ -5,11 +5,15 @@ from __future__ import annotations
 import base64
 import html
 import io
+import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 _HIGHER_IS_BETTER = ("accuracy", "score")
 
@@ -62,7 +66,7 @@ class History(Mapping[str, list[float]]):
         """Return the newest value of each key."""
         return {key: values[-1] for key, values in self.history.items()}
 
-    def plot(self, path: Any = None) -> Any:
+    def plot(self, path: str | os.PathLike[str] | None = None) -> Axes:
         """Draw the curves, save them to ``path`` if one is given, and return the figure's axes."""
         from elman import plotting  # matplotlib loads at the first plot, and nothing else imports plotting
 

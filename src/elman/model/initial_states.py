@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from elman._validation import describe
+from elman.data.forms import State
 from elman.data.sequences import Array
 from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.model.model import Model
@@ -59,9 +60,9 @@ def _state(given: Any, shape: tuple[int, int], dtype: np.dtype[Any], name: str) 
     return made
 
 
-def to_user_form(flat: list[Array], model: Model) -> list[Any]:
+def to_user_form(flat: list[Array], model: Model) -> State:
     """Return states in the form of ``initial_state``: those of an LSTM as the pair (h, c)."""
-    entries: list[Any] = []
+    entries: State = []
     for array, i in zip(flat, model.recurrent, strict=True):
         if isinstance(model.layers[i], LSTM):
             half = array.shape[1] // 2

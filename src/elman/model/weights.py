@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from elman._validation import describe
 from elman.data.sequences import Array
@@ -55,12 +56,12 @@ class Weights(Mapping[str, Array]):
     def __len__(self) -> int:
         return len(self._views)
 
-    def __setitem__(self, name: str, value: Any) -> None:
+    def __setitem__(self, name: str, value: ArrayLike) -> None:
         if name in self._views and value is self._views[name]:
             return  # the end of weights[name] *= 2: the view has been written already
         self.update({name: value})
 
-    def update(self, values: Mapping[str, Any]) -> None:
+    def update(self, values: Mapping[str, ArrayLike]) -> None:
         """Write several parameters by name: all of them, or none where one does not fit."""
         if not isinstance(values, Mapping):
             raise ArgumentTypeError("weights", f"is {describe(values)}", "a dict of arrays by name")

@@ -6,6 +6,7 @@ import os
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from elman.data.sequences import Array
 from elman.model import file, summary
@@ -140,7 +141,7 @@ class BaseNetwork:
         with self.model.lock.writing_in_callback("unfreeze"):
             self.model.frozen -= self.model.match(patterns)
 
-    def constrain(self, *patterns: str, mask: Any = None, sign: Any = None) -> None:
+    def constrain(self, *patterns: str, mask: ArrayLike | None = None, sign: ArrayLike | None = None) -> None:
         """Constrain parameters, by name or `fnmatch` pattern, now and after every update, exactly.
 
         ``mask``, of the parameter's shape: False (0) where a weight stays 0, for sparse networks. ``sign``:

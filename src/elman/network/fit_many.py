@@ -9,6 +9,7 @@ from typing import Any
 
 from elman import _engine
 from elman._validation import describe, flag
+from elman.data.forms import SequenceInput, TargetInput
 from elman.data.sequences import Sequences
 from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.model.history import History
@@ -17,8 +18,8 @@ from elman.network.network import Network
 
 def fit_many(
     nets: Sequence[Network],
-    X: Any,
-    y: Any,
+    X: SequenceInput,
+    y: TargetInput,
     *,
     each: Sequence[Mapping[str, Any]] | None = None,
     verbose: bool = True,

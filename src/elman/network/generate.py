@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from elman._validation import describe, integer, number
 from elman.data.sequences import Array
@@ -16,7 +17,7 @@ from elman.nn.layers import Dense
 
 
 def generate(
-    net: Network, start: Any, steps: int, temperature: float = 1.0, seed: int | None = None
+    net: Network, start: ArrayLike, steps: int, temperature: float = 1.0, seed: int | None = None
 ) -> Array:
     """Return the steps with which a network continues a sequence.
 

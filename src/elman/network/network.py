@@ -2,38 +2,42 @@
 
 from __future__ import annotations
 
-import math
+import os
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
-import numpy as np
+import numpy as np  # noqa: F401 - the examples of the docstrings use it
+from numpy.typing import ArrayLike
 
-from elman import _engine
-from elman._validation import choice, flag, integer, number
+from elman._validation import DType, choice, flag, number
+from elman.data.forms import (
+    InitialState,
+    SequenceInput,
+    TargetInput,
+    ValidationData,
+)
 from elman.data.sequences import Array
-from elman.model import file, forward
-from elman.model.forward import Tape
+from elman.model import file
 from elman.model.history import History
 from elman.model.model import Callback, Model
-from elman.network.base import BaseNetwork
-from elman.nn import optimizers
+from elman.network.outputs import NetworkOutputs, read_seed
+from elman.nn import losses, optimizers
 from elman.nn.layers import Layer
+from elman.nn.losses import Loss, Reduction
+from elman.nn.optimizers import FirstOrderName, OptimizerName
 from elman.nn.stack import check_stack
 from elman.training import loop
 from elman.training.checkpoint import open_run
-from elman.training.online import Learner
+from elman.training.online import Learner, Rule
 from elman.training.plan import (
     BATCH_SIZE,
-    check_rows_may_be_cut,
     make_plan,
     read_training_data,
     read_validation_data,
 )
 
-_MOST_ROWS = 2**24  # of one stream, as the engine's
 
-
-class Network(BaseNetwork):
+class Network(NetworkOutputs):
     """A recurrent network: layers over sequences of ``input_size`` features, trained by the native engine.
 
     Shapes (n sequences, T steps, F = input_size, C outputs): X is (n, T, F), a list of (T_i, F), or
@@ -65,7 +69,7 @@ class Network(BaseNetwork):
         self,
         layers: Sequence[Layer],
         input_size: int | None = None,
-        dtype: str | type | np.dtype[Any] = "float32",
+        dtype: DType = "float32",
         seed: int | None = None,
     ) -> None:
         self.model = Model(check_stack(layers), input_size, dtype, seed)
@@ -75,26 +79,26 @@ class Network(BaseNetwork):
 
     def fit(
         self,
-        X: Any,
-        y: Any,
+        X: SequenceInput,
+        y: TargetInput,
         *,
-        loss: str | None = None,
-        optimizer: str | optimizers.Optimizer = "adam",
+        loss: Loss | None = None,
+        optimizer: OptimizerName | optimizers.Optimizer = "adam",
         epochs: int = 1,
         batch_size: int = BATCH_SIZE,
-        validation_data: Any = None,
-        sample_weight: Any = None,
+        validation_data: ValidationData | None = None,
+        sample_weight: ArrayLike | None = None,
         l2: float = 0.0,
         shuffle: bool = True,
         truncation: int | None = None,
         stateful: bool = False,
-        initial_state: Any = None,
+        initial_state: InitialState | None = None,
         clip_norm: float | None = None,
-        reduction: str = "mean",
+        reduction: Reduction = "mean",
         callbacks: Sequence[Callback] = (),
-        checkpoint: Any = None,
+        checkpoint: str | os.PathLike[str] | None = None,
         resume: bool = False,
-        memory: str | int = "auto",
+        memory: Literal["auto"] | int = "auto",
         verbose: bool | int = True,
         n_threads: int | None = None,
     ) -> History:
@@ -201,7 +205,10 @@ class Network(BaseNetwork):
             return loop.fit(self.model, self, plan, point)
 
     def update(
-        self, gradient: Any, optimizer: str | optimizers.Optimizer, clip_norm: float | None = None
+        self,
+        gradient: ArrayLike,
+        optimizer: FirstOrderName | optimizers.FirstOrder,
+        clip_norm: float | None = None,
     ) -> None:
         """Apply one step of an optimizer to a gradient (P,): fit has the same bits as gradient plus update.
 
@@ -217,31 +224,13 @@ class Network(BaseNetwork):
         with self.model.lock.writing("update"):
             loop.update(self.model, gradient, optimizer, clip_norm)
 
-    # answers
-
-    def predict(self, X: Any, *, initial_state: Any = None, n_threads: int | None = None) -> Any:
-        """Return the outputs for X: (n, C), or per step in the form of X (array, list or `Sequences`).
-
-        ``initial_state``: the states before the first step, a list with one entry per recurrent layer: (n,
-        H), (n, 2H) where it is bidirectional, the pair (h, c) of an LSTM, or None for zeros.
-
-        The result is a new array of the network's dtype. Errors: TypeError and ValueError for an X of another
-        shape or type, or with values that are not finite; RuntimeError while another thread is inside fit.
-
-        >>> from elman import Network, SimpleRNN
-        >>> Network([SimpleRNN(4)], input_size=2, seed=0).predict(np.zeros((3, 5, 2))).shape
-        (3, 4)
-        """
-        with self.model.lock.reading():
-            return forward.predict(self.model, X, initial_state, n_threads)
-
     def evaluate(
         self,
-        X: Any,
-        y: Any,
+        X: SequenceInput,
+        y: TargetInput,
         *,
-        loss: str | None = None,
-        sample_weight: Any = None,
+        loss: Loss | None = None,
+        sample_weight: ArrayLike | None = None,
         stateful: bool = False,
         n_threads: int | None = None,
     ) -> dict[str, float]:
@@ -262,15 +251,15 @@ class Network(BaseNetwork):
 
     def loss_and_gradient(
         self,
-        X: Any,
-        y: Any,
+        X: SequenceInput,
+        y: TargetInput,
         *,
-        loss: str | None = None,
-        reduction: str = "mean",
-        sample_weight: Any = None,
+        loss: Loss | None = None,
+        reduction: Reduction = "mean",
+        sample_weight: ArrayLike | None = None,
         l2: float = 0.0,
-        initial_state: Any = None,
-        memory: str | int = "auto",
+        initial_state: InitialState | None = None,
+        memory: Literal["auto"] | int = "auto",
         seed: int | None = None,
     ) -> tuple[float, Array]:
         """Return the loss of X as one update, and its exact gradient (P,), frozen parameters included.
@@ -284,7 +273,7 @@ class Network(BaseNetwork):
         >>> loss, gradient.shape
         (0.0, (8,))
         """
-        mean = choice("reduction", reduction, ("mean", "sum")) == "mean"
+        mean = choice("reduction", reduction, losses.REDUCTIONS) == "mean"
         with self.model.lock.reading():
             return loop.loss_and_gradient(
                 self.model,
@@ -296,70 +285,21 @@ class Network(BaseNetwork):
                 number("l2", l2),
                 initial_state,
                 memory,
-                _seed(seed),
+                read_seed(seed),
             )
-
-    # looking inside
-
-    def states(self, X: Any) -> list[Any]:
-        """Return the hidden states of each recurrent layer after every step, each in the form of X.
-
-        >>> from elman import Network, SimpleRNN
-        >>> net = Network([SimpleRNN(4, return_sequences=True), SimpleRNN(3)], input_size=2, seed=0)
-        >>> [h.shape for h in net.states(np.zeros((6, 5, 2)))]
-        [(6, 5, 4), (6, 5, 3)]
-        """
-        with self.model.lock.reading():
-            return forward.states(self.model, X, _engine.threads(None))
-
-    def record(self, X: Any, *, initial_state: Any = None, seed: int | None = None) -> Tape:
-        """Return a tape of the forward pass: outputs, states, and vector-Jacobian products.
-
-        ``initial_state`` as for `predict`; ``seed`` as for `loss_and_gradient`.
-
-        >>> from elman import Network, SimpleRNN
-        >>> tape = Network([SimpleRNN(4)], input_size=2, seed=0).record(np.zeros((6, 5, 2)))
-        >>> tape.backward(np.ones((6, 4))).inputs.shape
-        (6, 5, 2)
-        """
-        with self.model.lock.reading():
-            return Tape(self.model, X, initial_state, _seed(seed), _engine.threads(None))
-
-    def stream(self, rows: int | None = None, *, initial_state: Any = None) -> _engine.Stream:
-        """Return a stream: after t steps its output has the same bits as that of predict on these steps.
-
-        Shapes: ``step(x, out=None)`` takes one step, (F,) -> (C,). ``steps(x)`` takes T steps at once, (T, F)
-        -> (T, C), with the bits of ``step``. ``rows=k`` makes k streams: ``step`` (k, F) -> (k, C), ``steps``
-        (T, k, F) -> (T, k, C). Where the network begins with an Embedding, x has integers and no axis F.
-
-        ``state`` is a copy, one entry for each recurrent layer (of an LSTM the pair (h, c)) or pool, and can
-        be set. ``initial_state`` has one entry for each recurrent layer, as in ``state``. ``reset()`` goes
-        back to the beginning. Changed weights take effect at the next step.
-
-        Errors: ValueError for bidirectional layers, which need whole sequences; ValueError for NaN or a wrong
-        shape, which leaves the state unchanged.
-
-        >>> from elman import Network, SimpleRNN
-        >>> stream = Network([SimpleRNN(4)], input_size=2, seed=0).stream()
-        >>> stream.step(np.zeros(2)).shape, stream.steps(np.zeros((3, 2))).shape
-        ((4,), (3, 4))
-        """
-        check_rows_may_be_cut(self.model, "stream", rows)
-        count = 0 if rows is None else integer("rows", rows, 1, _MOST_ROWS)
-        return self.model.native.stream(count, initial_state)
 
     def online(
         self,
-        optimizer: str | optimizers.Optimizer,
+        optimizer: FirstOrderName | optimizers.FirstOrder,
         *,
-        rule: str = "bptt",
+        rule: Rule = "bptt",
         truncation: int | None = None,
-        loss: str | None = None,
+        loss: Loss | None = None,
         clip_norm: float | None = None,
     ) -> Learner:
         """Return a learner: one step of a sequence at a time, with an update after each answer.
 
-        Shapes: ``step(x, y=None)`` x (F,) (an integer, for an Embedding) -> output (C,), before the update.
+        Shapes: ``step(x, y=None)`` x (F,) (an for an Embedding) -> output (C,), before the update.
         ``rule`` "bptt" goes back through the last ``truncation`` steps (None: 10), "rtrl" is exact and never
         goes back. Optimizer state and update count are those of the network, as in `fit`. Errors: ValueError
         for networks with pools. See `elman.Learner`.
@@ -370,10 +310,6 @@ class Network(BaseNetwork):
         (4,)
         """
         return Learner(self, optimizer, rule, truncation, loss, clip_norm)
-
-
-def _seed(seed: Any) -> int | None:
-    return None if seed is None else integer("seed", seed, maximum=math.inf)
 
 
 def unpack(spec: dict[str, Any], arrays: dict[str, Array], name: str) -> Network:

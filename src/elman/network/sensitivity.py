@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import Any, cast, overload
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from elman._validation import describe
+from elman.data.forms import HasArray, SequenceInput, TargetInput
 from elman.data.sequences import Batch, Sequences
 from elman.data.targets import as_answers
 from elman.errors import ArgumentTypeError, ArgumentValueError
@@ -21,7 +23,21 @@ Norms = NDArray[np.float64]
 _STATES = 2**23  # numbers that one recording may hold, about; more sequences are recorded one after the other
 
 
-def gradient_norms(net: Network, X: Any, y: Any = None, *, loss: str | None = None) -> Norms | list[Norms]:
+@overload
+def gradient_norms(
+    net: Network, X: HasArray, y: TargetInput | None = None, *, loss: losses.Loss | None = None
+) -> Norms: ...
+@overload
+def gradient_norms(
+    net: Network,
+    X: Sequences | Sequence[ArrayLike],
+    y: TargetInput | None = None,
+    *,
+    loss: losses.Loss | None = None,
+) -> list[Norms]: ...
+def gradient_norms(
+    net: Network, X: SequenceInput, y: TargetInput | None = None, *, loss: losses.Loss | None = None
+) -> Norms | list[Norms]:
     """Return the norm of the gradient of each answer's loss by the input k steps before the answer.
 
     norms[i][k] = || dL_i / dx_{T_i - k} ||, the Euclidean norm over the F features, where L_i is the loss of
@@ -58,7 +74,8 @@ def gradient_norms(net: Network, X: Any, y: Any = None, *, loss: str | None = No
         rows = Sequences(batch.values[begin:stop], batch.offsets[first : end + 1] - begin)
         tape = twin.record(rows)
         d_outputs = _cotangent(tape.outputs, None if targets is None else targets[first:end], name)
-        norms[begin:stop] = _norm(tape.backward(d_outputs).inputs.values)
+        inputs = cast(Sequences, tape.backward(d_outputs).inputs)
+        norms[begin:stop] = _norm(inputs.values)
     backward = [norms[begin:end][::-1] for begin, end in zip(batch.offsets, batch.offsets[1:], strict=False)]
     return np.stack(backward) if batch.steps else backward
 

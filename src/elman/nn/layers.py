@@ -10,12 +10,10 @@ from typing import Any, ClassVar, NamedTuple
 
 from elman._validation import choice, flag, integer, normalize, number
 from elman.errors import ArgumentValueError
+from elman.nn import activations
 from elman.nn.initializers import check as check_initializer
 
-RECURRENT_ACTIVATIONS = ("tanh", "relu", "sigmoid", "identity")
-DENSE_ACTIVATIONS = ("identity", "softmax", "sigmoid", "tanh", "relu")
 MOST_UNITS = 2**20  # the engine's limit
-_ACTIVATION_CODES = {"identity": 0, "tanh": 1, "relu": 2, "sigmoid": 3, "softmax": 4}
 
 
 class NativeLayer(NamedTuple):
@@ -205,7 +203,7 @@ class SimpleRNN(RecurrentLayer):
     code: ClassVar[int] = 0
     gates: ClassVar[int] = 1
 
-    activation: str = "tanh"
+    activation: activations.RecurrentActivation = "tanh"
     _: KW_ONLY
     leak: float = 1.0
 
@@ -213,12 +211,12 @@ class SimpleRNN(RecurrentLayer):
         leak = number("leak", self.leak, positive=True)
         if leak > 1.0:
             raise ArgumentValueError("leak", f"is {self.leak!r}", "a number above 0 and at most 1")
-        activation = choice("activation", self.activation, RECURRENT_ACTIVATIONS)
+        activation = choice("activation", self.activation, activations.RECURRENT_ACTIVATIONS)
         normalize(self, activation=activation, leak=leak)
         super().__post_init__()
 
     def native(self) -> NativeLayer:
-        return super().native()._replace(activation=_ACTIVATION_CODES[self.activation], leak=self.leak)
+        return super().native()._replace(activation=activations.CODES[self.activation], leak=self.leak)
 
 
 @dataclass(frozen=True, repr=False)
@@ -339,7 +337,7 @@ class Dense:
     """
 
     units: int
-    activation: str = "identity"
+    activation: activations.DenseActivation = "identity"
     _: KW_ONLY
     use_bias: bool = True
     kernel_initializer: str = "glorot_uniform"
@@ -349,14 +347,14 @@ class Dense:
         normalize(
             self,
             units=integer("units", self.units, 1, MOST_UNITS),
-            activation=choice("activation", self.activation, DENSE_ACTIVATIONS),
+            activation=choice("activation", self.activation, activations.DENSE_ACTIVATIONS),
             use_bias=flag("use_bias", self.use_bias),
             kernel_initializer=check_initializer("kernel_initializer", self.kernel_initializer),
             bias_initializer=check_initializer("bias_initializer", self.bias_initializer),
         )
 
     def native(self) -> NativeLayer:
-        return NativeLayer(8, self.units, _ACTIVATION_CODES[self.activation], self.use_bias)
+        return NativeLayer(8, self.units, activations.CODES[self.activation], self.use_bias)
 
 
 @dataclass(frozen=True)

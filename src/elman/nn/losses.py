@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, get_args
 
 from elman._validation import choice
 from elman.errors import ArgumentValueError
 from elman.nn.layers import Dense, Layer, SimpleRNN
 
-NAMES = ("cross_entropy", "binary_cross_entropy", "squared_error")
-CODES = {name: code for code, name in enumerate(NAMES)}  # the engine's
-_NEEDS = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
+Loss = Literal["cross_entropy", "binary_cross_entropy", "squared_error"]
+NAMES: tuple[Loss, ...] = get_args(Loss)
+CODES: dict[str, int] = {name: code for code, name in enumerate(NAMES)}  # the engine's
+_NEEDS: dict[Loss, str] = {"cross_entropy": "softmax", "binary_cross_entropy": "sigmoid"}
+
+Reduction = Literal["mean", "sum"]  # of the losses of the answers, to that of an update
+REDUCTIONS: tuple[Reduction, ...] = get_args(Reduction)
 
 
-def default_loss(readout: str | None) -> str:
+def default_loss(readout: str | None) -> Loss:
     """Return the default loss for the activation of a Dense layer at the end, None where there is none.
 
     >>> default_loss("softmax")
     'cross_entropy'
     """
-    return {"softmax": "cross_entropy", "sigmoid": "binary_cross_entropy"}.get(readout or "", "squared_error")
+    found: dict[str | None, Loss] = {"softmax": "cross_entropy", "sigmoid": "binary_cross_entropy"}
+    return found.get(readout, "squared_error")
 
 
-def check_loss(loss: Any, last: Layer) -> str:
+def check_loss(loss: Any, last: Layer) -> Loss:
     """Return the name of the loss, the default for None, if the last layer of the network fits it.
 
     >>> check_loss("cross_entropy", Dense(3))

@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from elman._validation import choice, describe, flag, integer, normalize, number
 from elman.errors import ArgumentTypeError, ArgumentValueError
@@ -255,6 +255,8 @@ class LBFGS(SecondOrder):
         return 2 * self.memory + 1
 
 
+FirstOrderName = Literal["sgd", "rmsprop", "adam", "adamw"]
+OptimizerName = Literal[FirstOrderName, "lm", "lbfgs"]  # the names of `KINDS`
 KINDS: dict[str, type[Optimizer]] = {
     kind.name: kind for kind in (SGD, RMSprop, Adam, AdamW, LevenbergMarquardt, LBFGS)
 }

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman._validation import describe
+from elman.data.forms import TargetInput
 from elman.data.sequences import Sequences
 from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.plotting.style import PathLike, add_colorbar, axes, bare, finish, new_figure, plain, room, short
@@ -22,8 +23,8 @@ _SMALLEST = 5.0  # points, the smallest readable size of a count
 
 
 def confusion_matrix(
-    expected: Any,
-    predicted: Any,
+    expected: TargetInput,
+    predicted: TargetInput,
     labels: Iterable[object] | None = None,
     ax: Axes | None = None,
     path: PathLike | None = None,

@@ -11,7 +11,7 @@ from typing import Any
 from elman.data.sequences import Array
 from elman.errors import ArgumentValueError
 from elman.reading import csv_files, npz_files, parquet_files, ts_files
-from elman.reading.columns import Options
+from elman.reading.columns import Layout, Options
 from elman.reading.parsing import SequenceFile, shown
 from elman.reading.paths import as_text, check_file
 
@@ -40,7 +40,7 @@ def read_sequences(
     id: str | int | None = None,  # noqa: A002
     time: str | int | None = None,
     features: Sequence[str | int] | None = None,
-    layout: str = "auto",
+    layout: Layout = "auto",
     per_step: bool | None = None,
     header: bool | None = None,
 ) -> tuple[list[Array], Array | list[Array] | None]:

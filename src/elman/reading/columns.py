@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 from elman._validation import choice, describe, flag
 from elman.errors import ArgumentTypeError, ArgumentValueError, Mention, MentionError
 from elman.reading.parsing import listed, shown
 
+Layout = Literal["auto", "wide", "long"]
+LAYOUTS: tuple[Layout, ...] = get_args(Layout)
 _LABELS = ("label", "class", "target")
 _TIMES = ("time", "timestamp")
 _WIDE = Mention("layout", "wide")
@@ -23,7 +25,7 @@ class Options:
     id: str | int | None = None
     time: str | int | None = None
     features: Sequence[str | int] | None = None
-    layout: str = "auto"
+    layout: Layout = "auto"
     per_step: bool | None = None
     header: bool | None = None
 
@@ -39,7 +41,7 @@ class Options:
                 raise ArgumentValueError("features", "is empty", "at least one column")
             for i, value in enumerate(self.features):
                 _check_column(f"features[{i}]", value)
-        choice("layout", self.layout, ("auto", "wide", "long"))
+        choice("layout", self.layout, LAYOUTS)
         for name in ("per_step", "header"):
             if getattr(self, name) is not None:
                 flag(name, getattr(self, name))
@@ -68,7 +70,7 @@ class Columns:
     id: int | None = None
     time: int | None = None
     label: int | None = None
-    layout: str = "auto"
+    layout: Layout = "auto"
 
     def name(self, column: int) -> str:
         return str(column + 1) if self.names is None else shown(self.names[column])

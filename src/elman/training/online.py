@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import math
 import os
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from elman._validation import choice, describe, integer, number
 from elman.data.sequences import Array
@@ -20,7 +21,8 @@ from elman.nn.layers import LSTM, POOLS, RECURRENT
 from elman.nn.optimizers import check_first_order, rate_at
 from elman.training.plan import check_rows_may_be_cut
 
-RULES = ("bptt", "rtrl")
+Rule = Literal["bptt", "rtrl"]
+RULES: tuple[Rule, ...] = get_args(Rule)
 _MOST_STEPS = 2**20  # that bptt can go back through
 
 
@@ -88,7 +90,7 @@ class Learner:
         self._nothing = np.zeros(model.outputs, model.dtype)
         self._in_use: Any = None
 
-    def step(self, x: Any, y: Any = None) -> Array:
+    def step(self, x: ArrayLike, y: ArrayLike | None = None) -> Array:
         """Return the output (C,) after the step x (F,), with the weights before the update, and learn from y.
 
         ``x`` is an integer where the network begins with an Embedding.

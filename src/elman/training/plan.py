@@ -155,7 +155,7 @@ def make_plan(
         ),
         stateful=flag("stateful", stateful),
         clip_norm=0.0 if clip_norm is None else number("clip_norm", clip_norm, positive=True),
-        mean=choice("reduction", reduction, ("mean", "sum")) == "mean",
+        mean=choice("reduction", reduction, losses.REDUCTIONS) == "mean",
         callbacks=_callbacks(callbacks),
         verbose=_verbose(verbose),
         n_threads=_engine.threads(n_threads),

@@ -11,11 +11,12 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
 from elman import _engine
+from elman.data.forms import SequenceInput
 from elman.data.sequences import Array
 from elman.errors import ArgumentValueError, DivergenceError
 from elman.model.history import History
@@ -27,7 +28,8 @@ if TYPE_CHECKING:
     from elman.training.plan import Plan, TrainingData
 
 MOST_PARAMETERS = 5000  # the matrix is P x P in float64, its factor costs P^3 / 3
-WAYS = {"auto": 0, "tangents": 1, "reverse": 2}  # the engine's ways to derivatives of answers
+Way = Literal["auto", "tangents", "reverse"]
+WAYS: dict[Way, int] = {"auto": 0, "tangents": 1, "reverse": 2}  # the engine's ways to derivatives of answers
 _FLOOR = 1e-2  # of diag G, as a part of its largest entry: parameters that do nothing stay where they are
 _LEAST_DAMPING = 1e-15
 
@@ -45,7 +47,7 @@ class Curvature(NamedTuple):
     sums: Float64
 
 
-def jacobian(net: HasModel, X: Any, *, way: str = "auto", n_threads: int | None = None) -> Array:
+def jacobian(net: HasModel, X: SequenceInput, *, way: Way = "auto", n_threads: int | None = None) -> Array:
     """Return the exact derivatives of every output by every parameter.
 
     Shapes: (n, C, P), or (N, C, P) with one row per step where the output has a time axis. ``way`` is

@@ -17,7 +17,7 @@ from elman.data.sequences import Array
 
 TASKS = ("classify", "tag", "regress")
 # The label that `read_sequences` gives to a step without one, by the kind of the dtype.
-FILLERS = {"i": -1, "f": np.nan, "U": ""}
+FILLERS: dict[str, int | float | str] = {"i": -1, "f": np.nan, "U": ""}
 
 
 @dataclass(frozen=True)
