@@ -81,9 +81,9 @@ def learn(blocks: Blocks, name: str = "X") -> Scaler:
     """Return mean and standard deviation of each column; a weight counts as so many repeated rows.
 
     Shapes: blocks of values (k, F), finite or NaN, and weights (k,) or None. A constant column gets the scale
-    1. Values that are NaN are left out. scikit-learn's StandardScaler measures each block in float64. Several
-    blocks are measured from the mean of the first one, so that no digits are lost to a large mean, and joined
-    by the update of Chan, Golub and LeVeque (1979),
+    1. Values that are NaN are left out. scikit-learn's StandardScaler measures a single block in float64.
+    Several blocks are measured from the mean of the first one, so that no digits are lost to a large mean,
+    and joined by the update of Chan, Golub and LeVeque (1979),
 
         mean += d n_b / (n + n_b),   S += S_b + d^2 n n_b / (n + n_b),   d = mean_b - mean
 
@@ -125,11 +125,17 @@ def _measured(values: Array, weights: Float64 | None) -> Any:
 
 
 def _moments(values: Array, weights: Float64 | None, origin: Float64) -> _Moments:
-    """Return the moments of values less an origin; zeros for a column without a value."""
-    found = _measured(values - origin, weights)
-    empty = found.n_samples_seen_ == 0
-    mean, squares = np.where(empty, 0.0, (found.mean_, found.var_ * found.n_samples_seen_))
-    return found.n_samples_seen_, mean, squares
+    """Return the moments of values less an origin, NaN left out; zeros for a column without a value."""
+    x = np.subtract(values.T, origin[:, None], order="C")  # (F, k): sums run along the memory
+    w = np.broadcast_to(1.0 if weights is None else weights, x.shape)
+    missing = np.isnan(x)
+    if missing.any():
+        x, w = np.where(missing, 0.0, x), np.where(missing, 0.0, w)
+    count = w.sum(axis=1)
+    mean = (w * x).sum(axis=1) / np.where(count > 0.0, count, 1.0)
+    x -= mean[:, None]
+    np.square(x, out=x)
+    return count, mean, (w * x).sum(axis=1)
 
 
 def _join(a: _Moments, b: _Moments) -> _Moments:

@@ -299,7 +299,7 @@ class Network(NetworkOutputs):
     ) -> Learner:
         """Return a learner: one step of a sequence at a time, with an update after each answer.
 
-        Shapes: ``step(x, y=None)`` x (F,) (an for an Embedding) -> output (C,), before the update.
+        Shapes: ``step(x, y=None)`` x (F,) (an integer, for an Embedding) -> output (C,), before the update.
         ``rule`` "bptt" goes back through the last ``truncation`` steps (None: 10), "rtrl" is exact and never
         goes back. Optimizer state and update count are those of the network, as in `fit`. Errors: ValueError
         for networks with pools. See `elman.Learner`.
