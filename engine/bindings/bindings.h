@@ -39,6 +39,21 @@ inline void require(bool condition, const char* what) {
   if (!condition) throw std::invalid_argument(what);
 }
 
+// Raises one of elman.errors, which carry their argument. For streams alone: Python checks the arguments of
+// all other calls before they come here.
+[[noreturn]] inline void refuse(const char* kind, const std::string& where, const std::string& problem,
+                                const std::string& expected = "") {
+  const nb::object type = nb::module_::import_("elman.errors").attr(kind);
+  const nb::object error = type(where, problem, expected);
+  PyErr_SetObject(type.ptr(), error.ptr());
+  throw nb::python_error();
+}
+
+[[noreturn]] inline void refuse_value(const std::string& where, const std::string& problem,
+                                      const std::string& expected = "") {
+  refuse("ArgumentValueError", where, problem, expected);
+}
+
 // Sequences with the arrays that hold them.
 struct DataObject {
   AnyRows values;

@@ -62,8 +62,8 @@ template <class Real> class StreamObject {
     for (Index i = 0; from && i < stream_.rows * F_; ++i)
       if (!(from[i] - from[i] == 0)) {
         const std::string row = one_ ? "" : std::to_string(i / F_) + ", ";
-        throw std::invalid_argument("x[" + row + std::to_string(i % F_) +
-                                    "] is not finite; the stream's state is unchanged");
+        refuse_value("x[" + row + std::to_string(i % F_) + "]",
+                     "is not finite; the stream's state is unchanged");
       }
     View given;
     Real* to;
@@ -75,8 +75,8 @@ template <class Real> class StreamObject {
     } else {
       made = nb::borrow(out);
       if (!given.get(out.ptr(), PyBUF_FORMAT | PyBUF_ND | PyBUF_WRITABLE) || !is_real<Real>(given.buffer))
-        throw std::invalid_argument(std::string("out must be a writable, C-contiguous array of dtype ") +
-                                    (sizeof(Real) == 4 ? "float32" : "float64"));
+        refuse_value("out", std::string("must be a writable, C-contiguous array of dtype ") +
+                                (sizeof(Real) == 4 ? "float32" : "float64"));
       check_shape(given.buffer, "out", C_, "the network's output size");
     }
     to = static_cast<Real*>(given.buffer.buf);
@@ -193,9 +193,9 @@ template <class Real> class StreamObject {
       const Real v = static_cast<Real>(p[i]);
       if (!(v - v == 0)) {
         const std::string row = one_ ? "" : std::to_string(i / F_ % stream_.rows) + ", ";
-        throw std::invalid_argument("x[" + std::to_string(i / (stream_.rows * F_)) + ", " + row +
-                                    std::to_string(i % F_) +
-                                    "] is not finite; the stream's state is unchanged");
+        refuse_value(
+            "x[" + std::to_string(i / (stream_.rows * F_)) + ", " + row + std::to_string(i % F_) + "]",
+            "is not finite; the stream's state is unchanged");
       }
       converted_.push_back(v);
     }
@@ -219,9 +219,8 @@ template <class Real> class StreamObject {
   }
 
   [[noreturn]] static void refuse_steps(const nb::object& array, bool one_step, const std::string& expected) {
-    throw std::invalid_argument("x has shape " +
-                                nb::cast<std::string>(array.attr("shape").attr("__str__")()) + ", expected " +
-                                expected + (one_step ? "; step takes one step" : ""));
+    refuse_value("x", "has shape " + nb::cast<std::string>(array.attr("shape").attr("__str__")()),
+                 expected + (one_step ? "; step takes one step" : ""));
   }
 
   // Checks all that is given before anything is set.
@@ -235,12 +234,11 @@ template <class Real> class StreamObject {
     const auto check = [&](nb::handle values, const std::string& name, const auto& entry) {
       checked.push_back(numbers(values, name, entry.size, "the state's size"));
       for (const Real v : checked.back())
-        if (!(v - v == 0)) throw std::invalid_argument(name + " holds a value that is not finite");
+        if (!(v - v == 0)) refuse_value(name, "holds a value that is not finite");
       for (Index b = 0; entry.counts_steps && b < stream_.rows; ++b) {
         const Real count = checked.back()[static_cast<std::size_t>((b + 1) * entry.size - 1)];
         if (!(count >= 0 && count < Real(1e15)) || count != static_cast<Real>(static_cast<Index>(count)))
-          throw std::invalid_argument(name + " ends with " + std::to_string(count) +
-                                      ", expected the number of steps");
+          refuse_value(name, "ends with " + std::to_string(count), "the number of steps");
       }
     };
     for (std::size_t k = 0; k < which.size(); ++k) {
@@ -252,7 +250,7 @@ template <class Real> class StreamObject {
         continue;
       }
       if (!nb::isinstance<nb::sequence>(entry) || nb::len(entry) != 2)
-        throw std::invalid_argument(name + " must be the pair (h, c) of an LSTM");
+        refuse_value(name, "must be the pair (h, c) of an LSTM");
       for (int s = 0; s < 2; ++s) check(entry[s], name + "[" + std::to_string(s) + "]", entries[i]);
     }
     std::size_t next = 0;
@@ -268,10 +266,10 @@ template <class Real> class StreamObject {
     const Index ndim = nb::cast<Index>(array.attr("ndim")), most = one_ ? 1 : 2;
     if (ndim > most || ndim + 1 < most || nb::cast<Index>(array.attr("size")) != stream_.rows ||
         (ndim == most && nb::cast<Index>(array.attr("shape")[most - 1]) != 1))
-      throw std::invalid_argument(
-          "x has shape " + nb::cast<std::string>(array.attr("shape").attr("__str__")()) + ", expected " +
-          (one_ ? "an integer" : "(" + std::to_string(stream_.rows) + ",), an integer a row") +
-          (ndim == most ? "; steps takes several steps" : ""));
+      refuse_value(
+          "x", "has shape " + nb::cast<std::string>(array.attr("shape").attr("__str__")()),
+          (one_ ? std::string("an integer") : "(" + std::to_string(stream_.rows) + ",), an integer a row") +
+              (ndim == most ? "; steps takes several steps" : std::string()));
     for (nb::handle value : array.attr("ravel")().attr("tolist")())
       append_symbol(value, one_ ? "x" : "x[" + std::to_string(symbols_.size()) + "]");
   }
@@ -280,9 +278,9 @@ template <class Real> class StreamObject {
     nb::object array = asarray_(x);
     const std::string kind = nb::cast<std::string>(array.attr("dtype").attr("kind"));
     if (kind != "i" && kind != "u")
-      throw nb::type_error(("x has dtype " + nb::cast<std::string>(array.attr("dtype").attr("__str__")()) +
-                            ", expected integers (the network begins with an Embedding)")
-                               .c_str());
+      refuse("ArgumentTypeError", "x",
+             "has dtype " + nb::cast<std::string>(array.attr("dtype").attr("__str__")()),
+             "integers (the network begins with an Embedding)");
     return array;
   }
 
@@ -291,9 +289,8 @@ template <class Real> class StreamObject {
     int overflow = 0;
     const long long v = PyLong_AsLongLongAndOverflow(value.ptr(), &overflow);
     if (overflow || v < 0 || v >= n)
-      throw std::invalid_argument(where + " is " + nb::cast<std::string>(nb::str(value)) + ", expected 0.." +
-                                  std::to_string(n - 1) +
-                                  " (the Embedding's n); the stream's state is unchanged");
+      refuse_value(where, "is " + nb::cast<std::string>(nb::str(value)),
+                   "0.." + std::to_string(n - 1) + " (the Embedding's n); the stream's state is unchanged");
     symbols_.push_back(static_cast<int>(v));
   }
 
@@ -307,16 +304,15 @@ template <class Real> class StreamObject {
         one_ ? "(" + std::to_string(columns) + ",)"
              : "(" + std::to_string(stream_.rows) + ", " + std::to_string(columns) + ")";
     const bool several = std::string(name) == "x" && b.ndim == (one_ ? 2 : 3);
-    throw std::invalid_argument(std::string(name) + " has shape (" + came + (b.ndim == 1 ? ",)" : ")") +
-                                ", expected " + expected + " (" + what + ")" +
-                                (several ? "; steps takes several steps" : ""));
+    refuse_value(name, "has shape (" + came + (b.ndim == 1 ? ",)" : ")"),
+                 expected + " (" + what + ")" + (several ? "; steps takes several steps" : ""));
   }
 
   nb::object real_array(nb::handle x, const std::string& name) const {
     nb::object array = asarray_(x);
     const std::string kind = nb::cast<std::string>(array.attr("dtype").attr("kind"));
     if (kind != "f" && kind != "i" && kind != "u" && kind != "b")
-      throw nb::type_error((name + " must hold real numbers").c_str());
+      refuse("ArgumentTypeError", name, "must hold real numbers");
     return array;
   }
 

@@ -1,4 +1,5 @@
-// tanh, sigmoid, exp and log of vectors. Errors, measured by tests/engine/test_math.py against higher precision:
+// tanh, sigmoid, exp and log of vectors. Errors, measured by tests/engine/test_math.py against higher
+// precision:
 //   float   tanh 5 ulp, sigmoid 3, exp 2, log 2        double   tanh 3 ulp, sigmoid 3, exp 2, log 2
 // Every step is an exactly rounded operation, so that all machines with fused multiply-add give the same
 // bits.

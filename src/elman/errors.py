@@ -100,8 +100,8 @@ class MentionError(ValueError):
 
     Attributes
     ----------
-    argument : str
-        The name of the first argument that is mentioned.
+    argument, came, expected : str
+        The name of the first argument that is mentioned, what was given, and what was expected.
 
     >>> error = MentionError("'label=a.csv' has no column 'x' (", Mention("label"), ")")
     >>> print(error)
@@ -119,6 +119,16 @@ class MentionError(ValueError):
         """The name of the first argument that is mentioned."""
         name = next((part.name for part in self.parts if isinstance(part, Mention)), "")
         return _argument_of(name)
+
+    @property
+    def came(self) -> str:
+        """What was given: the sentence up to "expected"."""
+        return str(self).partition(", expected ")[0]
+
+    @property
+    def expected(self) -> str:
+        """What was expected, "" where the sentence does not say it."""
+        return str(self).partition(", expected ")[2]
 
     def spelled(self, spell: Callable[[Mention], str]) -> str:
         """Return the sentence with each argument written as ``spell`` writes it."""
