@@ -18,7 +18,7 @@ from elman.data.sequences import Array, Batch, Offsets, refuse_symbol
 from elman.errors import ArgumentValueError
 
 if TYPE_CHECKING:
-    from elman.data.forms import State
+    from elman.data.input_types import State
     from elman.data.targets import Answers
     from elman.nn.layers import NativeLayer
 

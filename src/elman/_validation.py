@@ -6,6 +6,7 @@ A wrong type is a TypeError, a wrong value a ValueError; a bool is not a number 
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Collection
 from typing import Any, Literal, TypeVar, cast
 
@@ -128,6 +129,20 @@ def real_dtype(value: Any) -> np.dtype[Any]:
     if dtype is None or dtype not in (np.dtype(np.float32), np.dtype(np.float64)):
         raise ArgumentValueError("dtype", f"is {value!r}", "'float32' or 'float64'")
     return dtype
+
+
+def as_text(path: Any, name: str = "path") -> str:
+    """Return a path as a string, or raise TypeError.
+
+    >>> as_text(3)
+    Traceback (most recent call last):
+    ...
+    elman.errors.ArgumentTypeError: path is 3 (a int), expected a path (str or os.PathLike)
+    """
+    text = os.fspath(path) if isinstance(path, os.PathLike) else path
+    if not isinstance(text, str):
+        raise ArgumentTypeError(name, f"is {describe(path)}", "a path (str or os.PathLike)")
+    return text
 
 
 def normalize(target: object, **values: object) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeAlias, overload
 from numpy.typing import ArrayLike
 
 from elman._validation import describe
-from elman.data.forms import HasArray, SequenceInput, SequenceOutput, TargetInput
+from elman.data.input_types import HasArray, SequenceInput, SequenceOutput, TargetInput
 from elman.data.sequences import Array, Sequences
 from elman.errors import ArgumentTypeError
 from elman.model import file

@@ -7,7 +7,7 @@ import pytest
 
 import elman
 from elman import DivergenceError, RNNTagger
-from elman.estimators.stopping import Patience
+from elman.estimators.early_stopping import Patience
 from elman.training import checkpoint
 from helpers.estimators import KINDS, Problem
 from helpers.support import assert_same_bits, stack

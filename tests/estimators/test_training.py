@@ -24,8 +24,8 @@ from elman import (
     Sequences,
     SimpleRNN,
 )
-from elman.estimators import run
-from elman.estimators.stopping import Patience
+from elman.estimators import fitting
+from elman.estimators.early_stopping import Patience
 from helpers.estimators import KINDS, Problem
 from helpers.support import assert_same_bits, stack
 
@@ -52,13 +52,13 @@ model, fitted = PROBLEM.model, PROBLEM.fitted
 def planned(monkeypatch):
     """What the estimators hand to the planner of fit: one (train, validation, arguments) per fit."""
     calls = []
-    real = run.make_plan
+    real = fitting.make_plan
 
     def plan(network, train, validation, **arguments):
         calls.append((train, validation, arguments))
         return real(network, train, validation, **arguments)
 
-    monkeypatch.setattr(run, "make_plan", plan)
+    monkeypatch.setattr(fitting, "make_plan", plan)
     return calls
 
 

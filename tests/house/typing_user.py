@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 import elman
 from elman import Dense, Network, RNNClassifier, RNNRegressor, RNNTagger, Sequences, SimpleRNN
 from elman.anaesthesia import load_vitals, simulate_anaesthesia
-from elman.data.forms import SequenceInput, SequenceOutput
+from elman.data.input_types import SequenceInput, SequenceOutput
 from elman.datasets import load_bonn, load_edf, load_uci_seizure, simulate_eeg, simulate_seizure
 from elman.features import Frames
 from elman.persistence import Loaded

@@ -297,3 +297,9 @@ def test_checkpoints_of_every_release_go_on(path, tmp_path):
     assert history.epoch == 7
     assert history.history["loss"][:4] == before.history.history["loss"]
     assert history.history["loss"][6] < history.history["loss"][0]
+
+
+def test_what_is_no_path_is_refused_by_name():
+    with pytest.raises(TypeError, match=r"^path is 3 \(a int\), expected a path") as raised:
+        elman.load(3)
+    assert raised.value.argument == "path"

@@ -20,7 +20,7 @@ from elman.anaesthesia.pharmacology import Floats
 from elman.anaesthesia.simulator import TRACKS
 from elman.anaesthesia.vitals import BIS, find_track
 from elman.data import estimator_input
-from elman.data.forms import HasArray, SequenceInput, SequenceOutput
+from elman.data.input_types import HasArray, SequenceInput, SequenceOutput
 from elman.data.sequences import Array, Batch, Sequences
 from elman.errors import ArgumentValueError
 from elman.estimators import files

@@ -12,7 +12,8 @@ import typer
 from elman import demos
 from elman.cli import live
 from elman.cli.commands.option_names import option
-from elman.cli.console import document, note, say, silence
+from elman.cli.console import note, say, silence
+from elman.cli.json_output import document
 from elman.cli.options import FileColumns, Json, Model, of_network, of_training, with_file_columns
 from elman.errors import ArgumentValueError
 

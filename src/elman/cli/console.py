@@ -1,13 +1,10 @@
-"""The output of the commands: tables and lines of text, or one JSON document."""
+"""Lines and tables of text on the terminal."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import math
 import sys
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from rich import box
 from rich.console import Console
@@ -31,28 +28,6 @@ def note(text: str) -> None:
 
 def silence(_: str) -> None:
     """Write nothing."""
-
-
-def document(value: Any) -> None:
-    """Write one JSON document; NaN and infinity, which JSON does not have, become null."""
-    say(json.dumps(plain(value), allow_nan=False))
-
-
-def plain(value: Any) -> Any:
-    """Return a value in the types of JSON.
-
-    >>> plain({"a": (1, float("nan"))})
-    {'a': [1, None]}
-    """
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        value = {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain(item) for item in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value
 
 
 def table(head: Sequence[object], rows: Sequence[Sequence[object]], *, words: Sequence[int] = (0,)) -> bool:

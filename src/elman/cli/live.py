@@ -11,7 +11,8 @@ from typing import Annotated, Any
 
 import typer
 
-from elman.cli.console import document, note, say, silence
+from elman.cli.console import note, say, silence
+from elman.cli.json_output import document
 from elman.cli.options import FileColumns, Json, with_file_columns
 
 of_alarm = partial(typer.Option, rich_help_panel="Alarm")

@@ -11,13 +11,13 @@ from typing import Any
 
 import numpy as np
 
-from elman._validation import describe
+from elman._validation import as_text, describe
 from elman.data.sequences import Array, Sequences
 from elman.datasets.dataset import Dataset, Description
 from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.reading import read
 from elman.reading.parsing import listed, reason, shown
-from elman.reading.paths import as_text, check_file
+from elman.reading.paths import check_file
 
 FS = 173.61  # Hz
 SOURCE = (

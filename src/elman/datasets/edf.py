@@ -13,14 +13,14 @@ from typing import Any, overload
 
 import numpy as np
 
-from elman._validation import describe, number
+from elman._validation import as_text, describe, number
 from elman.data.sequences import Array, Sequences
 from elman.datasets.dataset import Dataset, Description
 from elman.datasets.edf_annotations import Labels, read_annotations
 from elman.datasets.edf_header import Header, read_header
 from elman.errors import ArgumentTypeError, ArgumentValueError, Mention, MentionError
 from elman.reading.parsing import listed, reason, shown
-from elman.reading.paths import as_text, check_file
+from elman.reading.paths import check_file
 
 _LARGEST_RATIO = 100_000  # of a change of rate, whose filter is twenty times as long
 

@@ -8,14 +8,14 @@ from itertools import pairwise
 
 import numpy as np
 
-from elman._validation import flag
+from elman._validation import as_text, flag
 from elman.data.sequences import Array, Sequences
 from elman.datasets.bonn import FS, SOURCE
 from elman.datasets.dataset import Dataset, Description
 from elman.reading import csv_files
 from elman.reading.columns import Options
 from elman.reading.parsing import Codes, shown
-from elman.reading.paths import as_text, check_file
+from elman.reading.paths import check_file
 from elman.reading.tables import Table
 
 STEPS = 178  # of a chunk

@@ -20,12 +20,13 @@ from elman.data.estimator_input import Rows
 from elman.data.sequences import Array, Batch, Sequences
 from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.estimators import data as estimator_data
-from elman.estimators import files, run
+from elman.estimators import files, fitting
 from elman.estimators.data import EstimatorData
+from elman.estimators.early_stopping import Patience
+from elman.estimators.hold_out import hold_out
 from elman.estimators.options import Options, layers, read_dtype, read_options, read_threads
 from elman.estimators.parameters import Parameters
 from elman.estimators.scaling import Scaler
-from elman.estimators.stopping import Patience
 from elman.estimators.stream import EstimatorStream
 from elman.model import file
 from elman.model.history import History, history_html
@@ -143,7 +144,7 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
             options = replace(options, early_stopping=True)
         elif options.early_stopping:
             fraction = options.validation_fraction
-            train, held_out = estimator_data.split(data, fraction, network.seed % 2**32, self.per_step)
+            train, held_out = hold_out(data, fraction, network.seed % 2**32, self.per_step)
             rows = held_out.rows
         score = None if held_out is None else self._score_of(held_out)
         patience = Patience(options.tol, options.wait, score)
@@ -151,7 +152,7 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
         note = partial_call(self._note, network, network.history, patience, curve, count)
         owner = FileOwner(type(self).__name__, partial_call(self._pack, note))
         if path is not None:
-            found = run.settings(self.get_params(deep=False), data, held_out, learned)
+            found = fitting.settings(self.get_params(deep=False), data, held_out, learned)
             owner = replace(owner, settings=found)
         model = network.model
         validation = None
@@ -159,7 +160,7 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
             part = finite and rows is not None  # of the data that the scaler was learned from
             validation = estimator_data.for_training(model, held_out, scaler, part, validation=True)
         made = estimator_data.for_training(model, train, scaler, finite)
-        plan = run.plan(network, made, validation, options, patience)
+        plan = fitting.plan(network, made, validation, options, patience)
         point = open_run(model, plan, path, resume, owner)
         if path is not None:  # what cannot be saved is said before anything is trained
             files.check_saveable(self)
@@ -175,8 +176,8 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
         if fresh:
             X = data.batch.values
             dtype = read_dtype(self.dtype, X.dtype)
-            return Network(stack, X.shape[1], dtype, run.read_seed(self.random_state, resumed))
-        run.check_network(self.network_, stack, data, self.dtype)
+            return Network(stack, X.shape[1], dtype, fitting.read_seed(self.random_state, resumed))
+        fitting.check_network(self.network_, stack, data, self.dtype)
         return self.network_
 
     def _keep(
@@ -295,8 +296,8 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
         """Return a stream of answers, one step at a time: after t steps, those for the first t steps.
 
         Shapes: ``step(x)`` with x (F,), or a number where F is 1, gives (C,): class probabilities, or values;
-        with ``rows=k`` k streams at once, (k, F) -> (k, C). ``state`` and ``reset()`` are those of
-        `Network.stream`.
+        with ``rows=k`` k streams at once, (k, F) -> (k, C). ``steps(x)`` takes several steps, (T, F) ->
+        (T, C). ``state`` and ``reset()`` are those of `Network.stream`.
         """
         check_is_fitted(self, "network_")
         return EstimatorStream(copy.copy(self), rows)

@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
 
-from elman.data.forms import SequenceInput, TargetInput, ValidationData
+from elman.data.input_types import SequenceInput, TargetInput, ValidationData
 from elman.data.sequences import Array, Batch
 from elman.data.targets import as_weights
 from elman.estimators.base import SequenceEstimator
-from elman.estimators.classes import ClassParameters
+from elman.estimators.class_answers import ClassParameters
 from elman.estimators.data import EstimatorData
 from elman.estimators.labels import class_labels, class_weights, encode, learn_classes
 from elman.estimators.parameters import PooledParameters, documented

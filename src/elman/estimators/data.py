@@ -7,14 +7,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 
 from elman import _engine
 from elman.data import estimator_input
 from elman.data.estimator_input import Rows
 from elman.data.sequences import Array, Batch, Offsets, Sequences
 from elman.data.targets import as_weights
-from elman.errors import ArgumentValueError
 from elman.estimators import scaling
 from elman.estimators.scaling import Scaler
 from elman.model.model import Float64, Model
@@ -93,20 +91,6 @@ def given_data(batch: Batch, answers: Array, sample_weight: Any, per_step: bool)
     if weights is None or weights.all():
         return data
     return data.part(np.flatnonzero(weights), per_step)
-
-
-def split(
-    data: EstimatorData, fraction: float, seed: int, per_step: bool
-) -> tuple[EstimatorData, EstimatorData]:
-    """Return the sequences to train on and those held out for early stopping."""
-    try:
-        train, held_out = train_test_split(
-            np.arange(data.n), test_size=fraction, random_state=seed, stratify=data.strata
-        )
-    except ValueError as error:
-        problem = f"cannot hold out {fraction:g} of the data: {error}"
-        raise ArgumentValueError("early_stopping", problem) from None
-    return data.part(train, per_step), data.part(held_out, per_step)
 
 
 def learn_scaler(data: EstimatorData, standardize: bool) -> Scaler:

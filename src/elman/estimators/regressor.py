@@ -16,7 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from elman._validation import flag
 from elman.data import estimator_input
-from elman.data.forms import HasArray, SequenceInput, SequenceOutput, TargetInput, ValidationData
+from elman.data.input_types import HasArray, SequenceInput, SequenceOutput, TargetInput, ValidationData
 from elman.data.sequences import Array, Batch, Sequences
 from elman.data.targets import as_weights, per_step_rows
 from elman.errors import ArgumentValueError

@@ -7,7 +7,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from elman.data.forms import State
+from elman.data.input_types import State
 from elman.data.sequences import Array
 from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.estimators.scaling import Scaler

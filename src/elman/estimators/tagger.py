@@ -11,12 +11,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from elman.data import estimator_input
-from elman.data.forms import HasArray, SequenceInput, SequenceOutput, TargetInput, ValidationData
+from elman.data.input_types import HasArray, SequenceInput, SequenceOutput, TargetInput, ValidationData
 from elman.data.sequences import Array, Batch, Sequences
 from elman.data.targets import as_weights, per_step_rows
 from elman.errors import ArgumentValueError
 from elman.estimators.base import SequenceEstimator
-from elman.estimators.classes import ClassParameters
+from elman.estimators.class_answers import ClassParameters
 from elman.estimators.data import EstimatorData
 from elman.estimators.labels import (
     class_weights,

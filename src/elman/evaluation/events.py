@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from elman._validation import number
-from elman.data.forms import TargetInput
+from elman.data.input_types import TargetInput
 from elman.data.sequences import Array
 from elman.errors import ArgumentTypeError, ArgumentValueError
 

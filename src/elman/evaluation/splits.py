@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from elman._validation import integer
-from elman.data.forms import SequenceInput, TargetInput
+from elman.data.input_types import SequenceInput, TargetInput
 from elman.data.sequences import Array, Sequences
 from elman.errors import ArgumentTypeError, ArgumentValueError
 

@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from elman import _engine
 from elman._validation import describe
 from elman.data import estimator_input
-from elman.data.forms import HasArray, SequenceInput, SequenceOutput
+from elman.data.input_types import HasArray, SequenceInput, SequenceOutput
 from elman.data.sequences import Array, Batch, Offsets, Sequences
 from elman.data.stream_input import read_sample, read_samples
 from elman.errors import ArgumentValueError

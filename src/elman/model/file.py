@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from elman._validation import describe, flag, integer, real_dtype
+from elman._validation import as_text, describe, flag, integer, real_dtype
 from elman.data.sequences import Array
 from elman.model import atomic_write
 from elman.model.history import History
@@ -72,7 +72,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Array]
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    name = repr(os.fspath(path))
+    name = repr(as_text(path))
     content, header = _content(Path(path), name)
     try:
         begin, end = _find(content)

@@ -7,7 +7,7 @@ from typing import Any, Generic, NamedTuple
 import numpy as np
 
 from elman import _engine
-from elman.data.forms import Form, SequenceInput, SequenceOutput, State
+from elman.data.input_types import Form, SequenceInput, SequenceOutput, State
 from elman.data.sequences import Array, Batch, Sequences, as_batch
 from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.model.initial_states import initial_states, to_user_form

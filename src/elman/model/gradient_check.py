@@ -15,7 +15,7 @@ import numpy as np
 
 from elman import _engine
 from elman._validation import describe, integer, number
-from elman.data.forms import SequenceInput, TargetInput
+from elman.data.input_types import SequenceInput, TargetInput
 from elman.data.sequences import Array
 from elman.data.targets import as_answers
 from elman.errors import ArgumentTypeError, ArgumentValueError

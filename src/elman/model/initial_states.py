@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from elman._validation import describe
-from elman.data.forms import State
+from elman.data.input_types import State
 from elman.data.sequences import Array
 from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.model.model import Model

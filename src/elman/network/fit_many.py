@@ -9,7 +9,7 @@ from typing import Any
 
 from elman import _engine
 from elman._validation import describe, flag
-from elman.data.forms import SequenceInput, TargetInput
+from elman.data.input_types import SequenceInput, TargetInput
 from elman.data.sequences import Sequences
 from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.model.history import History

@@ -10,7 +10,7 @@ import numpy as np  # noqa: F401 - the examples of the docstrings use it
 from numpy.typing import ArrayLike
 
 from elman._validation import DType, choice, flag, number
-from elman.data.forms import (
+from elman.data.input_types import (
     InitialState,
     SequenceInput,
     TargetInput,
@@ -302,7 +302,7 @@ class Network(NetworkOutputs):
         Shapes: ``step(x, y=None)`` x (F,) (an integer, for an Embedding) -> output (C,), before the update.
         ``rule`` "bptt" goes back through the last ``truncation`` steps (None: 10), "rtrl" is exact and never
         goes back. Optimizer state and update count are those of the network, as in `fit`. Errors: ValueError
-        for networks with pools. See `elman.Learner`.
+        for networks with pools, bidirectional layers, dropout or constraints. See `elman.Learner`.
 
         >>> from elman import SGD, Network, SimpleRNN
         >>> net = Network([SimpleRNN(4)], input_size=2, seed=0)

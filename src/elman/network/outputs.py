@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 
 from elman import _engine
 from elman._validation import integer
-from elman.data.forms import HasArray, InitialState, SequenceInput, SequenceOutput
+from elman.data.input_types import HasArray, InitialState, SequenceInput, SequenceOutput
 from elman.data.sequences import Array, Sequences
 from elman.model import forward
 from elman.model.forward import Tape

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from elman._validation import describe
-from elman.data.forms import HasArray, SequenceInput, TargetInput
+from elman.data.input_types import HasArray, SequenceInput, TargetInput
 from elman.data.sequences import Batch, Sequences
 from elman.data.targets import as_answers
 from elman.errors import ArgumentTypeError, ArgumentValueError

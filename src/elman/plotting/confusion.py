@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman._validation import describe
-from elman.data.forms import TargetInput
+from elman.data.input_types import TargetInput
 from elman.data.sequences import Sequences
 from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.plotting.style import PathLike, add_colorbar, axes, bare, finish, new_figure, plain, room, short

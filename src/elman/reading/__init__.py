@@ -8,12 +8,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
+from elman._validation import as_text
 from elman.data.sequences import Array
 from elman.errors import ArgumentValueError
 from elman.reading import csv_files, npz_files, parquet_files, ts_files
 from elman.reading.columns import Layout, Options
 from elman.reading.parsing import SequenceFile, shown
-from elman.reading.paths import as_text, check_file
+from elman.reading.paths import check_file
 
 __all__ = ["read_sequences"]
 

@@ -1,4 +1,4 @@
-"""Checks of paths: the type of a path, and whether it is a file that can be read to its end."""
+"""Whether a path is a file that can be read to its end."""
 
 from __future__ import annotations
 
@@ -6,24 +6,6 @@ import errno
 import os
 import stat
 from pathlib import Path
-from typing import Any
-
-from elman._validation import describe
-from elman.errors import ArgumentTypeError
-
-
-def as_text(path: Any, name: str = "path") -> str:
-    """Return a path as a string, or raise TypeError.
-
-    >>> as_text(3)
-    Traceback (most recent call last):
-    ...
-    elman.errors.ArgumentTypeError: path is 3 (a int), expected a path (str or os.PathLike)
-    """
-    text = os.fspath(path) if isinstance(path, os.PathLike) else path
-    if not isinstance(text, str):
-        raise ArgumentTypeError(name, f"is {describe(path)}", "a path (str or os.PathLike)")
-    return text
 
 
 def check_file(path: str, source: str) -> None:

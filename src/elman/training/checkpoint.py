@@ -8,7 +8,7 @@ A checkpoint is an ordinary model file (`elman.model.file`, docs/format.md). Its
 - `elman.training.loop.fit` calls `Checkpoint.restore`, `Checkpoint.start`, and `Checkpoint.write` after each
   epoch.
 
-An estimator gives `open_run` an `FileOwner`, because its file holds more than a network:
+An estimator gives `open_run` a `FileOwner`, because its file holds more than a network:
 
 - ``pack() -> (spec, arrays)``, as `file.write` takes them. ``spec["kind"]`` is ``kind``, ``spec["network"]``
   the spec of `file.pack`, and ``arrays`` contain the arrays of `file.pack` under their own names. It is

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 
 from elman import _engine
-from elman.data.forms import SequenceInput
+from elman.data.input_types import SequenceInput
 from elman.data.sequences import Array
 from elman.errors import ArgumentValueError, DivergenceError
 from elman.model.history import History
@@ -176,7 +176,7 @@ class Objective:
 
 
 class Run:
-    """The epochs of one fit: `elman.training.fit` calls `schedule` until ``done`` or ``ended``."""
+    """The epochs of one fit: `elman.training.loop.fit` calls `schedule` until ``done`` or ``ended``."""
 
     def __init__(self, model: Model, plan: Plan, history: History) -> None:
         self.model, self.plan, self.history = model, plan, history

@@ -12,9 +12,9 @@ from elman._validation import integer
 from elman.data.sequences import Batch
 from elman.estimators import files
 from elman.estimators.data import EstimatorData
+from elman.estimators.early_stopping import Patience
 from elman.estimators.noise import InputNoise
 from elman.estimators.options import Options, read_dtype
-from elman.estimators.stopping import Patience
 from elman.nn.layers import Layer
 from elman.training import loop
 from elman.training.checkpoint import network_spec, peek

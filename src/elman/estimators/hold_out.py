@@ -1,0 +1,23 @@
+"""Which sequences early stopping holds out."""
+
+from __future__ import annotations
+
+import numpy as np
+from sklearn.model_selection import train_test_split
+
+from elman.errors import ArgumentValueError
+from elman.estimators.data import EstimatorData
+
+
+def hold_out(
+    data: EstimatorData, fraction: float, seed: int, per_step: bool
+) -> tuple[EstimatorData, EstimatorData]:
+    """Return the sequences to train on and those held out for early stopping."""
+    try:
+        train, held_out = train_test_split(
+            np.arange(data.n), test_size=fraction, random_state=seed, stratify=data.strata
+        )
+    except ValueError as error:
+        problem = f"cannot hold out {fraction:g} of the data: {error}"
+        raise ArgumentValueError("early_stopping", problem) from None
+    return data.part(train, per_step), data.part(held_out, per_step)
