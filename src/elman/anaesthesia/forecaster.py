@@ -114,7 +114,7 @@ class DepthForecaster(BaseEstimator):  # type: ignore[misc]
         self.random_state = random_state
         self.n_jobs = n_jobs
 
-    def fit(self, X: SequenceInput, y: object = None) -> DepthForecaster:  # noqa: ARG002 - the answers are in the tracks
+    def fit(self, X: SequenceInput, y: object = None) -> DepthForecaster:  # noqa: ARG002
         """Train on the operations X and return the forecaster; y is ignored, BIS is one of the tracks."""
         integer("window", self.window, 1)
         seed = integer("random_state", self.random_state, 0)
