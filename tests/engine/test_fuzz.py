@@ -123,22 +123,20 @@ def check_right(problem):
     )
     assert stacked.dtype == dtype
     outputs = np.concatenate([np.atleast_2d(row) for row in expected])
-    scale = np.linalg.norm(outputs)
-    if (
-        loss == "squared_error"
-    ):  # what the readout adds up may cancel: an error is measured by what was summed
+    slack = 0.0
+    if loss == "squared_error":  # the readout's sum may cancel: its terms leave their roundings
         terms = np.concatenate([np.atleast_2d(readout_terms(layers, weights, x)) for x in truth])
-        scale = max(scale, np.linalg.norm(terms))
-    assert np.linalg.norm(stacked - outputs) <= TOLERANCE[dtype] * scale
+        slack = ROUNDINGS * np.finfo(dtype).eps * np.linalg.norm(terms)
+    assert np.linalg.norm(stacked - outputs) <= TOLERANCE[dtype] * np.linalg.norm(outputs) + slack
 
     done = ref.minibatch(layers, weights, truth, answers, loss, **options)
     value, gradient = net.loss_and_gradient(X, y, loss=loss, **options)
     if known:
-        slack = 0.0
         if loss == "squared_error":  # |dL| <= |p - y| |dp| for L = |p - y|^2 / 2
             wanted = np.concatenate([np.atleast_2d(row) for row in answers])
-            slack = np.sqrt(2.0 * done.loss) * np.linalg.norm(terms + np.abs(np.nan_to_num(wanted)))
-        assert abs(value - done.loss) <= TOLERANCE[dtype] * (done.loss + slack)
+            sizes = np.linalg.norm(terms + np.abs(np.nan_to_num(wanted)))
+            slack = np.sqrt(2.0 * done.loss) * ROUNDINGS * np.finfo(dtype).eps * sizes
+        assert abs(value - done.loss) <= TOLERANCE[dtype] * done.loss + slack
         # Gradients may cancel: an error is measured by what was summed, at least 1.
         assert np.linalg.norm(gradient - flat(done.gradient)) <= 30 * TOLERANCE_OF[dtype] * max(
             1.0, np.linalg.norm(flat(done.gradient))
@@ -147,6 +145,7 @@ def check_right(problem):
         np.testing.assert_array_equal(row, was)
 
 
+ROUNDINGS = 16  # of each term of a sum: those of the states below it count too
 TOLERANCE_OF = {"float64": 1e-11, "float32": 1e-5}
 
 
