@@ -308,11 +308,27 @@ def demo(
 
 
 @app.command()
-def info() -> None:
-    """Version, instruction set, CPUs and what is installed."""
+def info(
+    path: Annotated[
+        str | None,
+        typer.Argument(metavar="[FILE]", show_default=False, help="A recording: .edf or .bdf."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Version, instruction set, CPUs and what is installed; or what is in a recording."""
     from elman.cli import info
+    from elman.cli.commands import edf_info
 
-    say(info.report())
+    if path is None:
+        document(info.facts()) if as_json else say(info.report())
+        return
+    if not edf_info.is_recording(path) and Path(path).is_file():
+        raise ValueError(f"{path!r} is no EDF or BDF file")
+    found = edf_info.info(path)
+    if as_json:
+        document(edf_info.document(found))
+    else:
+        edf_info.show(found)
 
 
 def run(arguments: list[str]) -> int:

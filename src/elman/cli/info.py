@@ -16,6 +16,11 @@ PACKAGES = ("numpy", "scikit-learn", "scipy", "safetensors", "tqdm")
 OPTIONAL = {"typer": "cli", "rich": "cli", "matplotlib": "plot", "pyarrow": "parquet"}
 
 
+def facts() -> dict[str, str]:
+    """Return the facts by their names."""
+    return dict(_lines())
+
+
 def report() -> str:
     """Aligned lines of name and value."""
     lines = list(_lines())

@@ -140,6 +140,9 @@ def replay(
     ] = 0.0,
     seconds: Annotated[float | None, typer.Option(metavar="SECONDS", help="Stop after this time.")] = None,
     kind: Annotated[str, typer.Option("--type", metavar="TYPE", help="The stream's content type.")] = "EEG",
+    damaged: Annotated[
+        str, typer.Option(metavar="refuse|read", help="read: a damaged EDF file up to the damage.")
+    ] = "refuse",
     columns: FileColumns = FileColumns(),  # noqa: B008 (frozen)
     as_json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
@@ -160,6 +163,7 @@ def replay(
             seconds=seconds,
             wait=wait,
             kind=kind,
+            damaged=damaged,
             say=silence if quiet else note,
         )
     if as_json:

@@ -3,6 +3,7 @@
 from elman.datasets.bonn import load_bonn
 from elman.datasets.dataset import Annotation, Dataset, Description
 from elman.datasets.edf import load_edf
+from elman.datasets.edf_info import EdfInfo, edf_info
 from elman.datasets.simulated_eeg import simulate_eeg, simulate_seizure
 from elman.datasets.uci import load_uci_seizure
 
@@ -10,6 +11,8 @@ __all__ = [
     "Annotation",
     "Dataset",
     "Description",
+    "EdfInfo",
+    "edf_info",
     "load_bonn",
     "load_edf",
     "load_uci_seizure",

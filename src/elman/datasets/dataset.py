@@ -28,9 +28,10 @@ class Description:
     """The description of a data set.
 
     ``fs`` is the sampling rate in Hz. ``channels`` are the names of the F features. ``ids`` (n,) are the
-    recordings that the sequences come from; a split must keep the sequences of a recording together.
-    ``source`` is the reference to cite. If they are known, ``units`` (F,) are the units of the features and
-    ``annotations`` the notes of a recording, in order of their onsets.
+    recordings that the sequences come from, and ``subjects`` (n,) who was recorded: the ids where it is not
+    known. A split must keep the sequences of a subject together. ``source`` is the reference to cite. If they
+    are known, ``units`` (F,) are the units of the features and ``annotations`` the notes of a recording, in
+    order of their onsets.
 
     >>> print(Description("two minutes of EEG", fs=128.0, channels=("Fz", "Cz"), ids=("a",)))
     two minutes of EEG
@@ -43,6 +44,11 @@ class Description:
     source: str = ""
     units: tuple[str, ...] = ()
     annotations: tuple[Annotation, ...] = ()
+    subjects: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.subjects:
+            object.__setattr__(self, "subjects", tuple(map(str, self.ids)))
 
     def __str__(self) -> str:
         return self.text

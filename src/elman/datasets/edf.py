@@ -2,66 +2,88 @@
 
 from __future__ import annotations
 
-import io
-import math
 import os
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, Literal, NamedTuple, overload
 
 import numpy as np
 
-from elman._validation import as_text, describe, number
+from elman._validation import choice, number
+from elman.data.recording_ids import RecordingId
 from elman.data.sequences import Array, Sequences
-from elman.datasets.dataset import Dataset, Description
-from elman.datasets.edf_annotations import Labels, read_annotations
-from elman.datasets.edf_header import Header, read_header
-from elman.errors import ArgumentTypeError, ArgumentValueError, Mention, MentionError
-from elman.reading.parsing import listed, reason, shown
+from elman.datasets import edf_files
+from elman.datasets.annotation_files import Beside, read_beside
+from elman.datasets.dataset import Annotation, Dataset, Description
+from elman.datasets.edf_annotations import Records, read_annotations
+from elman.datasets.edf_channels import check_units, chosen_channels, common_rate, like_first
+from elman.datasets.edf_header import read_header
+from elman.datasets.edf_info import jump
+from elman.datasets.edf_labels import Labels
+from elman.datasets.edf_samples import read_samples
+from elman.datasets.edf_times import Clock, parts
+from elman.errors import Mention, MentionError
 from elman.reading.paths import check_file
 
-_LARGEST_RATIO = 100_000  # of a change of rate, whose filter is twenty times as long
+File = str | os.PathLike[str]
+Files = File | Sequence[File]
+Subjects = Callable[[str], str | int] | Mapping[Any, str | int] | File
+AnnotationFiles = File | Mapping[Any, File | None] | Callable[[str], File | None]
 
 
 @overload
 def load_edf(
-    path: str | os.PathLike[str],
+    path: Files,
     *,
     channels: Sequence[str | int] | None = None,
     fs: float | None = None,
     labels: None = None,
     other: Any = 0,
+    subjects: Subjects | None = None,
+    annotations: AnnotationFiles | None = None,
+    overlap: Literal["later", "earlier", "refuse"] = "later",
+    damaged: Literal["refuse", "read"] = "refuse",
 ) -> Dataset[None]: ...
 @overload
 def load_edf(
-    path: str | os.PathLike[str],
+    path: Files,
     *,
     channels: Sequence[str | int] | None = None,
     fs: float | None = None,
     labels: Mapping[Any, Any],
     other: Any = 0,
+    subjects: Subjects | None = None,
+    annotations: AnnotationFiles | None = None,
+    overlap: Literal["later", "earlier", "refuse"] = "later",
+    damaged: Literal["refuse", "read"] = "refuse",
 ) -> Dataset[list[Array]]: ...
 def load_edf(
-    path: str | os.PathLike[str],
+    path: Files,
     *,
     channels: Sequence[str | int] | None = None,
     fs: float | None = None,
     labels: Mapping[Any, Any] | None = None,
     other: Any = 0,
+    subjects: Subjects | None = None,
+    annotations: AnnotationFiles | None = None,
+    overlap: Literal["later", "earlier", "refuse"] = "later",
+    damaged: Literal["refuse", "read"] = "refuse",
 ) -> Dataset[list[Array]] | Dataset[None]:
-    """Return the signals of an EDF, EDF+, BDF or BDF+ file, and labels from its annotations.
+    """Return the signals of EDF, EDF+, BDF or BDF+ files, and labels from their annotations.
 
-    Shapes: X float32 (T, F) in physical units, one sequence. A recording with interruptions (EDF+D) gives
-    several, all with the file's name in ``description.ids``. y is None without ``labels``, otherwise a list
-    of (T,) for each sequence, one label per step. ``description`` has the names and units of the channels and
-    all annotations.
+    Shapes: X float32 (T, F) in physical units, one sequence for each file. A recording with interruptions
+    (EDF+D, or times that jump) gives several, all with the file's name in ``description.ids``. y is None
+    without ``labels``, otherwise a list of (T,) for each sequence, one label per step. ``description`` has
+    the names and units of the channels, the subjects, and for one file all its annotations.
 
     Parameters
     ----------
-    path : str or os.PathLike
-        The format is decided by the content of the file, not by its extension.
+    path : str or os.PathLike, or a list
+        Files, or folders, whose .edf, .bdf and .rec files are read, those of subfolders too, in the order of
+        their names. The format is decided by the content of a file. All files must have the same channels, by
+        name, and the same rate. `edf_info` says what is in a file.
     channels : list or None
         Names as in the file, such as "EEG Fp1", or numbers from 1; None takes all signals.
     fs : float or None
@@ -74,194 +96,186 @@ def load_edf(
         annotation without a duration labels the one step that it lies in.
     other : label
         The label of all other steps.
+    subjects : function, mapping, path or None
+        Who was recorded, for ``description.subjects``: a function of the path, a mapping from paths or names
+        of files, or a CSV or TSV file with columns ``file`` and ``subject``. None: each file is its own.
+    annotations : path, function, mapping or None
+        A file that has the annotations instead of the recording: EDF+ (such as a hypnogram), CSV or TSV with
+        columns ``onset``, ``duration`` in s and ``trial_type`` or ``text`` (such as BIDS events), or a
+        summary of CHB-MIT, whose seizures become annotations "seizure". For several files a mapping, or a
+        function of the path; where it gives None, the annotations are those of the recording.
+    overlap : {"later", "earlier", "refuse"}
+        Which annotation labels a step if two with different labels cover it, with a warning; or an error.
+    damaged : {"refuse", "read"}
+        "read" reads a truncated or damaged file up to the damage, with a warning.
 
     Raises
     ------
     ValueError
         If the file is truncated, damaged or of another format; if channels are unknown, have no physical
-        range or different rates (without ``fs``); if two annotations give a step different labels.
+        range or different rates (without ``fs``); if files differ in their channels, units or rates; if two
+        annotations with different labels begin together; if a text of ``labels`` is written otherwise in the
+        file.
     TypeError, OSError
         For a path of a wrong type, and for files that cannot be opened.
     ImportError
         If edfio is not installed (extra ``eeg``).
 
+    Warns
+    -----
+    UserWarning
+        If something was read otherwise than it stands in the file, if texts of ``labels`` occur nowhere, and
+        if annotations with a label overlap or lie outside the recorded time.
+
     Source: Kemp et al., Electroencephalogr. Clin. Neurophysiol. 82, 391 (1992); EDF+: Kemp and Olivan, Clin.
     Neurophysiol. 114, 1755 (2003).
     """
-    text = as_text(path)
-    source = repr(text)
-    rate = None if fs is None else Fraction(repr(number("fs", fs, positive=True)))
-    labeling = None if labels is None else Labels(labels, other)
-    check_file(text, source)
-    try:
-        return _load(text, source, channels, rate, labeling)
-    except MemoryError:
-        raise ValueError(f"{source} needs more memory than there is") from None
-
-
-def _load(
-    path: str, source: str, channels: Any, rate: Fraction | None, labeling: Labels | None
-) -> Dataset[list[Array]] | Dataset[None]:
-    content = Path(path).read_bytes()
-    header = read_header(content, source)
-    starts, annotations = read_annotations(content, header, source)
-    chosen = _chosen(header, channels, source)
-    rates = [header.signals[i].samples / header.duration for i in chosen]
-    if rate is None:
-        rate = _common(rates, [header.signals[i].label for i in chosen], source)
-    parts = _parts(starts, header, max(rates), source)
-    values, lengths = _values(content, header, chosen, rate, parts, source)
-    y: Any = None
-    if labeling is not None:
-        intervals = labeling.intervals(annotations, float(starts[-1] + header.duration))
-        y = [
-            labeling.steps(intervals, float(starts[first]), float(rate), steps, source)
-            for (first, _), steps in zip(parts, lengths, strict=True)
-        ]
-    seconds = float(header.records * header.duration)
-    description = Description(
-        text=f"{Path(path).name}: {len(chosen)} of its channels, {seconds:g} s at {float(rate):g} Hz",
-        fs=float(rate),
-        channels=tuple(header.signals[i].label for i in chosen),
-        ids=(Path(path).stem,) * len(lengths),
-        units=tuple(header.signals[i].unit for i in chosen),
-        annotations=annotations,
+    files, silent = edf_files.recordings(path)
+    wanted = _Wanted(
+        channels,
+        None if fs is None else Fraction(repr(number("fs", fs, positive=True))),
+        None if labels is None else Labels(labels, other, overlap),
+        choice("damaged", damaged, ("refuse", "read")) == "read",
+        len(files) > 1,
     )
-    return Dataset(Sequences(values, np.cumsum([0, *lengths])), y, description)
-
-
-def _chosen(header: Header, channels: Any, source: str) -> list[int]:
-    """Return the places of the channels in the header's list of signals."""
-    ordinary = [i for i, signal in enumerate(header.signals) if not signal.annotations]
-    names = [header.signals[i].label for i in ordinary]
-    if not ordinary:
-        raise ValueError(f"{source} has annotations, but no signals")
-    if channels is None:
-        found = ordinary
-    else:
-        if not isinstance(channels, (list, tuple)):
-            raise ArgumentTypeError("channels", f"is {describe(channels)}", "a list of names or numbers")
-        found = [ordinary[_place(channel, names, source)] for channel in channels]
-        if not found or len(set(found)) < len(found):
-            raise ArgumentValueError(
-                "channels", f"is {describe(channels)}", "at least one channel, each once"
-            )
-    for i in found:
-        if header.signals[i].problem:
-            raise MentionError(
-                f"{source}, channel {shown(header.signals[i].label)}: {header.signals[i].problem}, expected "
-                f"two numbers, the lower one first (",
-                Mention("channels"),
-                " can leave it out)",
-            )
-    return found
-
-
-def _place(channel: Any, names: list[str], source: str) -> int:
-    if isinstance(channel, int) and not isinstance(channel, bool):
-        if 1 <= channel <= len(names):
-            return channel - 1
-        raise ValueError(f"{source} has no channel {channel}, expected 1 to {len(names)}")
-    if not isinstance(channel, str):
-        raise ArgumentTypeError("channels", f"has {describe(channel)}", "names or numbers of channels")
-    count = names.count(channel)
-    if count > 1:
-        numbers = " and ".join(str(i) for i, name in enumerate(names, 1) if name == channel)
-        raise ValueError(f"{source} has {count} channels {shown(channel)}: choose by number, {numbers}")
-    if not count:
-        raise ValueError(f"{source} has no channel {shown(channel)}, expected one of {listed(names)}")
-    return names.index(channel)
-
-
-def _common(rates: list[Fraction], names: list[str], source: str) -> Fraction:
-    """Return the one rate of all channels."""
-    for rate, name in zip(rates, names, strict=True):
-        if rate != rates[0]:
-            raise MentionError(
-                f"{source}: channel {shown(names[0])} has {float(rates[0]):g} Hz and {shown(name)} "
-                f"{float(rate):g} Hz, expected one rate: give ",
-                Mention("fs", bare=True),
-                ", or choose ",
-                Mention("channels", bare=True),
-            )
-    return rates[0]
-
-
-def _parts(starts: list[Fraction], header: Header, rate: Fraction, source: str) -> list[tuple[int, int]]:
-    """Return first and last + 1 data record of each part without a gap."""
-    if not header.interrupted:
-        return [(0, header.records)]
-    bounds = [0]
-    for i in range(1, header.records):
-        gap = starts[i] - starts[i - 1] - header.duration
-        if abs(gap) * rate > Fraction(1, 2):
-            if gap < 0:
-                raise ValueError(f"{source}: data record {i + 1} begins before record {i} has ended")
-            bounds.append(i)
-    return list(zip(bounds, [*bounds[1:], header.records], strict=True))
-
-
-def _values(
-    content: bytes,
-    header: Header,
-    chosen: list[int],
-    rate: Fraction,
-    parts: list[tuple[int, int]],
-    source: str,
-) -> tuple[Array, list[int]]:
-    """Return the channels as one array (N, F) at the given rate, and the steps of each part."""
-    steps = [math.ceil((last - first) * header.duration * rate) for first, last in parts]
-    signals = _signals(content, header, source)
-    ratios = [_ratio(rate, header, i, source) for i in chosen]
-    values = np.empty((sum(steps), len(chosen)), np.float32)
-    for column, (i, ratio) in enumerate(zip(chosen, ratios, strict=True)):
-        samples, at = header.signals[i].samples, 0
+    who = edf_files.subjects(subjects, files)
+    notes = []
+    if silent and annotations is None:
+        notes.append(f"{silent[0]!r} has annotations, but no signals: it is left out (annotations= reads it)")
+    found: list[_Recording] = []
+    for file, beside in zip(files, edf_files.annotation_files(annotations, files), strict=True):
         try:
-            whole = signals[i].data
-        except Exception as error:
-            name = shown(header.signals[i].label)
-            raise ValueError(f"{source}, channel {name} cannot be read: {reason(error)}") from None
-        for (first, last), length in zip(parts, steps, strict=True):
-            values[at : at + length, column] = _resampled(whole[first * samples : last * samples], ratio)
-            at += length
-    return values, steps
+            found.append(_read(file, beside, wanted, found[0] if found else None))
+        except MemoryError:
+            raise ValueError(f"{file!r} needs more memory than there is") from None
+    dataset = _joined(found, edf_files.ids(files), who, wanted.labels)
+    notes += [note for one in found for note in one.notes]
+    if wanted.labels is not None:
+        source = repr(files[0]) if len(files) == 1 else f"{files[0]!r} and {len(files) - 1} other files"
+        notes += wanted.labels.check_texts((text for one in found for text in one.texts), source)
+    for note in notes:
+        warnings.warn(note, UserWarning, stacklevel=2)
+    return dataset
 
 
-def _ratio(rate: Fraction, header: Header, i: int, source: str) -> Fraction:
-    own = header.signals[i].samples / header.duration
-    ratio = rate / own
-    if max(ratio.numerator, ratio.denominator) > _LARGEST_RATIO:
-        raise ArgumentValueError(
-            "fs",
-            f"is {float(rate)}, {ratio} of the {float(own):g} Hz of channel {shown(header.signals[i].label)} "
-            f"of {source}",
-            f"integers up to {_LARGEST_RATIO} in it",
+class _Wanted(NamedTuple):
+    channels: Any
+    rate: Fraction | None
+    labels: Labels | None
+    damaged: bool
+    several: bool
+
+
+class _Recording(NamedTuple):
+    """What was read from one file: values (N, F), the steps and labels of its sequences, notes."""
+
+    path: str
+    channels: tuple[str, ...]
+    units: tuple[str, ...]
+    rate: Fraction
+    seconds: float
+    values: Array
+    lengths: list[int]
+    y: list[Array]
+    annotations: tuple[Annotation, ...]
+    texts: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def _read(path: str, beside: str | None, wanted: _Wanted, first: _Recording | None) -> _Recording:
+    """Return one recording, with the channels and the rate of the first one."""
+    source = repr(path)
+    check_file(path, source)
+    content = Path(path).read_bytes()
+    header = read_header(content, len(content), source, wanted.damaged)
+    chosen = chosen_channels(header, wanted.channels, source)
+    if first is not None:
+        chosen = like_first(header, chosen, wanted.channels, first.channels, repr(first.path), source)
+    records = read_annotations(lambda at, size: content[at : at + size], header, source, wanted.damaged)
+    header, notes = records.header, list(records.header.notes)
+    signals = [header.signals[i] for i in chosen]
+    rates = [signal.samples / header.duration for signal in signals]
+    names, units = tuple(signal.label for signal in signals), tuple(signal.unit for signal in signals)
+    rate = common_rate(rates, names, source) if wanted.rate is None else wanted.rate
+    if first is not None:
+        _check_same(first, rate, units, source)
+    bounds = parts(records.starts, header, max(rates))
+    notes += jump(records, bounds, source)
+    values, lengths = read_samples(content, header, chosen, rate, bounds, source)
+    known = Beside(records.annotations, tuple(one.text for one in records.annotations))
+    if beside is not None:
+        known = read_beside(beside, path, records.begun(), wanted.several)
+    y: list[Array] = []
+    if wanted.labels is not None:
+        of = source if beside is None else repr(beside)
+        y, more = _labeled(wanted.labels, known, records, bounds, lengths, rate, of)
+        notes += more
+    return _Recording(
+        path,
+        names,
+        units,
+        rate,
+        float(header.records * header.duration),
+        values,
+        lengths,
+        y,
+        known.annotations,
+        known.texts,
+        (*notes, *known.notes),
+    )
+
+
+def _check_same(first: _Recording, rate: Fraction, units: tuple[str, ...], source: str) -> None:
+    if rate != first.rate:
+        raise MentionError(
+            f"{source} has {float(rate):g} Hz and {first.path!r} {float(first.rate):g} Hz, expected one "
+            "rate: give ",
+            Mention("fs", bare=True),
         )
-    return ratio
+    check_units(units, first.units, first.channels, repr(first.path), source)
 
 
-def _signals(content: bytes, header: Header, source: str) -> dict[int, Any]:
-    """Return edfio's signals by their places in the header."""
-    try:
-        import edfio
-    except ImportError as error:
-        raise ImportError('reading EDF and BDF needs edfio: pip install "elman[eeg]"') from error
-    try:
-        read = edfio.read_bdf if header.bdf else edfio.read_edf
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of a number of data records that is -1, which is known
-            signals = read(io.BytesIO(content)).signals
-    except Exception as error:
-        raise ValueError(f"{source} cannot be read: {reason(error)}") from None
-    places = [i for i, signal in enumerate(header.signals) if not signal.annotations]
-    return dict(zip(places, signals, strict=True))
+def _labeled(
+    labels: Labels,
+    known: Beside,
+    records: Records,
+    bounds: list[tuple[int, int]],
+    lengths: list[int],
+    rate: Fraction,
+    source: str,
+) -> tuple[list[Array], list[str]]:
+    """Return the labels of each sequence of a recording, and notes."""
+    starts = np.array([float(start) for start in records.starts])
+    duration = records.header.duration
+    intervals = labels.intervals(known.annotations, float(records.starts[-1] + duration), source)
+    each = float(duration * rate)
+    labeled = [
+        labels.steps(intervals, Clock(starts[first:last], each, float(rate)), steps, source)
+        for (first, last), steps in zip(bounds, lengths, strict=True)
+    ]
+    return [one.y for one in labeled], labels.notes(intervals, labeled, source)
 
 
-def _resampled(x: Array, ratio: Fraction) -> Array:
-    """Return x at ``ratio`` times its rate; a straight line stays a straight line, up to its ends."""
-    if ratio == 1:
-        return x
-    from scipy.signal import resample_poly
-
-    resampled: Array = resample_poly(x, ratio.numerator, ratio.denominator, padtype="line")
-    return resampled
+def _joined(
+    found: list[_Recording], ids: list[str], subjects: list[str] | None, labels: Labels | None
+) -> Dataset[list[Array]] | Dataset[None]:
+    """Return the recordings as one data set."""
+    first = found[0]
+    names = ids if subjects is None else list(map(RecordingId, ids, subjects))
+    of = [i for i, one in enumerate(found) for _ in one.lengths]
+    seconds = sum(one.seconds for one in found)
+    name = Path(first.path).name if len(found) == 1 else f"{len(found)} recordings"
+    whose = "its" if len(found) == 1 else "their"
+    description = Description(
+        text=f"{name}: {len(first.channels)} of {whose} channels, {seconds:g} s at {float(first.rate):g} Hz",
+        fs=float(first.rate),
+        channels=first.channels,
+        ids=tuple(names[i] for i in of),
+        units=first.units,
+        annotations=first.annotations if len(found) == 1 else (),
+        subjects=tuple((subjects or ids)[i] for i in of),
+    )
+    values = first.values if len(found) == 1 else np.concatenate([one.values for one in found])
+    offsets = np.cumsum([0, *(length for one in found for length in one.lengths)])
+    y: Any = None if labels is None else [steps for one in found for steps in one.y]
+    return Dataset(Sequences(values, offsets), y, description)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from elman._validation import integer
+from elman.data import recording_ids
 from elman.data.input_types import SequenceInput, TargetInput
 from elman.data.sequences import Array, Sequences
 from elman.errors import ArgumentTypeError, ArgumentValueError
@@ -52,6 +54,12 @@ def folds(
     TypeError, ValueError
         For other arguments than these.
 
+    Warns
+    -----
+    UserWarning
+        If groups are recordings that share a subject, and a subject has recordings on both sides. The subject
+        is the one of `elman.datasets.load_edf` (``subjects=``), or stands in the name ("sub-01_ses-2").
+
     >>> y, segments = ["rest", "rest", "seizure", "seizure"] * 2, ["a", "a", "b", "b", "c", "c", "d", "d"]
     >>> [sorted({segments[i] for i in test}) for _, test in folds(y, segments, n_splits=2)]
     [['b', 'c'], ['a', 'd']]
@@ -82,11 +90,13 @@ def folds(
                 "n_splits", f"is {n_splits}, too many for groups of these labels: a fold is empty"
             )
         check_no_leak(train, test, of)
+    if groups is not None:
+        _warn_if_divided(recording_ids.carried(groups, names), made)
     return made
 
 
 def check_no_leak(train: ArrayLike, test: ArrayLike, groups: ArrayLike) -> None:
-    """Raise ValueError if a group has rows on both sides of a split.
+    """Raise ValueError if a group has rows on both sides of a split, and warn if a subject of groups has.
 
     Shapes: train and test rows as integers or (n,) truth values; groups (n,), as in `folds`.
 
@@ -105,6 +115,7 @@ def check_no_leak(train: ArrayLike, test: ArrayLike, groups: ArrayLike) -> None:
             f"group {both[0].item()!r}",
             f"is on both sides of the split{more}: row {at[0]} in train, row {at[1]} in test",
         )
+    _warn_if_divided(recording_ids.carried(groups, names), [(sides[0], sides[1])])
 
 
 def chunk(
@@ -160,7 +171,19 @@ def chunk(
     number = np.arange(len(of)) - np.repeat(np.cumsum(counts) - counts, counts)
     rows = (batch.offsets[:-1][of] + number * hop)[:, None] + np.arange(length)
     cut = Sequences(batch.values[rows.ravel()], np.arange(len(of) + 1) * length)
+    if groups is not None:
+        names = recording_ids.carried(groups, names)
     return Chunks(cut, _labels(y, lengths, of, rows), names[of])
+
+
+def _warn_if_divided(names: Array, splits: list[tuple[Indices, Indices]]) -> None:
+    if names.dtype.kind not in "UO":  # numbers say nothing of subjects
+        return
+    for train, test in splits:
+        found = recording_ids.divided(names, train, test)
+        if found is not None:
+            warnings.warn(str(found), UserWarning, stacklevel=3)
+            return
 
 
 def _labels(y: Any, lengths: Indices, of: Indices, rows: Indices) -> Array | None:

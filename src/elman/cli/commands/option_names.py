@@ -18,6 +18,7 @@ OPTIONS = {
     "header": "--header",
     "channels": "--features",
     "fs": "--rate",
+    "damaged": "--damaged",
     "hidden_layer_sizes": "--hidden",
     "cell": "--cell",
     "activation": "--activation",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -63,12 +64,13 @@ def replay(
     seconds: float | None = None,
     wait: float = 0.0,
     kind: str = "EEG",
+    damaged: str = "refuse",
     say: Say,
 ) -> Replayed:
     """Play a recording until it ends, or until Ctrl-C.
 
     ``options`` are those of `elman.read_sequences`. All sequences of the file are played one after the other,
-    or ``only`` one, by its id or its number from 0. Errors: ValueError for a file that cannot be read, or has
+    or ``only`` one, by its id or its number from 0. ``damaged`` is that of `elman.datasets.load_edf`. Errors: ValueError for a file that cannot be read, or has
     no rate if ``rate`` is None; ImportError without pylsl.
     """
     from elman.monitoring import lsl
@@ -77,7 +79,11 @@ def replay(
     number("--wait", wait)
     if seconds is not None:
         number("--seconds", seconds, positive=True)
-    recording = load(path, options, rate, only)
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always")
+        recording = load(path, options, rate, only, damaged)
+    for note in notes:
+        say(str(note.message))
     stream = Description(
         name, f"elman replay {name}", "", kind, recording.rate * speed, recording.channels, speed
     )
@@ -130,7 +136,9 @@ class _Progress:
 # reading
 
 
-def load(path: str, options: Mapping[str, Any], rate: float | None, only: str | None) -> Recording:
+def load(
+    path: str, options: Mapping[str, Any], rate: float | None, only: str | None, damaged: str = "refuse"
+) -> Recording:
     """Return a file as one recording."""
     if rate is not None:
         number("--rate", rate, positive=True)
@@ -139,7 +147,7 @@ def load(path: str, options: Mapping[str, Any], rate: float | None, only: str | 
     if not edf and ending not in reading.ENDINGS:
         endings = ", ".join((*reading.ENDINGS, *_EDF))
         raise ValueError(f"{path!r} ends in {shown(ending)}, expected one of {endings}")
-    sequences, ids, names, own, unit = _edf(path, options, rate) if edf else _table(path, options)
+    sequences, ids, names, own, unit = _edf(path, options, rate, damaged) if edf else _table(path, options)
     if only is not None:
         known = [str(i) for i in range(len(sequences))] if ids is None else list(ids)
         if only not in known:
@@ -175,7 +183,7 @@ def _rate_within(path: str) -> float | None:
     return number(f"{path!r}, 'fs'", value.item(), positive=True)
 
 
-def _edf(path: str, options: Mapping[str, Any], rate: float | None) -> Parts:
+def _edf(path: str, options: Mapping[str, Any], rate: float | None, damaged: Any) -> Parts:
     """Read an EDF or BDF file: ``features`` are its channels, resampled to ``rate`` if it is given."""
     wrong = next((name for name in options if name != "features"), None)
     if wrong is not None:
@@ -183,5 +191,5 @@ def _edf(path: str, options: Mapping[str, Any], rate: float | None) -> Parts:
     from elman.datasets import load_edf
 
     with option_names():
-        data = load_edf(path, channels=options.get("features"), fs=rate)
+        data = load_edf(path, channels=options.get("features"), fs=rate, damaged=damaged)
     return list(data.X), None, data.description.channels, data.description.fs, "microvolts"
