@@ -101,3 +101,53 @@ def edf(path, signals, annotations=None, *, bdf=False, record=1.0, interrupted=N
             at += len(new)
         path.write_bytes(bytes(content))
     return bytes(content)
+
+
+def _listed(onset, text, duration=None):
+    """One list of annotations, as bytes of EDF+."""
+    lasts = "" if duration is None else f"\x15{duration:.9g}"
+    return f"{onset:+.9g}{lasts}\x14{text}\x14\0".encode()
+
+
+def edf_plus(
+    path, samples, notes=(), *, starts=None, kind="EDF+C", record=1.0, fields=None, when="01.02.2003.04.05"
+):
+    """Write an EDF+ file byte by byte, so that anything in it may be wrong; returns its bytes.
+
+    samples: {label: (records, samples of one record) integers}, in tenths of a microvolt; notes: (onset,
+    text) or with a duration, in the record of their onset; starts: of the records in s; fields: other texts
+    for "unit", "low" (the physical minimum), "duration".
+    """
+    fields = {"unit": b"uV", "low": b"-3276.8", "duration": f"{record:g}".encode()} | (fields or {})
+    records = len(next(iter(samples.values()))) if samples else len(starts or [0])
+    starts = [record * i for i in range(records)] if starts is None else list(starts)
+    texts = [_listed(start, "") for start in starts]
+    for note in notes:
+        at = max((i for i, start in enumerate(starts) if start <= note[0] + 1e-9), default=0)
+        texts[at] += _listed(note[0], *note[1:])
+    width = max(map(len, texts)) // 2 * 2 + 2
+    count = len(samples)
+    columns = (  # of each signal, of the annotations, and the bytes of a field
+        ([label.encode() for label in samples], b"EDF Annotations", 16),
+        ([b""] * count, b"", 80),
+        ([fields["unit"]] * count, b"", 8),
+        ([fields["low"]] * count, b"-1", 8),
+        ([b"3276.7"] * count, b"1", 8),
+        ([b"-32768"] * count, b"-32768", 8),
+        ([b"32767"] * count, b"32767", 8),
+        ([b""] * count, b"", 80),
+        ([str(np.shape(x)[1]).encode() for x in samples.values()], str(width // 2).encode(), 8),
+        ([b""] * count, b"", 32),
+    )
+    parts = [
+        *((b"0", 8), (b"X X X X", 80), (b"Startdate X X X X", 80), (when.encode(), 16)),
+        *((str(256 * (count + 2)).encode(), 8), (kind.encode(), 44), (str(records).encode(), 8)),
+        *((fields["duration"], 8), (str(count + 1).encode(), 4)),
+        *((one, size) for many, last, size in columns for one in (*many, last)),
+    ]
+    content = b"".join(text.ljust(size) for text, size in parts)
+    for i, text in enumerate(texts):
+        content += b"".join(np.asarray(x[i], "<i2").tobytes() for x in samples.values())
+        content += text.ljust(width, b"\0")
+    path.write_bytes(content)
+    return content

@@ -49,11 +49,11 @@ class Beside(NamedTuple):
     notes: tuple[str, ...] = ()
 
 
-def read_beside(path: str, recording: str, begun: datetime | None, several: bool) -> Beside:
+def read_beside(path: str, recording: str, begun: datetime | None, several: bool, damaged: bool) -> Beside:
     """Return the annotations of a recording, in s from its start, from a file beside it.
 
     ``begun`` is the date of the recording's first sample, None if it is not known. ``several``: there are
-    other recordings, which the file must tell apart.
+    other recordings, which the file must tell apart. ``damaged``: an EDF file is read up to its damage.
     """
     source = repr(path)
     check_file(path, source)
@@ -62,7 +62,7 @@ def read_beside(path: str, recording: str, begun: datetime | None, several: bool
     if is_edf(begin):
         if several:
             raise MentionError(f"{source} has the annotations of one recording", *_AS_MANY)
-        return _edf(path, source, begun)
+        return _edf(path, source, begun, damaged)
     summary = [one for one in _lines(path, source) if _SUMMARY.fullmatch(one[1])]
     if summary:
         return _summary(path, source, recording)
@@ -72,11 +72,11 @@ def read_beside(path: str, recording: str, begun: datetime | None, several: bool
 _AS_MANY = (", expected one file for each: give ", Mention("annotations"), " a mapping or a function")
 
 
-def _edf(path: str, source: str, begun: datetime | None) -> Beside:
+def _edf(path: str, source: str, begun: datetime | None, damaged: bool) -> Beside:
     """Return the annotations of an EDF file; its onsets count from its own start."""
     content = Path(path).read_bytes()
-    header = read_header(content, len(content), source)
-    records = read_annotations(lambda at, length: content[at : at + length], header, source)
+    header = read_header(content, len(content), source, damaged)
+    records = read_annotations(lambda at, length: content[at : at + length], header, source, damaged)
     annotations, notes = records.annotations, records.header.notes
     own = records.begun()
     if begun is not None and own is not None:

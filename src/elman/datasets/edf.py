@@ -131,10 +131,11 @@ def load_edf(
     Neurophysiol. 114, 1755 (2003).
     """
     files, silent = edf_files.recordings(path)
+    policy = choice("overlap", overlap, ("later", "earlier", "refuse"))
     wanted = _Wanted(
         channels,
         None if fs is None else Fraction(repr(number("fs", fs, positive=True))),
-        None if labels is None else Labels(labels, other, overlap),
+        None if labels is None else Labels(labels, other, policy),
         choice("damaged", damaged, ("refuse", "read")) == "read",
         len(files) > 1,
     )
@@ -204,7 +205,7 @@ def _read(path: str, beside: str | None, wanted: _Wanted, first: _Recording | No
     values, lengths = read_samples(content, header, chosen, rate, bounds, source)
     known = Beside(records.annotations, tuple(one.text for one in records.annotations))
     if beside is not None:
-        known = read_beside(beside, path, records.begun(), wanted.several)
+        known = read_beside(beside, path, records.begun(), wanted.several, wanted.damaged)
     y: list[Array] = []
     if wanted.labels is not None:
         of = source if beside is None else repr(beside)

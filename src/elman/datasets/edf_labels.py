@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from elman._validation import choice, describe
+from elman._validation import describe
 from elman.data.sequences import Array
 from elman.datasets.dataset import Annotation
 from elman.datasets.edf_times import Clock
@@ -72,7 +72,7 @@ class Labels:
                 f"other and the labels are {describe(values)}, expected all of one kind: str, int or float"
             )
         self.other = other
-        self.overlap = choice("overlap", overlap, ("later", "earlier", "refuse"))
+        self.overlap = overlap
         self.dtype = np.array(values).dtype
 
     def intervals(self, annotations: Sequence[Annotation], end: float, source: str) -> list[Interval]:

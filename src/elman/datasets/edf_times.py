@@ -12,6 +12,7 @@ from elman.datasets.edf_header import Header
 
 JITTER = Fraction(1, 50)  # s by which the times in a file may be off, because its writer rounds them
 _SLOWEST = 0.02  # the largest drift, as a share of a data record
+_GAP = 0.25  # what no drift explains, as a share of a data record
 _ENOUGH = 10  # steps from record to record that a drift is measured from
 
 
@@ -23,11 +24,13 @@ def drift(starts: list[Fraction], header: Header) -> Fraction:
     if len(starts) <= _ENOUGH or not header.duration:
         return Fraction(0)
     late = np.diff(np.array([float(start) for start in starts])) - float(header.duration)
-    median = float(np.median(late))
-    steady = np.mean(np.abs(late - median) <= 0.001) >= 0.75
-    if not steady or abs(median) > _SLOWEST * header.duration:
+    off = np.abs(late - np.median(late))
+    mean = float(
+        np.mean(late[off <= _GAP * float(header.duration)])
+    )  # where times are rounded, not the median
+    if np.mean(off <= 0.001) < 0.75 or abs(mean) > _SLOWEST * header.duration:
         return Fraction(0)
-    return Fraction(round(median * 1_000_000), 1_000_000)
+    return Fraction(round(mean * 1_000_000), 1_000_000)
 
 
 def backward(starts: list[Fraction], header: Header) -> int | None:
@@ -42,13 +45,17 @@ def parts(starts: list[Fraction], header: Header, rate: Fraction) -> list[tuple[
     """Return first and last + 1 data record of each part without a gap.
 
     In a file that is marked as interrupted, half a sample of ``rate`` is a gap. In one that is marked as
-    continuous, a gap is what no rounding explains.
+    continuous, a gap is what no rounding explains: the times do not come back to what they were before.
     """
     least = Fraction(1, 2) / rate
     if not header.interrupted:
         least = max(least, JITTER)
     step = header.duration + drift(starts, header)
     bounds = [i for i in range(1, len(starts)) if starts[i] - starts[i - 1] - step > least]
+    if bounds and not header.interrupted:
+        late = np.array([float(start - i * step) for i, start in enumerate(starts)])
+        before, after = np.maximum.accumulate(late), np.minimum.accumulate(late[::-1])[::-1]
+        bounds = [i for i in bounds if after[i] - before[i - 1] > least]
     return list(zip([0, *bounds], [*bounds, len(starts)], strict=True))
 
 

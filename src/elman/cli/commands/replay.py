@@ -70,8 +70,8 @@ def replay(
     """Play a recording until it ends, or until Ctrl-C.
 
     ``options`` are those of `elman.read_sequences`. All sequences of the file are played one after the other,
-    or ``only`` one, by its id or its number from 0. ``damaged`` is that of `elman.datasets.load_edf`. Errors: ValueError for a file that cannot be read, or has
-    no rate if ``rate`` is None; ImportError without pylsl.
+    or ``only`` one, by its id or its number from 0. ``damaged`` is that of `elman.datasets.load_edf`. Errors:
+    ValueError for a file that cannot be read, or has no rate if ``rate`` is None; ImportError without pylsl.
     """
     from elman.monitoring import lsl
 

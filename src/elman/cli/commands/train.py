@@ -101,8 +101,11 @@ def train(
         at = plots.beside(model, "curves") if curves is None else Path(curves)
         picture = plots.draw(lambda to: _draw(history, best, to), at, curves is not None, warn)
     trained_on, source = training.data, valid
-    if estimator.early_stopping:
-        held_out = estimator.validation_rows_
+    held_out = estimator.validation_rows_ if estimator.early_stopping else None
+    shared = training.shared_subject(held_out, watched)
+    if shared is not None:
+        warn(f"{path}: {shared}")
+    if held_out is not None:
         trained_on, watched = training.taken(training.rest(held_out)), training.taken(held_out)
         source = "held out"
     return Trained(

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from elman.cli.commands import data as files
 from elman.cli.commands.data import Data
+from elman.data import recording_ids
 from elman.data.sequences import Array
 
 Rows = NDArray[np.int64]
@@ -52,6 +53,23 @@ class TrainingData:
         data, y = self.data, self.data.labels()
         some = [y[i] for i in rows] if isinstance(y, list) else y[rows]
         return Data(data.path, [data.X[i] for i in rows], some, [str(data.names[i]) for i in rows])
+
+    def shared_subject(self, held_out: Rows | None, valid: Data | None) -> str | None:
+        """Return a sentence if what is watched has a subject that is trained on, by the ids."""
+        ids = self.data.ids
+        if ids is None or (valid is not None and valid.ids is None):
+            return None
+        own = ids if held_out is None else [ids[i] for i in self.rest(held_out)]
+        watched = [] if valid is None else list(valid.ids or ())
+        watched += [] if held_out is None else [ids[i] for i in held_out]
+        rows = np.arange(len(own) + len(watched))
+        found = recording_ids.divided(np.array([*own, *watched]), rows[: len(own)], rows[len(own) :])
+        if found is None:
+            return None
+        return (
+            f"{found.second!s} was not trained on, but {found.first!s} was, a recording of the same subject: "
+            "the scores say little of new subjects"
+        )
 
     def too_few(self, fraction: float) -> str:
         """Return what the file would need for a hold-out of ``fraction``, which the estimators refuse."""
