@@ -5,6 +5,7 @@ import json
 import random
 import sys
 import time
+import warnings
 import zipfile
 from collections import Counter
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from elman.datasets import load_bonn, load_edf, load_uci_seizure
+from elman.datasets import edf_info, load_bonn, load_edf, load_uci_seizure
 from helpers import recordings
 from helpers.mutants import mutate, mutate_inside
 from helpers.support import proofs, run_script
@@ -22,6 +23,18 @@ LABELS = {"seizure": 1, "artifact": 2}
 
 def chunks(path):
     return load_uci_seizure(path, whole=False)
+
+
+def read(path, **options):
+    """Read an EDF file, and describe it; what they say about it names it."""
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always")
+        dataset = load_edf(path, **options)
+        info = edf_info(path)
+    assert all(one.category is UserWarning and "a.edf'" in str(one.message) for one in notes), notes
+    if options.get("damaged") is None:
+        assert set(dataset.description.channels) <= set(info.channels)
+    return dataset
 
 
 def originals(kind, folder):
@@ -51,9 +64,19 @@ def originals(kind, folder):
         for notes in (None, [(0.5, 1.0, "seizure"), (2.0, None, "artifact")]):
             signals = [("Cz", 50, noise), ("Pz", 25, noise[:100])]
             content = recordings.edf(path, signals, notes, bdf=bdf)
-            made.append(("a.edf", content, lambda p: load_edf(p, labels=LABELS, fs=50)))
+            made.append(("a.edf", content, lambda p: read(p, labels=LABELS, fs=50)))
+            made.append(("a.edf", content, lambda p: read(p, labels=LABELS, fs=50, damaged="read")))
         content = recordings.edf(path, signals, notes, bdf=bdf, interrupted=[0, 1, 5, 6])
-        made.append(("a.edf", content, lambda p: load_edf(p, labels=LABELS, channels=["Cz"])))
+        made.append(("a.edf", content, lambda p: read(p, labels=LABELS, channels=["Cz"])))
+        made.append(("a.edf", content, lambda p: read(p, labels=LABELS, channels=["Cz"], damaged="read")))
+        path.with_suffix(".edf").write_bytes(content)
+        made.append(
+            (
+                "a.edf",
+                content,
+                lambda p: read(path.with_suffix(".edf"), channels=["Cz"], labels=LABELS, annotations=p),
+            )
+        )
     return made
 
 

@@ -52,8 +52,9 @@ class Beside(NamedTuple):
 def read_beside(path: str, recording: str, begun: datetime | None, several: bool, damaged: bool) -> Beside:
     """Return the annotations of a recording, in s from its start, from a file beside it.
 
-    ``begun`` is the date of the recording's first sample, None if it is not known. ``several``: there are
-    other recordings, which the file must tell apart. ``damaged``: an EDF file is read up to its damage.
+    ``begun`` is the date of the recording's first sample, None if it is not known. ``several``: the file has
+    those of other recordings too, and must tell them apart. ``damaged``: an EDF file is read up to its
+    damage.
     """
     source = repr(path)
     check_file(path, source)

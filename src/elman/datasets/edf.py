@@ -137,16 +137,16 @@ def load_edf(
         None if fs is None else Fraction(repr(number("fs", fs, positive=True))),
         None if labels is None else Labels(labels, other, policy),
         choice("damaged", damaged, ("refuse", "read")) == "read",
-        len(files) > 1,
     )
     who = edf_files.subjects(subjects, files)
     notes = []
     if silent and annotations is None:
         notes.append(f"{silent[0]!r} has annotations, but no signals: it is left out (annotations= reads it)")
     found: list[_Recording] = []
-    for file, beside in zip(files, edf_files.annotation_files(annotations, files), strict=True):
+    given = edf_files.annotation_files(annotations, files)
+    for file, beside in zip(files, given, strict=True):
         try:
-            found.append(_read(file, beside, wanted, found[0] if found else None))
+            found.append(_read(file, beside, given.count(beside) > 1, wanted, found[0] if found else None))
         except MemoryError:
             raise ValueError(f"{file!r} needs more memory than there is") from None
     dataset = _joined(found, edf_files.ids(files), who, wanted.labels)
@@ -164,7 +164,6 @@ class _Wanted(NamedTuple):
     rate: Fraction | None
     labels: Labels | None
     damaged: bool
-    several: bool
 
 
 class _Recording(NamedTuple):
@@ -183,8 +182,13 @@ class _Recording(NamedTuple):
     notes: tuple[str, ...]
 
 
-def _read(path: str, beside: str | None, wanted: _Wanted, first: _Recording | None) -> _Recording:
-    """Return one recording, with the channels and the rate of the first one."""
+def _read(
+    path: str, beside: str | None, of_many: bool, wanted: _Wanted, first: _Recording | None
+) -> _Recording:
+    """Return one recording, with the channels and the rate of the first one.
+
+    ``beside`` has its annotations, ``of_many``: and those of other recordings.
+    """
     source = repr(path)
     check_file(path, source)
     content = Path(path).read_bytes()
@@ -205,7 +209,7 @@ def _read(path: str, beside: str | None, wanted: _Wanted, first: _Recording | No
     values, lengths = read_samples(content, header, chosen, rate, bounds, source)
     known = Beside(records.annotations, tuple(one.text for one in records.annotations))
     if beside is not None:
-        known = read_beside(beside, path, records.begun(), wanted.several, wanted.damaged)
+        known = read_beside(beside, path, records.begun(), of_many, wanted.damaged)
     y: list[Array] = []
     if wanted.labels is not None:
         of = source if beside is None else repr(beside)
