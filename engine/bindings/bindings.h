@@ -54,13 +54,16 @@ inline void require(bool condition, const char* what) {
   refuse("ArgumentValueError", where, problem, expected);
 }
 
-// Sequences with the arrays that hold them.
+// Sequences with the array of their values. The offsets are a copy: they are checked once and then decide
+// what memory is read, so the caller must not be able to change them.
 struct DataObject {
   AnyRows values;
-  Vector<const std::int64_t> offsets;
+  std::vector<std::int64_t> offsets;
   Data data;
   Index below = 0;  // integers, all of them found to be below this
-  DataObject(AnyRows values, Vector<const std::int64_t> offsets);
+  DataObject(AnyRows values, const Vector<const std::int64_t>& offsets);
+  DataObject(const DataObject&) = delete;
+  DataObject& operator=(const DataObject&) = delete;
 };
 
 // Memory safety: do the sequences fit the network's input, and are its integers known to it?

@@ -27,8 +27,8 @@ Dtype dtype_of(nb::dlpack::dtype d) {
 
 }  // namespace
 
-DataObject::DataObject(AnyRows v, Vector<const std::int64_t> o)
-    : values(std::move(v)), offsets(std::move(o)) {
+DataObject::DataObject(AnyRows v, const Vector<const std::int64_t>& o)
+    : values(std::move(v)), offsets(o.data(), o.data() + o.size()) {
   const Index n = static_cast<Index>(offsets.size()) - 1;
   data = {values.data(),
           dtype_of(values.dtype()),
@@ -88,8 +88,8 @@ template Answers<float> AnswersObject::view(const Spec&, const Data&, Loss) cons
 template Answers<double> AnswersObject::view(const Spec&, const Data&, Loss) const;
 
 void bind_data(nb::module_& m) {
-  nb::class_<DataObject>(m, "Data", "Sequences as the engine reads them; keeps the arrays alive.")
-      .def(nb::init<AnyRows, Vector<const std::int64_t>>(), nb::arg("values").noconvert(),
+  nb::class_<DataObject>(m, "Data", "Sequences as the engine reads them; keeps the values alive.")
+      .def(nb::init<AnyRows, const Vector<const std::int64_t>&>(), nb::arg("values").noconvert(),
            nb::arg("offsets").noconvert(),
            nb::sig("def __init__(self, values: numpy.ndarray, offsets: numpy.ndarray) -> None"))
       .def(

@@ -42,13 +42,10 @@ class Sequences:
     (2, (3, 2))
     """
 
-    __slots__ = ("offsets", "values")
-
-    values: Array
-    offsets: Offsets
+    __slots__ = ("_offsets", "_values")
 
     def __init__(self, values: Any, offsets: Any) -> None:
-        self.values = values if isinstance(values, np.ndarray) else _asarray("values", values)
+        self._values: Array = values if isinstance(values, np.ndarray) else _asarray("values", values)
         _check_dtype("values", self.values)
         if self.values.ndim not in (1, 2):
             raise ArgumentValueError(
@@ -61,7 +58,8 @@ class Sequences:
                 f"has dtype {given.dtype} and shape {given.shape}",
                 "integers of shape (sequences + 1,)",
             )
-        self.offsets = given.astype(np.int64)
+        # Checked once, so it must stay as it is: memory of bytes can never be made writeable.
+        self._offsets: Offsets = np.frombuffer(given.astype(np.int64).tobytes(), np.int64)
         steps = len(self.values)
         if self.offsets[0] != 0 or self.offsets[-1] != steps:
             raise ArgumentValueError(
@@ -73,7 +71,16 @@ class Sequences:
             raise ArgumentValueError(
                 f"offsets[{i + 1}]", f"is {given[i + 1]}", f"at least offsets[{i}], {given[i]}"
             )
-        self.offsets.flags.writeable = False  # checked once, so it must stay as it is
+
+    @property
+    def values(self) -> Array:
+        """The steps of all sequences, (N, F) or (N,); the same array as was given."""
+        return self._values
+
+    @property
+    def offsets(self) -> Offsets:
+        """Where each sequence begins and the last one ends, (n + 1,) int64, never writeable."""
+        return self._offsets
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
