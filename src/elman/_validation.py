@@ -25,7 +25,10 @@ def describe(value: object) -> str:
     >>> describe("3")
     "'3' (a str)"
     """
-    text = " ".join(repr(value).split())
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # Python does not write integers of more than 4300 digits
+        text = f"an integer of {value.bit_length()} bits" if isinstance(value, int) else "not to be shown"
     if len(text) > 60:
         text = text[:57] + "..."
     return f"{text} (a {type(value).__name__})"
@@ -44,9 +47,11 @@ def integer(name: str, value: Any, minimum: int = 0, maximum: float = 2**63 - 1)
             raise ArgumentTypeError(name, f"is {describe(value)}", f"an integer of at least {minimum}")
         value = int(value)
     if value < minimum:
-        raise ArgumentValueError(name, f"is {value}", f"an integer of at least {minimum}")
+        came = value if value > -(2**64) else describe(value)
+        raise ArgumentValueError(name, f"is {came}", f"an integer of at least {minimum}")
     if value > maximum:
-        raise ArgumentValueError(name, f"is {describe(value)}", f"an integer of at most {maximum}")
+        most = f"{maximum}" if maximum < 1e30 else f"{len(f'{maximum}')} digits"
+        raise ArgumentValueError(name, f"is {describe(value)}", f"an integer of at most {most}")
     return int(value)
 
 
@@ -132,7 +137,7 @@ def real_dtype(value: Any) -> np.dtype[Any]:
 
 
 def as_text(path: Any, name: str = "path") -> str:
-    """Return a path as a string, or raise TypeError.
+    """Return a path as a string, or raise TypeError; ValueError for a NUL, which no path can have.
 
     >>> as_text(3)
     Traceback (most recent call last):
@@ -142,6 +147,8 @@ def as_text(path: Any, name: str = "path") -> str:
     text = os.fspath(path) if isinstance(path, os.PathLike) else path
     if not isinstance(text, str):
         raise ArgumentTypeError(name, f"is {describe(path)}", "a path (str or os.PathLike)")
+    if "\0" in text:
+        raise ArgumentValueError(name, f"is {text!r}, which no file can be called")
     return text
 
 

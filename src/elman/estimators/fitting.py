@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from elman.estimators.data import EstimatorData
 from elman.estimators.early_stopping import Patience
 from elman.estimators.noise import InputNoise
 from elman.estimators.options import Options, read_dtype
+from elman.model.model import LARGEST_SEED
 from elman.nn.layers import Layer
 from elman.training import loop
 from elman.training.checkpoint import network_spec, peek
@@ -39,12 +39,12 @@ def read_seed(given: Any, resumed: Any) -> int | None:
     if given is None:
         spec = None if resumed is None else peek(resumed)
         seed = None if spec is None else network_spec(spec, repr(resumed)).get("seed")
-        return None if seed is None else integer("seed", seed, maximum=math.inf)
+        return None if seed is None else integer("seed", seed, maximum=LARGEST_SEED)
     if isinstance(given, np.random.RandomState):
         return int(given.randint(2**31 - 1))
     if isinstance(given, np.random.Generator):
         return int(given.integers(2**31 - 1))
-    return integer("random_state", given, maximum=math.inf)
+    return integer("random_state", given, maximum=LARGEST_SEED)
 
 
 def plan(

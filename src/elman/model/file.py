@@ -21,7 +21,7 @@ from elman._validation import as_text, describe, flag, integer, real_dtype
 from elman.data.sequences import Array
 from elman.model import atomic_write
 from elman.model.history import History
-from elman.model.model import Model
+from elman.model.model import MOST_COUNTED, Model
 from elman.nn import optimizers, stack
 from elman.nn.constraints import Constraint, constraint
 
@@ -31,7 +31,6 @@ _CHECKSUM = re.compile(rb'"elman_checksum":\s?"([0-9a-f]{64})"')
 _VERSION = re.compile(rb'"elman_version":\s?"([0-9]{1,9})"')
 # Keys that files of earlier versions have, and what they are called now.
 _OLD_KEYS = {"optimiser": "optimizer"}
-MOST_EPOCHS = 2**53  # far from the end of the engine's counters
 
 
 def write(path: str | os.PathLike[str], spec: dict[str, Any], arrays: dict[str, Array]) -> None:
@@ -41,6 +40,7 @@ def write(path: str | os.PathLike[str], spec: dict[str, Any], arrays: dict[str, 
     """
     from safetensors.numpy import save
 
+    as_text(path)
     metadata = {
         "elman_version": str(VERSION),
         "elman_checksum": _EMPTY.decode(),
@@ -93,7 +93,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Any], dict[str, Array]
 
 def _content(path: Path, name: str) -> tuple[bytes, bytes]:
     """Return all bytes of a file, and its header. Every length is compared with the size of the file."""
-    with path.open("rb") as file:
+    with atomic_write.open_to_read(path) as file:
         size = os.fstat(file.fileno()).st_size
         start = file.read(8)
         length = int.from_bytes(start, "little")
@@ -184,11 +184,11 @@ def _unpack(spec: dict[str, Any], arrays: dict[str, Array]) -> Model:
     model.parameters[:] = parameters
     model.frozen = _frozen(spec["frozen"], model)
     model.constraints = _constraints(spec.get("constrained", []), arrays, model)
-    model.epoch = integer("epoch", spec["epoch"], maximum=MOST_EPOCHS)
+    model.epoch = integer("epoch", spec["epoch"], maximum=MOST_COUNTED)
     if spec["optimizer"] is not None:
         model.optimizer = optimizers.from_dict(_current_keys(spec["optimizer"]))
         model.moments = moments(arrays, model.optimizer, model)
-        model.updates = integer("updates", spec["updates"], maximum=MOST_EPOCHS)
+        model.updates = integer("updates", spec["updates"], maximum=MOST_COUNTED)
     model.history = _history(spec["history"], arrays)
     if "run" in spec:  # only in a checkpoint
         _take_up_run(model, spec["run"], arrays)
@@ -225,7 +225,7 @@ def _constraints(names: Any, arrays: dict[str, Array], model: Model) -> dict[str
 
 def _take_up_run(model: Model, run: dict[str, Any], arrays: dict[str, Array]) -> None:
     model.began = integer("began", run["began"])
-    if model.began + model.history.epoch != model.epoch:
+    if min(model.began + model.history.epoch, MOST_COUNTED) != model.epoch:
         raise ValueError(
             f"epoch is {model.epoch}, expected {model.began} and the {model.history.epoch} of the history"
         )

@@ -30,6 +30,8 @@ from elman.nn.optimizers import Optimizer
 Callback = Callable[[Any, int, dict[str, float]], Any]
 Float64 = NDArray[np.float64]
 
+MOST_COUNTED = 2**53  # updates and epochs: far from the end of the engine's counters, and exact as a float
+LARGEST_SEED = 10**4300 - 1  # what Python writes as digits, so that a network can be shown and saved
 _MOST_INPUTS = 2**31 - 1  # times the most units, far from the end of the engine's 64-bit sizes
 
 
@@ -88,7 +90,7 @@ class Model:
         )
 
         self.seed_given = seed is not None
-        self.set_seed(seeds.fresh_seed() if seed is None else integer("seed", seed, maximum=math.inf))
+        self.set_seed(seeds.fresh_seed() if seed is None else integer("seed", seed, maximum=LARGEST_SEED))
 
         described = [layer.native() for layer in self.layers]
         self.native = _engine.build(described, self.input_size, self.dtype)
@@ -102,14 +104,32 @@ class Model:
 
         self.optimizer: Optimizer | None = None
         self.moments: list[Array] = []
-        self.updates = 0
-        self.epoch = 0
+        self._updates = 0
+        self._epoch = 0
         self.began: int | None = None
         self.carry: list[Array] | None = None
         self.history = History()
 
         self.lock = ReadWriteLock()
         self.stop: threading.Event | None = None
+
+    @property
+    def updates(self) -> int:
+        """The number of the optimizer's updates, at most 2^53."""
+        return self._updates
+
+    @updates.setter
+    def updates(self, count: int) -> None:
+        self._updates = min(count, MOST_COUNTED)
+
+    @property
+    def epoch(self) -> int:
+        """The number of epochs ever trained, at most 2^53."""
+        return self._epoch
+
+    @epoch.setter
+    def epoch(self, count: int) -> None:
+        self._epoch = min(count, MOST_COUNTED)
 
     def set_seed(self, seed: int) -> None:
         """Set the seed and the keys that follow from it; the parameters stay as they are."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from elman._validation import describe
+from elman._validation import as_text, describe
 from elman.errors import ArgumentTypeError, ArgumentValueError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def new_figure(width: float = 6.0, height: float = 3.8) -> Figure:
 
 def save(figure: Figure, path: PathLike) -> None:
     """Write the figure to a file; its extension (png, svg, pdf) sets the format."""
-    figure.savefig(path)
+    figure.savefig(as_text(path))
 
 
 def plain(ax: Axes, *, title: str = "", x: str = "", y: str = "", grid: bool = True) -> Axes:

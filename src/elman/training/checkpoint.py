@@ -31,11 +31,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
-from elman._validation import describe, flag, integer
+from elman._validation import as_text, describe, flag, integer
 from elman.data.sequences import Array
-from elman.errors import ArgumentTypeError, ArgumentValueError
+from elman.errors import ArgumentValueError
 from elman.model import atomic_write, file
-from elman.model.model import Model
+from elman.model.model import MOST_COUNTED, Model
 from elman.nn.optimizers import Optimizer, arguments, rate_at
 from elman.nn.schedules import CosineDecay, OneCycle
 
@@ -141,7 +141,7 @@ class Checkpoint:
             found = ResumedRun(
                 source=source,
                 moments=file.moments(arrays, optimizer, source),
-                updates=integer("updates", run["updates"], maximum=file.MOST_EPOCHS),
+                updates=integer("updates", run["updates"], maximum=MOST_COUNTED),
                 stopped=flag("stopped", run["stopped"]),
                 states=[_state_in(arrays, i, values) for i, values in enumerate(run["kept"])],
             )
@@ -262,8 +262,7 @@ def _checkpoint(model: Model, plan: Plan, path: Any, resume: Any, owner: FileOwn
         if resume:
             raise ArgumentValueError("resume", "is True without a checkpoint", "the path of one")
         return None
-    if not isinstance(path, (str, os.PathLike)) or not isinstance(os.fspath(path), str):
-        raise ArgumentTypeError("checkpoint", f"is {describe(path)}", "a path")
+    as_text(path, "checkpoint")
     settings = {
         "X": _size(plan.train),
         "validation_data": None if plan.validation is None else _size(plan.validation),
