@@ -1,6 +1,8 @@
 // Arguments that several classes of the native module take, checked and in the engine's form.
 #pragma once
 
+#include <algorithm>
+
 #include "bindings/bindings.h"
 #include "core/dropout.h"
 #include "pass/loss.h"
@@ -22,6 +24,12 @@ template <class Value> bool has_size(const Vector<Value>& array, Index n) {
 
 template <class Value> bool has_shape(const Rows2<Value>& array, Index rows, Index columns) {
   return static_cast<Index>(array.shape(0)) == rows && static_cast<Index>(array.shape(1)) == columns;
+}
+
+// The place of the first number that is NaN or infinite, or -1.
+template <class Real> Index first_not_finite(const Real* x, Index n) {
+  if (kernels<Real>().all_finite(x, n)) return -1;
+  return static_cast<Index>(std::find_if(x, x + n, [](Real v) { return !(v - v == 0); }) - x);
 }
 
 // Rows of a network's outputs over n sequences of N steps in all.

@@ -38,6 +38,13 @@ double fma_peak(int n_threads) {
   return best;
 }
 
+// At exit, what a daemon thread still holds is no leak: Python never frees it, and nanobind would report it.
+void forgive_other_threads() {
+  const nb::dict frames = nb::cast<nb::dict>(nb::module_::import_("sys").attr("_current_frames")());
+  for (const auto& [thread, frame] : frames)
+    if (nb::cast<unsigned long>(thread) != PyThread_get_thread_ident()) nb::set_leak_warnings(false);
+}
+
 template <class Real> void map(int function, Vector<Real> x) {
   require(function >= 0 && function <= 3, "map: unknown function");
   const FlushDenormals mode;
@@ -58,6 +65,7 @@ NB_MODULE(_core, m) {
   } catch (const std::invalid_argument& error) {  // a wrong ELMAN_ISA
     throw nb::import_error(error.what());
   }
+  nb::module_::import_("atexit").attr("register")(nb::cpp_function(&forgive_other_threads));
   m.def("isa", [] { return elman::isa(); }, "The instruction set in use.");
   m.def("available_isas", &elman::available_isas, "What this machine can run, best first.");
   m.def("usable_cpus", &elman::usable_cpus, "CPUs that this process may use.");

@@ -50,9 +50,10 @@ template <class Real> nb::object parameters(nb::handle self) {
   return nb::cast(Vector<Real>(net.parameters.data(), {to_size(net.spec.parameter_count)}, self));
 }
 
+// The first row of `out` that is not finite, or -1.
 template <class Real>
-void predict(const Network<Real>& net, const DataObject& data, Rows2<Real> out, int n_threads,
-             std::optional<List<Real>> initial, DropoutKey key) {
+Index predict(const Network<Real>& net, const DataObject& data, Rows2<Real> out, int n_threads,
+              std::optional<List<Real>> initial, DropoutKey key) {
   const Data& d = data.data;
   check_input(net.spec, data);
   require(has_shape(out, rows_of_outputs(net.spec, d.n, d.N), net.spec.output_size), "out: wrong shape");
@@ -61,7 +62,13 @@ void predict(const Network<Real>& net, const DataObject& data, Rows2<Real> out, 
   wanted.outputs = out.data();
   wanted.initial = initial_of<Real>(initial, net.spec, d.n);
   if (key) wanted.dropout = &dropout;
-  call([&](Interrupt& interrupt) { return run_forward(net, d, wanted, interrupt, n_threads); });
+  Index bad = -1;
+  call([&](Interrupt& interrupt) {
+    if (!run_forward(net, d, wanted, interrupt, n_threads)) return false;
+    bad = first_not_finite(static_cast<const Real*>(out.data()), static_cast<Index>(out.size()));
+    return true;
+  });
+  return bad < 0 ? -1 : bad / net.spec.output_size;
 }
 
 template <class Real>
@@ -138,7 +145,8 @@ template <class Real> void bind(nb::module_& m, const char* name) {
       .def_prop_ro("hidden_sizes", [](const Network<Real>& net) { return net.spec.hidden_sizes; })
       .def_prop_ro("state_sizes", [](const Network<Real>& net) { return net.spec.state_sizes; })
       .def("predict", &predict<Real>, nb::arg("data"), nb::arg("out").noconvert(), nb::arg("n_threads"),
-           nb::arg("initial") = nb::none(), nb::arg("dropout") = nb::none())
+           nb::arg("initial") = nb::none(), nb::arg("dropout") = nb::none(),
+           "The outputs; returns the first row of them that is not finite, -1 none.")
       .def("states", &states<Real>, nb::arg("data"), nb::arg("outs"), nb::arg("n_threads"))
       .def("evaluate", &evaluate<Real>, nb::arg("data"), nb::arg("targets"), nb::arg("loss"),
            nb::arg("weights").none(), nb::arg("carry").none(), nb::arg("n_threads"),

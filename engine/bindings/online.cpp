@@ -22,7 +22,8 @@ template <class Real> class OnlineObject {
     gradient_.zeros(network_.spec.parameter_count);
   }
 
-  // The first number of x that is not finite, nothing being changed then; or -1.
+  // The first number of x that is not finite, nothing being changed then; -1; or -2, the output being not
+  // finite.
   Index step(Vector<const Real> x, Vector<Real> out) {
     require(!network_.spec.symbols && has_size(x, network_.spec.input_size) &&
                 has_size(out, network_.spec.output_size),
@@ -30,14 +31,13 @@ template <class Real> class OnlineObject {
     for (std::size_t i = 0; i < x.size(); ++i)
       if (!std::isfinite(x.data()[i])) return static_cast<Index>(i);
     online_.step(x.data(), out.data());
-    stepped();
-    return -1;
+    return stepped(out);
   }
-  void step_symbol(Index x, Vector<Real> out) {
+  Index step_symbol(Index x, Vector<Real> out) {
     require(x >= 0 && x < network_.spec.symbols && has_size(out, network_.spec.output_size),
             "x, out: out of range, wrong size");
     online_.step(static_cast<int>(x), out.data());
-    stepped();
+    return stepped(out);
   }
 
   // 0 updated, 1 no answer, 2 not finite: nothing was changed then.
@@ -109,10 +109,11 @@ template <class Real> class OnlineObject {
   }
 
  private:
-  void stepped() {
+  Index stepped(const Vector<Real>& out) {
     stepped_ = true;
     if (learned_) std::fill_n(gradient_.data(), network_.spec.parameter_count, Real(0));
     learned_ = false;
+    return kernels<Real>().all_finite(out.data(), static_cast<Index>(out.size())) ? -1 : -2;
   }
   void check(const std::vector<Vector<Real>>& arrays) const {
     require(arrays.size() == network_.spec.state_sizes.size(), "states: one a recurrent layer");
@@ -140,8 +141,8 @@ template <class Real> void bind(nb::module_& m, const char* name, const char* ne
   using O = OnlineObject<Real>;
   nb::class_<O>(m, name, "A network that learns one step at a time.")
       .def("step", &O::step, nb::arg("x").noconvert(), nb::arg("out").noconvert(),
-           "The output after one more step: -1; or, nothing being changed, the place of a number that is not "
-           "finite.")
+           "The output after one more step: -1, or -2 where it is not finite; or, nothing being changed, the "
+           "place of a number of x that is not finite.")
       .def("step_symbol", &O::step_symbol, nb::arg("x"), nb::arg("out").noconvert(),
            "The same for a network over integers.")
       .def(

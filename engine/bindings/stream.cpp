@@ -82,6 +82,7 @@ template <class Real> class StreamObject {
     to = static_cast<Real*>(given.buffer.buf);
     if (from) stream_.step(from, to);
     else stream_.step(symbols_.data(), to);
+    count_answer(to);
     return made;
   }
 
@@ -102,19 +103,23 @@ template <class Real> class StreamObject {
     constexpr Index between_signals = 64;
     std::vector<std::vector<Real>> before;
     if (k > between_signals) before = all_states();
+    const Index taken = taken_;
     for (Index t = 0; t < k; ++t, to += stream_.rows * C_) {
       if (t > 0 && t % between_signals == 0 && PyErr_CheckSignals() != 0) {
         put_back(before);
+        taken_ = taken;
         throw nb::python_error();
       }
       if (values.empty()) stream_.step(symbols.data() + t * stream_.rows, to);
       else stream_.step(values.data() + t * stream_.rows * F_, to);
+      count_answer(to);
     }
     return made;
   }
 
   void reset() {
     stream_.reset();
+    taken_ = 0;
     if (initial_.is_valid()) start_from(initial_);
   }
 
@@ -152,9 +157,23 @@ template <class Real> class StreamObject {
     std::vector<std::size_t> all(stream_.entries().size());
     for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
     set_entries(given, "state", all, "one a recurrent layer or pool");
+    taken_ = 0;
   }
 
  private:
+  // One more step was taken. An answer that is no number is an error, and would be one for ever after.
+  void count_answer(const Real* y) {
+    const Index step = taken_++;
+    for (Index i = 0; i < stream_.rows * C_; ++i)
+      if (!(y[i] - y[i] == 0)) refuse_answer(i / C_, step, y[i] > 0 ? "inf" : y[i] < 0 ? "-inf" : "nan");
+  }
+
+  [[noreturn]] void refuse_answer(Index row, Index step, const char* value) const {
+    refuse("NonFiniteError", one_ ? "x" : "x[" + std::to_string(row) + "]",
+           std::string("led to the answer ") + value + " at step " + std::to_string(step) + " (from 0)",
+           "finite numbers: the states may have grown too large; reset() begins anew");
+  }
+
   // A copy of every entry's states, in the order in which put_back takes them.
   std::vector<std::vector<Real>> all_states() const {
     std::vector<std::vector<Real>> copies;
@@ -177,7 +196,7 @@ template <class Real> class StreamObject {
   // The numbers of several steps, [k, rows, F], into converted_.
   void read_number_steps(nb::handle x) {
     const nb::object array = real_array(x, "x");
-    const nb::object doubles = asarray_(array, nb::arg("dtype") = "float64", nb::arg("order") = "C");
+    const nb::object doubles = as_doubles(array);
     View view;
     if (!view.get(doubles.ptr(), PyBUF_ND)) throw std::invalid_argument("x: not an array");
     const Py_buffer& b = view.buffer;
@@ -227,7 +246,7 @@ template <class Real> class StreamObject {
   void set_entries(nb::handle given, const std::string& what, const std::vector<std::size_t>& which,
                    const char* form) {
     const auto entries = stream_.entries();
-    if (!nb::isinstance<nb::sequence>(given) || nb::len(given) != which.size())
+    if (!is_list(given) || nb::len(given) != which.size())
       throw std::invalid_argument(what + ": expected a list of " + std::to_string(which.size()) +
                                   " entries, " + form);
     std::vector<std::vector<Real>> checked;
@@ -249,8 +268,7 @@ template <class Real> class StreamObject {
         check(entry, name, entries[i]);
         continue;
       }
-      if (!nb::isinstance<nb::sequence>(entry) || nb::len(entry) != 2)
-        refuse_value(name, "must be the pair (h, c) of an LSTM");
+      if (!is_list(entry) || nb::len(entry) != 2) refuse_value(name, "must be the pair (h, c) of an LSTM");
       for (int s = 0; s < 2; ++s) check(entry[s], name + "[" + std::to_string(s) + "]", entries[i]);
     }
     std::size_t next = 0;
@@ -274,8 +292,36 @@ template <class Real> class StreamObject {
       append_symbol(value, one_ ? "x" : "x[" + std::to_string(symbols_.size()) + "]");
   }
 
+  // Is its k-th entry given[k]? Of a data frame that would be a column.
+  static bool is_list(nb::handle given) {
+    return nb::isinstance<nb::list>(given) || nb::isinstance<nb::tuple>(given) || nb::ndarray_check(given);
+  }
+
+  nb::object as_array(nb::handle x, const std::string& name) const {
+    try {
+      return asarray_(x);
+    } catch (nb::python_error& error) {
+      if (!error.matches(PyExc_ValueError) && !error.matches(PyExc_TypeError)) throw;
+      const std::string why = nb::cast<std::string>(nb::str(error.value()));
+      refuse_value(name, "is not one array of numbers: " + why);
+    }
+  }
+
+  // What is too large for float64 becomes infinite, without a word from numpy.
+  nb::object as_doubles(const nb::object& array) const {
+    const auto convert = [&] {
+      return asarray_(array, nb::arg("dtype") = "float64", nb::arg("order") = "C");
+    };
+    if (nb::cast<Index>(array.attr("itemsize")) <= 8) return convert();
+    const nb::object quiet = nb::module_::import_("numpy").attr("errstate")(nb::arg("over") = "ignore");
+    quiet.attr("__enter__")();
+    nb::object made = convert();
+    quiet.attr("__exit__")(nb::none(), nb::none(), nb::none());
+    return made;
+  }
+
   nb::object symbol_array(nb::handle x) const {
-    nb::object array = asarray_(x);
+    nb::object array = as_array(x, "x");
     const std::string kind = nb::cast<std::string>(array.attr("dtype").attr("kind"));
     if (kind != "i" && kind != "u")
       refuse("ArgumentTypeError", "x",
@@ -309,7 +355,7 @@ template <class Real> class StreamObject {
   }
 
   nb::object real_array(nb::handle x, const std::string& name) const {
-    nb::object array = asarray_(x);
+    nb::object array = as_array(x, name);
     const std::string kind = nb::cast<std::string>(array.attr("dtype").attr("kind"));
     if (kind != "f" && kind != "i" && kind != "u" && kind != "b")
       refuse("ArgumentTypeError", name, "must hold real numbers");
@@ -320,7 +366,7 @@ template <class Real> class StreamObject {
   // overflows becomes infinite without a word from numpy.
   std::vector<Real> numbers(nb::handle x, const std::string& name, Index columns, const char* what) const {
     const nb::object array = real_array(x, name);
-    const nb::object doubles = asarray_(array, nb::arg("dtype") = "float64", nb::arg("order") = "C");
+    const nb::object doubles = as_doubles(array);
     View view;
     if (!view.get(doubles.ptr(), PyBUF_ND)) throw std::invalid_argument(name + ": not an array");
     check_shape(view.buffer, name.c_str(), columns, what);
@@ -338,6 +384,7 @@ template <class Real> class StreamObject {
   nb::object empty_, asarray_, dtype_, shape_;
   std::vector<Real> converted_;
   std::vector<int> symbols_;
+  Index taken_ = 0;  // steps since the beginning, reset() or a state that was set
 };
 
 template <class Real> void bind(nb::module_& m, const char* name, const char* network_name) {

@@ -7,7 +7,8 @@ namespace elman {
 namespace ELMAN_ISA {
 namespace {
 
-template <class Real> constexpr Real lowest = sizeof(Real) == 4 ? Real(-3.0e38) : Real(-1.7e308);
+// Lanes beyond the row: below every logit, also below the most negative one.
+template <class Real> constexpr Real lowest = -Real(__builtin_huge_val());
 
 template <class Real> struct Softmax {
   Real maximum, sum;
@@ -107,11 +108,12 @@ struct Answer {
   bool given;
 };
 
-// Is column c the first of the largest of y [C]?
+// Is column c the first of the largest of y [C]? Never where a NaN is among them, nor where the largest is
+// infinite: its softmax is NaN.
 template <class Real> ELMAN_INLINE bool is_first_maximum(const Real* y, Index C, Index c) {
-  int earlier = 0, later = 0;
-  for (Index j = 0; j < c; ++j) earlier += y[j] >= y[c];
-  for (Index j = c + 1; j < C; ++j) later += y[j] > y[c];
+  int earlier = !(y[c] - y[c] == 0), later = 0;
+  for (Index j = 0; j < c; ++j) earlier += !(y[j] < y[c]);
+  for (Index j = c + 1; j < C; ++j) later += !(y[j] <= y[c]);
   return !(earlier + later);
 }
 
@@ -193,7 +195,7 @@ ELMAN_INLINE void add_binary(const LossRows<Real>& p, Real* y, Index target, Ind
   }
   const Real z = l.z[i];
   a.loss += (double(z > 0 ? z : Real(0)) - double(z) * double(t)) + double(l.tail[i]);
-  a.metric1 += (l.probability[i] > Real(0.5)) == (t > Real(0.5)) ? 1.0 : 0.0;
+  a.metric1 += z == z && (l.probability[i] > Real(0.5)) == (t > Real(0.5)) ? 1.0 : 0.0;
   a.elements += 1;
   a.given = true;
   if (z != z) a.loss = double(z);

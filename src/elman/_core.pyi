@@ -30,7 +30,7 @@ def map(function: int, x: Annotated[NDArray[numpy.float32], dict(shape=(None,), 
 def map(function: int, x: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')]) -> None: ...
 
 class Data:
-    """Sequences as the engine reads them; keeps the arrays alive."""
+    """Sequences as the engine reads them; keeps the values alive."""
 
     def __init__(self, values: numpy.ndarray, offsets: numpy.ndarray) -> None: ...
 
@@ -86,7 +86,10 @@ class Network32:
     @property
     def state_sizes(self) -> list[int]: ...
 
-    def predict(self, data: Data, out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], n_threads: int, initial: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]] | None = None, dropout: tuple[int, int] | None = None) -> None: ...
+    def predict(self, data: Data, out: Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')], n_threads: int, initial: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]] | None = None, dropout: tuple[int, int] | None = None) -> int:
+        """
+        The outputs; returns the first row of them that is not finite, -1 none.
+        """
 
     def states(self, data: Data, outs: Sequence[Annotated[NDArray[numpy.float32], dict(shape=(None, None), order='C', device='cpu')]], n_threads: int) -> None: ...
 
@@ -152,7 +155,10 @@ class Network64:
     @property
     def state_sizes(self) -> list[int]: ...
 
-    def predict(self, data: Data, out: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')], n_threads: int, initial: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')]] | None = None, dropout: tuple[int, int] | None = None) -> None: ...
+    def predict(self, data: Data, out: Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')], n_threads: int, initial: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')]] | None = None, dropout: tuple[int, int] | None = None) -> int:
+        """
+        The outputs; returns the first row of them that is not finite, -1 none.
+        """
 
     def states(self, data: Data, outs: Sequence[Annotated[NDArray[numpy.float64], dict(shape=(None, None), order='C', device='cpu')]], n_threads: int) -> None: ...
 
@@ -234,10 +240,10 @@ class Online32:
 
     def step(self, x: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)], out: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')]) -> int:
         """
-        The output after one more step: -1; or, nothing being changed, the place of a number that is not finite.
+        The output after one more step: -1, or -2 where it is not finite; or, nothing being changed, the place of a number of x that is not finite.
         """
 
-    def step_symbol(self, x: int, out: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')]) -> None:
+    def step_symbol(self, x: int, out: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu')]) -> int:
         """The same for a network over integers."""
 
     def learn(self, index: int, values: Annotated[NDArray[numpy.float32], dict(shape=(None,), order='C', device='cpu', writable=False)], rate: float, count: int) -> int:
@@ -270,10 +276,10 @@ class Online64:
 
     def step(self, x: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], out: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')]) -> int:
         """
-        The output after one more step: -1; or, nothing being changed, the place of a number that is not finite.
+        The output after one more step: -1, or -2 where it is not finite; or, nothing being changed, the place of a number of x that is not finite.
         """
 
-    def step_symbol(self, x: int, out: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')]) -> None:
+    def step_symbol(self, x: int, out: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu')]) -> int:
         """The same for a network over integers."""
 
     def learn(self, index: int, values: Annotated[NDArray[numpy.float64], dict(shape=(None,), order='C', device='cpu', writable=False)], rate: float, count: int) -> int:

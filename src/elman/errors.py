@@ -67,6 +67,17 @@ class ArgumentTypeError(_ArgumentError, TypeError):
     """
 
 
+class NonFiniteError(ArgumentValueError):
+    """An answer is NaN or infinite: an overflow in the network, or weights that are not finite.
+
+    ``where`` is the sequence, such as "X[3]", or the step of a stream. An answer that is no number would
+    otherwise become a class, an alarm or a score.
+
+    >>> print(NonFiniteError("X[3]", "has the output nan", "finite numbers"))
+    X[3] has the output nan, expected finite numbers
+    """
+
+
 class Mention(NamedTuple):
     """An argument that the sentence of a `MentionError` mentions.
 

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from elman._validation import describe
 from elman.data.sequences import Array
 from elman.data.stream_input import read_sample, read_samples, read_symbol, read_symbols
-from elman.errors import ArgumentTypeError, ArgumentValueError
+from elman.errors import ArgumentTypeError, ArgumentValueError, NonFiniteError
 from elman.network.network import Network
 
 
@@ -89,7 +89,8 @@ class Stream:
 
         One sample completes one answer at most. A network that begins with an Embedding takes an integer.
         Errors: ValueError for NaN (where nothing fills it), a wrong shape or an integer out of range,
-        TypeError for anything but numbers; the state is unchanged then.
+        TypeError for anything but numbers; the state is unchanged then. ValueError too for an answer that is
+        not finite: the next ones would not be either, until ``reset()``.
         """
         if self._symbols:
             rows = self._advance(read_symbol(sample, self._symbols))
@@ -158,6 +159,8 @@ class _Answers:
                 answers = self._stream.step(rows[0])[None]
             else:
                 answers = self._stream.steps(rows)
+        except NonFiniteError as error:
+            raise NonFiniteError("samples", error.problem, error.expected) from None
         except ValueError:
             problem = f"are too large for the network's input to be finite in {self._dtype}"
             raise ArgumentValueError("samples", problem) from None

@@ -9,7 +9,7 @@ import numpy as np
 from elman import _engine
 from elman.data.input_types import Form, SequenceInput, SequenceOutput, State
 from elman.data.sequences import Array, Batch, Sequences, as_batch
-from elman.errors import ArgumentTypeError, ArgumentValueError
+from elman.errors import ArgumentTypeError, ArgumentValueError, NonFiniteError
 from elman.model.initial_states import initial_states, to_user_form
 from elman.model.model import Model
 from elman.model.weights import Weights, views
@@ -126,6 +126,24 @@ def predict(model: Model, X: Any, initial_state: Any, n_threads: Any) -> Sequenc
     # One thread does so little work: counting the CPUs would take as long.
     little = n_threads is None and batch.rows * (model.parameters.size + _OVERHEAD) < _LITTLE
     count = 1 if little else _engine.threads(n_threads)
-    model.native.predict(data, out, count, initial_states(initial_state, model, batch.n))
+    bad = model.native.predict(data, out, count, initial_states(initial_state, model, batch.n))
+    if bad >= 0:
+        raise _not_finite(out[bad], batch, bad if model.per_step else None, bad)
     shaped: SequenceOutput = model.shape_outputs(out, batch)
     return shaped
+
+
+def _not_finite(output: Array, batch: Batch, step: int | None, row: int) -> NonFiniteError:
+    """Return the error for an output (C,) that is not finite, of a sequence or of one of its steps."""
+    came = output[int(np.argmin(np.isfinite(output)))]
+    steps = ""
+    if step is not None:
+        row = int(np.searchsorted(batch.offsets, step, side="right")) - 1
+        steps = f" at step {step - int(batch.offsets[row])}"
+    length = int(batch.lengths()[row])
+    return NonFiniteError(
+        f"X[{row}]",
+        f"has the output {came}{steps}",
+        f"finite numbers: in its {length} steps the states may have grown too large, or weights are not "
+        f"finite (the method states shows them)",
+    )

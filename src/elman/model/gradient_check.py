@@ -30,6 +30,7 @@ _SUSPICIOUS = 1e-8  # entries that agree better than this are not asked whether 
 
 _UNSEEN = 1e-11  # of the largest derivative: what rounding of the loss may hide
 _DOUBLINGS = 8  # of the step, up and down, where epsilon does not suit the loss
+_LARGEST = 1e100  # of a step, so that no loss overflows
 _EPS = float(np.finfo(np.float64).eps)
 
 Loss = Callable[[], float]
@@ -98,7 +99,8 @@ def check_gradient(
     the report is not ok. More than ``max_entries`` parameters are sampled. A ``seed`` decides which, and
     switches dropout on, with masks that follow from it; None leaves it off. The network does not change.
 
-    Errors: as fit, for X, y and loss; ValueError for an epsilon that is not above 0.
+    Errors: as fit, for X, y and loss; ValueError for an epsilon that is not above 0, or so small that a
+    weight does not change by it, and for a loss that is not finite.
 
     >>> import elman
     >>> net = elman.Network([elman.SimpleRNN(3)], input_size=2, seed=0)
@@ -117,6 +119,10 @@ def check_gradient(
     twin = _twin(net.model)
     measure, actual = _output_sum(twin, X, seed) if y is None else _mean_loss(twin, X, y, loss, seed)
     total = len(actual)
+    if not math.isfinite(measure()):
+        raise ValueError(
+            "the loss or the sum of the outputs is not finite for this X: the states may have grown too large"
+        )
     entries = (
         np.arange(total) if total <= max_entries else np.sort(rng.choice(total, max_entries, replace=False))
     )
@@ -166,6 +172,8 @@ def _output_sum(model: Model, X: Any, seed: int | None) -> tuple[Loss, Array]:
 
     def measure() -> float:
         model.native.predict(data, out, n_threads, None, dropout)
+        if not np.isfinite(out[last]).all():
+            return math.nan
         return math.fsum(out[last].ravel())  # exact, so that the differences keep their digits
 
     return measure, gradient
@@ -197,9 +205,20 @@ class _Probe:
         finally:
             self.parameters[i] = middle
 
+    def moves(self, i: int, e: float) -> bool:
+        """Whether parameter i changes when e/2 is added, and stays finite."""
+        w = float(self.parameters[i])
+        return w - e / 2.0 != w + e / 2.0 and e < _LARGEST
+
     def quotient(self, i: int) -> _Quotient:
         """Return the four-point difference with e = epsilon, and what it says about kinks."""
         e = self.epsilon
+        if not self.moves(i, e):
+            raise ArgumentValueError(
+                "epsilon",
+                f"is {e:g}",
+                f"a number below {_LARGEST:g} that changes the weight {self.parameters[i]:g} noticeably",
+            )
         (w_4, high), (w_1, low) = self.at(i, e), self.at(i, -e)
         (w_3, half_high), (w_2, half_low) = self.at(i, e / 2.0), self.at(i, -e / 2.0)
         center = self.measure()
@@ -221,6 +240,7 @@ class _Probe:
         """
         scale = max(abs(self.measure()), 1.0)
         steps = [self.epsilon * 2.0**k for k in range(-_DOUBLINGS, _DOUBLINGS + 1)]
+        steps = [e for e in steps if self.moves(i, e)]
         two = [self._central(i, e) for e in steps]
         four = [(4.0 * narrow - wide) / 3.0 for narrow, wide in pairwise(two)]
         six = [(16.0 * narrow - wide) / 15.0 for narrow, wide in pairwise(four)]

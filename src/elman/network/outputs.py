@@ -49,7 +49,8 @@ class NetworkOutputs(BaseNetwork):
         H), (n, 2H) where it is bidirectional, the pair (h, c) of an LSTM, or None for zeros.
 
         The result is a new array of the network's dtype. Errors: TypeError and ValueError for an X of another
-        shape or type, or with values that are not finite; RuntimeError while another thread is inside fit.
+        shape or type, or with values that are not finite; ValueError that names the sequence where an output
+        is not finite; RuntimeError while another thread is inside fit.
 
         >>> from elman import Network, SimpleRNN
         >>> Network([SimpleRNN(4)], input_size=2, seed=0).predict(np.zeros((3, 5, 2))).shape
@@ -114,7 +115,8 @@ class NetworkOutputs(BaseNetwork):
         back to the beginning. Changed weights take effect at the next step.
 
         Errors: ValueError for bidirectional layers, which need whole sequences; ValueError for NaN or a wrong
-        shape, which leaves the state unchanged.
+        shape, which leaves the state unchanged; ValueError that names the step for an answer that is not
+        finite, after which only ``reset()`` or a new state helps.
 
         >>> from elman import Network, SimpleRNN
         >>> stream = Network([SimpleRNN(4)], input_size=2, seed=0).stream()

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 
 from elman._validation import choice, describe, integer, number
 from elman.data.sequences import Array
-from elman.errors import ArgumentTypeError, ArgumentValueError
+from elman.errors import ArgumentTypeError, ArgumentValueError, NonFiniteError
 from elman.model import file
 from elman.nn import losses, optimizers
 from elman.nn.layers import LSTM, POOLS, RECURRENT
@@ -98,8 +98,9 @@ class Learner:
         ``y`` is a class index or probabilities (C,) for cross_entropy, otherwise values (C,), or a number if
         C is 1. None, -1 or NaN is no answer: only the state advances (single values of squared_error and
         binary_cross_entropy may be NaN). Errors: TypeError and ValueError for a wrong shape, type or value, a
-        NaN in x included; nothing has changed then. RuntimeError where loss or gradient is not finite: the
-        state has advanced, the weights have not changed.
+        NaN in x included; nothing has changed then. RuntimeError where loss or gradient is not finite, or
+        ValueError where there is no answer and the output is not finite: the state has advanced, the weights
+        have not changed.
 
         >>> from elman import SGD, Dense, Network, SimpleRNN
         >>> net = Network([SimpleRNN(4), Dense(3, "softmax")], input_size=2, seed=0)
@@ -112,7 +113,10 @@ class Learner:
         out = np.empty(self._outputs, self._dtype)
         with self._stepping:
             if values is None and index < 0:
-                self._advance(given, x, out)
+                if not self._advance(given, x, out):
+                    raise NonFiniteError(
+                        "x", "led to an output that is not finite", "finite numbers; reset() begins anew"
+                    )
                 return out
             self._take_up()
             rate = rate_at(self._optimizer, model.updates)
@@ -165,9 +169,12 @@ class Learner:
         for i, (given, size) in enumerate(zip(value, sizes, strict=True)):
             pair = isinstance(given, tuple)
             array = np.concatenate([np.asarray(g) for g in given]) if pair else np.asarray(given)
-            if array.shape != (size,) or array.dtype.kind not in "fiu" or not np.isfinite(array).all():
-                raise ArgumentValueError(f"state[{i}]", f"is {describe(given)}", f"{size} finite numbers")
-            flat.append(np.ascontiguousarray(array, self.network.dtype))
+            numbers = array.shape == (size,) and array.dtype.kind in "fiu"
+            if not numbers or not np.isfinite(made := self._cast(array)).all():
+                raise ArgumentValueError(
+                    f"state[{i}]", f"is {describe(given)}", f"{size} numbers that are finite in {self._dtype}"
+                )
+            flat.append(made)
         self._native.set_states(flat)
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -258,14 +265,15 @@ class Learner:
             raise ArgumentValueError("x", f"is {symbol}", f"0..{self._symbols - 1} (the Embedding's n)")
         return symbol
 
-    def _advance(self, flat: Array | int, given: Any, out: Array) -> None:
+    def _advance(self, flat: Array | int, given: Any, out: Array) -> bool:
+        """Take one step, and return whether its output is finite."""
         if isinstance(flat, int):
-            self._native.step_symbol(flat, out)
-            return
-        bad = self._native.step(flat, out)
+            return bool(self._native.step_symbol(flat, out) == -1)
+        bad: int = self._native.step(flat, out)
         if bad >= 0:
             came = np.asarray(given)[bad]
             raise ArgumentValueError(f"x[{bad}]", f"is {came}", f"a number that is finite in {flat.dtype}")
+        return bad == -1
 
     def _answer(self, y: Any) -> tuple[int, Array | None]:
         """Return a class, or -1 and values; -1 and None is no answer."""

@@ -11,6 +11,7 @@ import numpy as np
 from elman import persistence, streaming
 from elman.cli.commands.data import Data, plural
 from elman.data.sequences import Array
+from elman.errors import NonFiniteError
 from elman.network.network import Network
 from elman.nn.layers import Dense
 from elman.streaming import Stream
@@ -106,7 +107,10 @@ class LoadedModel:
         with warnings.catch_warnings():
             # Fitted on a data frame, it would warn that a file's values have no column names.
             warnings.filterwarnings("ignore", message="X does not have valid feature names")
-            out = self.model.predict_proba(X) if self.classes is not None else self.model.predict(X)
+            try:
+                out = self.model.predict_proba(X) if self.classes is not None else self.model.predict(X)
+            except NonFiniteError as error:
+                raise _not_finite(error, data) from None
         if self.per_step:
             return [np.asarray(rows).reshape(len(rows), -1) for rows in out]
         return np.asarray(out).reshape(len(data.X), -1)
@@ -145,6 +149,15 @@ class LoadedModel:
                         f"{data.path!r}, sequence {name}: {len(x)} steps, expected {steps} in each, as "
                         f"{self.path!r} was trained on a table of {steps} columns"
                     )
+
+
+def _not_finite(error: NonFiniteError, data: Data) -> ValueError:
+    """Return the error with the name that the sequence has in its file."""
+    row = int(error.where.removeprefix("X[").removesuffix("]"))
+    return ValueError(
+        f"{data.path!r}, sequence {data.names[row]}: the model {error.problem}, expected finite numbers; its "
+        f"states may have grown too large over so many steps"
+    )
 
 
 def load(path: str) -> LoadedModel:

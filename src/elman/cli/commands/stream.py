@@ -14,6 +14,7 @@ import numpy as np
 from elman.cli.commands import predict
 from elman.cli.commands.loaded_model import LoadedModel
 from elman.data.sequences import Array
+from elman.errors import NonFiniteError
 from elman.reading.parsing import not_a_number, number, plain
 
 # One comma, semicolon or tab with spaces around it, or spaces alone. Two commas enclose an empty text.
@@ -36,7 +37,11 @@ def answers(model: LoadedModel, lines: Iterable[bytes], as_json: bool) -> Iterat
         if not text:
             stream.reset()
             continue
-        values = stream.step(_step(model, text, count))
+        x = _step(model, text, count)
+        try:
+            values = stream.step(x)
+        except NonFiniteError as error:
+            raise ValueError(f"line {count}: the sequence so far {error.problem}") from None
         if values is not None:
             yield tell(model, values)
 
