@@ -15,6 +15,7 @@ pytest.importorskip("typer")
 pytest.importorskip("rich")
 
 import elman
+from elman.cli.commands import kept_model
 from elman.training import checkpoint, loop
 from helpers.command_files import command, content, process, rising, walks, write_long
 from helpers.processes import BLOCKED, one_line
@@ -109,7 +110,7 @@ def test_a_run_that_ended_but_was_not_saved_is_saved(folder, monkeypatch):
     """The power fails between the last epoch and the end: nothing is trained again."""
     options = (*RUN, "--epochs", 4, "--no-curves", "-q")
     with monkeypatch.context() as patch:
-        patch.setattr(elman.RNNClassifier, "save", lambda *_: (_ for _ in ()).throw(OSError("no power")))
+        patch.setattr(kept_model, "save", lambda *_: (_ for _ in ()).throw(OSError("no power")))
         assert command(*options).sentence() == "no power"
     assert epochs_in("m.elman.checkpoint") == 4
     with monkeypatch.context() as patch:

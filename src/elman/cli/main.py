@@ -14,6 +14,9 @@ EXIT_INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code: 0 only on success, 2 and one line for bad input."""
+    if sys.stdout is None:  # it was closed before Python began
+        _never_fail_to_print()
+        return _fail("standard output is closed, expected a place for the answers (> /dev/null for none)")
     _never_fail_to_print()
     try:
         return _run(list(sys.argv[1:] if arguments is None else arguments))

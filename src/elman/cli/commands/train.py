@@ -12,7 +12,7 @@ import numpy as np
 
 from elman import plotting
 from elman._validation import choice, integer, number
-from elman.cli.commands import Say, loaded_model, output_paths, plots, scores
+from elman.cli.commands import Say, kept_model, loaded_model, output_paths, plots, scores
 from elman.cli.commands import data as files
 from elman.cli.commands import hyperparameters as recipes
 from elman.cli.commands.data import TASKS, Data
@@ -67,9 +67,9 @@ def train(
     """Train on a file, save the model, and return its scores.
 
     ``resume``: True continues the run in MODEL.checkpoint, False starts anew, None refuses to overwrite a
-    run. ``fraction`` of the sequences are held out: None stands for a tenth, or nothing where that is too
-    little; 0 for nothing. After an interruption the checkpoint stays. ``say`` gets what happens on the way,
-    ``warn`` what could not be done.
+    run. Only False replaces a finished model of other data in MODEL. ``fraction`` of the sequences are held
+    out: None stands for a tenth, or nothing where that is too little; 0 for nothing. After an interruption
+    the checkpoint stays. ``say`` gets what happens on the way, ``warn`` what could not be done.
     """
     choice("--task", task, ("auto", *TASKS))
     if valid is not None and fraction is not None:
@@ -87,10 +87,11 @@ def train(
     done = _unfinished(keep, resume)
 
     training = read_training(path, task, columns)
+    replaced = "" if resume and done else kept_model.replaces(model, training.data, resume is False)
     watched = None if valid is None else read_validation(valid, training, columns)
-    run = _Run(training, watched, keep, bool(resume), done, say)
+    run = _Run(training, watched, keep, bool(resume), done, replaced, say)
     estimator, seconds = run.fit(recipe, fraction, bar)
-    estimator.save(model)
+    kept_model.save(estimator, model, training.data)
     Path(keep).unlink(missing_ok=True)
 
     opened = loaded_model.load(model)
@@ -155,6 +156,7 @@ class _Run:
     keep: str
     resume: bool
     done: int  # finished epochs of the run that is continued
+    replaced: str  # a note on the file of MODEL
     say: Say
 
     def fit(self, recipe: Recipe, fraction: float | None, bar: bool) -> tuple[Any, float]:
@@ -219,6 +221,8 @@ class _Run:
         if self.resume:
             going_on = f"going on after epoch {self.done}"
             notes.append(going_on if self.done else f"there is no run in {self.keep}: beginning anew")
+        if self.replaced:
+            notes.append(self.replaced)
         self.say("\n".join(notes))
 
 
