@@ -98,6 +98,9 @@ def _numbers(name: str, given: Any) -> Array:
     x = np.asarray(given)
     if x.dtype.kind not in "fiub":
         raise ArgumentTypeError(name, f"has dtype {x.dtype}", "real numbers")
+    if x.dtype.itemsize > 8:  # a long double
+        with np.errstate(over="ignore"):
+            return x.astype(np.float64)
     return x
 
 

@@ -242,7 +242,8 @@ def as_weights(sample_weight: Any, n: int, name: str = "sample_weight") -> NDArr
     given = _numbers(name, sample_weight)
     if given.shape != (n,):
         raise ArgumentValueError(name, f"has shape {given.shape}", f"({n},) (one for each sequence of X)")
-    weights = np.array(given, dtype=np.float64)
+    with np.errstate(over="ignore"):
+        weights = np.array(given, dtype=np.float64)
     bad = ~((weights >= 0.0) & (weights < np.inf))
     if bad.any():
         i = int(np.argmax(bad))

@@ -245,6 +245,7 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
     def _read_fit(self, X: Any, y: Any, form: SequenceEstimator, fresh: bool) -> tuple[Batch, Any]:
         """Return X in the inner form, checked, and y; scikit-learn checks both together in a table."""
 
+        @np.errstate(over="ignore", invalid="ignore")  # the sum of large numbers may be inf - inf
         def check_table(X: Any) -> Array:
             nonlocal y
             if self.per_step:
@@ -288,6 +289,7 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
             raise
         return batch, self.to_answers(out.values if isinstance(out, Sequences) else out)
 
+    @np.errstate(over="ignore", invalid="ignore")  # the sum of large numbers may be inf - inf
     def _check_table(self, X: Any) -> Array:
         checked: Array = validate_data(self, X, dtype=_FLOATS, reset=False)
         return checked

@@ -28,16 +28,17 @@ _PIECE = 1 << 15  # labels that are Python objects at a time
 
 def class_labels(y: Any, n: int) -> Array:
     """Return class labels (n,), of any type that scikit-learn takes."""
-    labels = check_array(
-        estimator_input.check_one_per_sequence(y, n), ensure_2d=False, dtype=None, input_name="y"
-    )
-    labels = column_or_1d(labels, warn=True)
-    try:
-        check_classification_targets(labels)
-    except TypeError as error:
-        if "bytes" in str(error):
-            raise
-        raise ArgumentTypeError(*_SEVERAL_TYPES) from None
+    with np.errstate(over="ignore", invalid="ignore"):  # the sum of large numbers may be inf - inf
+        labels = check_array(
+            estimator_input.check_one_per_sequence(y, n), ensure_2d=False, dtype=None, input_name="y"
+        )
+        labels = column_or_1d(labels, warn=True)
+        try:
+            check_classification_targets(labels)
+        except TypeError as error:
+            if "bytes" in str(error):
+                raise
+            raise ArgumentTypeError(*_SEVERAL_TYPES) from None
     return np.asarray(labels)
 
 
@@ -82,7 +83,9 @@ def first_without_value(labels: Array) -> Any:
 
 
 def is_missing(labels: Array, missing: Any) -> NDArray[np.bool_]:
-    """Whether each label (N,) is the one that stands for none."""
+    """Whether each label (N,) is the one that stands for none; TypeError where that is no label at all."""
+    if missing is not None and not isinstance(missing, (str, *_NUMBERS, *_BOOLS)):
+        raise ArgumentTypeError("missing_label", f"is {describe(missing)}", "an int, a float, a str or None")
     if isinstance(missing, (float, np.floating)) and np.isnan(missing):
         return np.array([v != v for v in labels.tolist()], bool)  # noqa: PLR0124 (true of NaN alone)
     truth = isinstance(missing, _BOOLS)

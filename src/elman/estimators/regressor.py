@@ -155,7 +155,8 @@ class RNNRegressor(RegressorMixin, PooledParameters, SequenceEstimator):  # type
             return _step_numbers(y, batch)
         y = estimator_input.check_one_per_sequence(y, batch.n)
         try:
-            y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
+            with np.errstate(over="ignore", invalid="ignore"):  # its sum may be inf - inf
+                y = check_array(y, ensure_2d=False, dtype=np.float64, input_name="y")
         except ValueError as error:
             if "could not convert" in str(error):
                 raise ArgumentValueError("y", f"has answers that are no numbers: {error}") from None

@@ -96,7 +96,8 @@ def learn(blocks: Blocks, name: str = "X") -> Scaler:
     first = next(blocks)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         found = _measured(*first)
-        mean, scale = found.mean_, found.scale_
+        # A spread whose square overflows counts as none there.
+        mean, scale = found.mean_, np.where(np.isinf(found.var_), np.inf, found.scale_)
         origin = np.nan_to_num(mean)
         moments: _Moments | None = None
         for block in blocks:
@@ -107,8 +108,9 @@ def learn(blocks: Blocks, name: str = "X") -> Scaler:
             count, mean = moments[0], moments[1] + origin
             variance = moments[2] / count
             scale = np.where(_is_constant(variance, mean, count), 1.0, np.sqrt(variance))
-    if not np.isfinite(scale).all():
-        feature = int(np.argmin(np.isfinite(scale)))
+    finite = np.isfinite(scale) & ~np.isinf(mean)
+    if not finite.all():
+        feature = int(np.argmin(finite))
         raise ArgumentValueError(
             name, f"has numbers too large to be standardized in column {feature}; scale them first"
         )

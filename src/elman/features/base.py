@@ -248,6 +248,7 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
     def _read(self, X: Any, form: SequenceTransformer, fresh: bool) -> Batch:
         """Return X in the inner form; see `estimator_input.read`."""
 
+        @np.errstate(over="ignore", invalid="ignore")  # the sum of large numbers may be inf - inf
         def check_table(X: Any) -> Array:
             checked: Array = validate_data(
                 form,

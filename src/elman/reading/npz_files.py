@@ -17,6 +17,7 @@ from elman.reading.columns import Options
 from elman.reading.parsing import SequenceFile, listed, reason, shown, suspicious
 
 _BLOCK = 2**20
+_MOST_AXES = 32  # of an array in any version of NumPy
 
 
 def read(path: str, source: str, options: Options) -> SequenceFile:
@@ -112,6 +113,8 @@ def _problem(dtype: np.dtype[Any], shape: tuple[int, ...], size: int, packed: in
         )
     if dtype.kind not in "fiubU" or dtype.itemsize == 0:
         return f"has dtype {dtype}, expected numbers or strings"
+    if len(shape) > _MOST_AXES or any(type(size) is not int for size in shape):
+        return f"claims to be {dtype} of shape {shown(str(shape))}, expected at most {_MOST_AXES} integers"
     count = math.prod(shape)
     if min(shape, default=0) < 0 or count * dtype.itemsize != size:
         return f"claims to be {dtype} of shape {shown(str(shape))}, which does not fit its {size} bytes"
