@@ -263,9 +263,9 @@ def _changed(rows):
 OTHER_DATA = {
     "fewer sequences": (lambda X, y, w: (X[:-1], y[:-1], w[:-1]), "X is 20 sequences"),
     "other lengths": (lambda X, y, w: ([X[0][:0:-1], *X[1:]], y, w), "X is 20 sequences"),
-    "other numbers": (lambda X, y, w: (_changed(X), y, w), "the checksum of X, y and weights is"),
-    "other answers": (lambda X, y, w: (X, y[::-1], w), "the checksum of X, y and weights is"),
-    "other weights": (lambda X, y, w: (X, y, w + 1), "the checksum of X, y and weights is"),
+    "other numbers": (lambda X, y, w: (_changed(X), y, w), "X has other values (checksum "),
+    "other answers": (lambda X, y, w: (X, y[::-1], w), "y has other values (checksum "),
+    "other weights": (lambda X, y, w: (X, y, w + 1), "sample_weight has other values (checksum "),
     "no weights": (lambda X, y, w: (X, y, None), "sample_weight is given there, None here"),
     "other classes": (
         lambda X, y, w: (X, np.array(["a", "z"])[(y == "b").astype(int)], w),

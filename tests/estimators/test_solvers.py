@@ -74,14 +74,28 @@ def test_early_stopping_puts_the_best_weights_back(solver):
 
 
 @pytest.mark.parametrize("solver", SOLVERS)
-def test_partial_fit_warm_start_and_files_go_on(solver, tmp_path):
+def test_warm_start_and_files_go_on(solver, tmp_path):
     options = {"solver": solver, "standardize": False, "tol": 0.0}
     whole, y = model("regressor", **options, max_iter=6)
-    parts, _ = model("regressor", **options)
+    parts, _ = model("regressor", **options, max_iter=1, warm_start=True)
     whole.fit(X, y)
     for i in range(6):
-        parts.partial_fit(X, y)
+        parts.fit(X, y)
         if i == 2:
             parts.save(tmp_path / "half")
             parts = elman.load(tmp_path / "half")
     assert_same_bits(parts.network_.parameters, whole.network_.parameters)
+
+
+@pytest.mark.parametrize("kind", PROBLEM.answers)
+@pytest.mark.parametrize("solver", SOLVERS)
+def test_partial_fit_is_for_solvers_that_learn_batch_after_batch(kind, solver):
+    """As `sklearn.neural_network.MLPClassifier` has it: the attribute is absent, and the reason is told."""
+    each, y = model(kind, solver=solver)
+    assert not hasattr(each, "partial_fit")
+    with pytest.raises(AttributeError, match="has no attribute 'partial_fit'") as raised:
+        each.partial_fit(X, y)
+    reason = f"partial_fit is only available for stochastic optimizers. {solver} is not stochastic."
+    assert str(raised.value.__cause__) == reason
+    assert hasattr(each.set_params(solver="adam"), "partial_fit")
+    assert type(each).partial_fit.__doc__.startswith("Train one epoch more")

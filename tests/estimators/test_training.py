@@ -153,7 +153,7 @@ def test_the_attributes_say_what_happened():
         assert each.loss_curve_ == each.network_.history.history["loss"]
         assert len(each.loss_curve_) == 5 and each.loss_ == each.loss_curve_[-1]
         assert type(each.n_iter_) is int and type(each.loss_) is float
-        assert not hasattr(each, "validation_scores_")
+        assert each.validation_scores_ is None and each.best_validation_score_ is None
     assert fitted().classes_.tolist() == ["a", "b", "c"]
     assert fitted("tagger").classes_.tolist() == ["down", "up"]
 
@@ -274,8 +274,6 @@ def test_a_warm_start_keeps_classes_width_and_scales():
     mean = each.scaler_.mean
     each.fit([x * 100.0 for x in X], CLASSES)
     assert each.scaler_.mean is mean
-    with pytest.raises(ValueError, match="y has the label 'z', expected one of the classes"):
-        each.fit(X, ["z"] * N)
     with pytest.raises(ValueError, match="expected 2"):
         each.fit([x[:, :1] for x in X], CLASSES)
     with pytest.raises(ValueError, match="2-D"):
@@ -394,11 +392,13 @@ def test_scores_of_a_fit_before_do_not_stay():
     each = fitted(early_stopping=True, validation_fraction=0.25)
     assert len(each.validation_scores_) == 5
     each.set_params(early_stopping=False).fit(X, CLASSES)
-    assert not hasattr(each, "validation_scores_") and not hasattr(each, "best_validation_score_")
+    assert each.validation_scores_ is None and each.best_validation_score_ is None
 
 
 def test_what_cannot_be_held_out_is_said():
-    with pytest.raises(ValueError, match=r"early_stopping cannot hold out 0.1 of the data"):
+    with pytest.raises(
+        ValueError, match=r"early_stopping cannot hold out 0.1 of 4 sequences: .* only 1 member"
+    ):
         RNNClassifier(3, early_stopping=True).fit(X[:4], [0, 1, 2, 2])
     unlabeled = [np.full(len(x), -1) for x in X]
     unlabeled[0] = np.arange(len(X[0])) % 2

@@ -7,6 +7,7 @@ import pathlib
 import shutil
 import subprocess
 import sys
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -293,8 +294,21 @@ def test_checkpoints_of_every_release_go_on(path, tmp_path):
     with np.load(path.with_suffix(".npz")) as file:
         X, y = make.sequences(file["values"], file["offsets"]), make.labels(file["offsets"])
     net = Network(before.layers, before.input_size, before.dtype, before.seed)
-    history = net.fit(X, y, epochs=7, checkpoint=copied, resume=True, **make.OPTIONS)
+    old = path.stem.endswith("-0.1")  # it has no checksum of its data
+    expected = (
+        pytest.warns(UserWarning, match="was written by an earlier version of elman")
+        if old
+        else nullcontext()
+    )
+    with expected as warned:
+        history = net.fit(X, y, epochs=7, checkpoint=copied, resume=True, **make.OPTIONS)
     assert history.epoch == 7
+    if old:
+        assert [w.filename for w in warned] == [__file__]
+    again = Network(before.layers, before.input_size, before.dtype, before.seed)
+    again.fit(X, y, epochs=8, checkpoint=copied, resume=True, **make.OPTIONS)  # now it has one
+    with pytest.raises(ValueError, match="another run: y has other values"):
+        again.fit(X, y[::-1], epochs=9, checkpoint=copied, resume=True, **make.OPTIONS)
     assert history.history["loss"][:4] == before.history.history["loss"]
     assert history.history["loss"][6] < history.history["loss"][0]
 

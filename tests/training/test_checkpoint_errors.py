@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 import elman
-from elman import SGD, Adam, CosineDecay, Dense, DivergenceError, Network, SimpleRNN
+from elman import SGD, Adam, CosineDecay, Dense, DivergenceError, Embedding, Network, Sequences, SimpleRNN
 from elman.model import atomic_write, file
 from helpers import support
 from helpers.kills import Waiting
@@ -89,6 +90,121 @@ def test_other_data_are_refused_by_their_size(path):
     refuses(path, lambda: network().fit(X, Y, **(options | {"validation_data": (X[:2], Y[:2])})), message)
 
 
+def states(value):
+    return {"initial_state": [np.full((10, 4), value)]}
+
+
+OTHER_VALUES = {
+    "X": ({"X": X}, {"X": X + 5.0}),
+    "y": ({"y": Y}, {"y": Y[::-1]}),
+    "y, as probabilities": ({"y": np.eye(3)[Y]}, {"y": np.eye(3)[Y[::-1]]}),
+    "sample_weight": ({"sample_weight": np.ones(10)}, {"sample_weight": np.arange(10.0)}),
+    "validation_data": ({"validation_data": (X, Y)}, {"validation_data": (X, Y[::-1])}),
+    "validation_data, its weights": (
+        {"validation_data": (X, Y, np.ones(10))},
+        {"validation_data": (X, Y, np.arange(10.0))},
+    ),
+    "initial_state": (states(0.0), states(1.0)),
+}
+
+
+@pytest.mark.parametrize("epochs", [3, 6])
+@pytest.mark.parametrize(
+    ("name", "one", "other"), [(k, *v) for k, v in OTHER_VALUES.items()], ids=[*OTHER_VALUES]
+)
+def test_other_values_of_the_same_shape_are_another_run(path, name, one, other, epochs):
+    """Also where the run is complete, so that nothing would be trained."""
+
+    def run(epochs, given, **more):
+        net, given = network(), {"X": X, "y": Y, "verbose": False, "checkpoint": path} | given
+        return net, net.fit(given.pop("X"), given.pop("y"), epochs=epochs, **given, **more)
+
+    run(3, one)
+    said = refuses(path, lambda: run(epochs, other, resume=True))
+    argument = name.partition(",")[0]
+    assert re.fullmatch(
+        rf"'run.elman' was written by another run: {argument} has other values "
+        r"\(checksum [0-9a-f]{16} there, [0-9a-f]{16} here\)",
+        said,
+    )
+    whole, _ = run(6, one)
+    run(3, one)
+    resumed, _ = run(6, one, resume=True)
+    support.assert_same_bits(resumed.parameters, whole.parameters)
+
+
+def test_the_same_numbers_are_the_same_data_in_any_form(path, tmp_path):
+    file = np.memmap(tmp_path / "x", np.float32, "w+", shape=(60, 2))
+    file[:] = X.reshape(60, 2)
+    single = X.astype(np.float32)
+    options = {"verbose": False, "checkpoint": path, "resume": True}
+    for epochs, given in enumerate(
+        (
+            single,
+            [*single],
+            single.astype(np.float64),
+            Sequences(file, np.arange(0, 61, 6)),
+            np.asfortranarray(single),
+        )
+    ):
+        assert network().fit(given, Y.tolist(), epochs=epochs + 1, **options).epoch == epochs + 1
+
+
+def test_the_same_steps_cut_elsewhere_are_other_data(path):
+    steps = X.reshape(60, 2)
+    options = {"verbose": False, "checkpoint": path, "resume": True}
+    network().fit(Sequences(steps, np.arange(0, 61, 6)), Y, **options)
+    cut = np.arange(0, 61, 6)
+    cut[1] += 1
+    message = "X has other values (checksum "
+    refuses(path, lambda: network().fit(Sequences(steps, cut), Y, **options), message)
+
+
+def test_symbols_are_compared_too(path):
+    symbols = np.arange(20).reshape(4, 5) % 3
+
+    def run(symbols):
+        net = Network([Embedding(3, 2), SimpleRNN(4), Dense(2, "softmax")], seed=0)
+        net.fit(symbols, [0, 1, 0, 1], verbose=False, checkpoint=path, resume=True)
+
+    run(symbols)
+    run(symbols.astype(np.int8))
+    refuses(path, lambda: run((symbols + 1) % 3), "X has other values (checksum ")
+
+
+def test_a_network_that_begins_with_other_weights_is_another_run(path):
+    """A trained layer set into a network of the same seed: the run in the file began without it."""
+    fit(network(), 3, checkpoint=path)
+    net = network()
+    net.parameters[:5] += 0.5
+    message = "the weights that the run began with are not those of the network here"
+    refuses(path, lambda: fit(net, 5, checkpoint=path, resume=True), message)
+    net = network()
+    net.parameters *= np.float32(1.0 + 1e-6)  # as another instruction set may draw them
+    fit(net, 4, checkpoint=path, resume=True)
+    assert fit(net, 5, checkpoint=path, resume=True).epoch == 5  # goes on, and has the weights of the fourth
+    assert fit(elman.load(path), 6, checkpoint=path, resume=True).epoch == 6
+    path.unlink()
+    given, other = network(), network()
+    for net in (given, other):
+        net.parameters[:5] = 0.25
+    fit(given, 3, checkpoint=path)
+    assert fit(other, 4, checkpoint=path, resume=True).epoch == 4
+
+
+def test_networks_of_fit_many_do_not_share_a_file(path):
+    nets = [network(), network()]
+    for options in ({"checkpoint": path}, {"each": [{"checkpoint": str(path)}, {"checkpoint": path}]}):
+        with pytest.raises(
+            ValueError, match=r"^checkpoint is .*run.elman' for nets\[0\] and nets\[1\], expected"
+        ):
+            elman.fit_many(nets, X, Y, verbose=False, **options)
+    assert not path.exists() and nets[0].history.epoch == 0
+    own = [{"checkpoint": path.with_name(f"{i}.elman")} for i in range(2)]
+    elman.fit_many(nets, X, Y, verbose=False, each=own)
+    assert len(list(path.parent.iterdir())) == 2
+
+
 def test_frozen_parts_and_the_begin_are_compared(path):
     fit(network(), 3, checkpoint=path)
     net = network()
@@ -146,6 +262,8 @@ def test_a_file_that_contradicts_itself_is_refused(path):
     refused(run(kept=[3]), "kept[0] is 3")
     refused({"run": 3}, "holds no network that can be read")
     refused({"run": {"began": 0}}, "holds no network that can be read: it has no 'carried'")
+    refused(run(given=3), "holds no run that can be resumed")
+    refused(run(given={}), "holds no run that can be resumed: it has no 'weights'")
     refused(run(settings=[]), "holds no run that can be resumed")
     refused({}, "moment.1 is float32 of shape (2,)", **{"moment.1": np.zeros(2, np.float32)})
     refused({}, "X has 10 sequences, expected 3", **{"carry.0": np.zeros((3, 4), np.float32)})

@@ -24,7 +24,7 @@ from elman.estimators import files, fitting
 from elman.estimators.data import EstimatorData
 from elman.estimators.early_stopping import Patience
 from elman.estimators.hold_out import hold_out
-from elman.estimators.options import Options, layers, read_dtype, read_options, read_threads
+from elman.estimators.options import layers, read_dtype, read_options, read_threads
 from elman.estimators.parameters import Parameters
 from elman.estimators.scaling import Scaler
 from elman.estimators.stream import EstimatorStream
@@ -34,7 +34,7 @@ from elman.network.network import Network
 from elman.nn.activations import DenseActivation
 from elman.training import loop
 from elman.training.checkpoint import Checkpoint, FileOwner, open_run
-from elman.training.plan import Plan
+from elman.training.plan import NAMES, VALIDATION_NAMES, Plan
 
 _FLOATS = [np.float64, np.float32]
 
@@ -42,10 +42,10 @@ _FLOATS = [np.float64, np.float32]
 class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
     """The base of `RNNClassifier`, `RNNRegressor` and `RNNTagger`: not for direct use.
 
-    A subclass says what its answers are: how they are read (``_read_answers``), what is learned from them
-    before training (``_learn_answers``, ``_known_answers``, ``_keep_answers``), how outputs become answers
-    (``to_answers``), which score early stopping watches (``_score_of``), and what a file holds of it
-    (``_pack_learned``, ``restore_answers``).
+    A subclass says what its answers are: how they are read (``_read_answers``) and encoded
+    (``_encode_answers``), what is learned from those that are trained on (``_learn_scales``,
+    ``_known_answers``, ``_keep_answers``), how outputs become answers (``to_answers``), which score early
+    stopping watches (``_score_of``), and what a file holds of it (``_pack_learned``, ``restore_answers``).
     """
 
     network_: Network
@@ -54,8 +54,8 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
     n_iter_: int
     loss_: float
     loss_curve_: list[float]
-    validation_scores_: list[float]
-    best_validation_score_: float
+    validation_scores_: list[float] | None
+    best_validation_score_: float | None
     validation_rows_: Rows
     scaler_: Scaler
     tabular_: bool
@@ -77,24 +77,33 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
         """Return y as an array, one answer per sequence or per step, checked as far as numbers go."""
         raise NotImplementedError
 
-    def _learn_answers(
-        self, data: EstimatorData, known: Any, classes: Any, standardize: bool
+    def _encode_answers(
+        self, data: EstimatorData, known: Any, classes: Any, warm: bool
     ) -> tuple[EstimatorData, Any]:
-        """Return the answers as the network takes them, and what was learned from them: classes or scales.
+        """Return the answers as classes or rows of numbers, and what there is to know of them.
 
-        ``known`` was learned before and stays; None in a fit that begins anew.
+        ``known`` is that of an earlier fit, None in a fit that begins anew; ``warm``: with ``warm_start``.
+        """
+        raise NotImplementedError
+
+    def _learn_scales(
+        self, train: EstimatorData, held_out: EstimatorData | None, learned: Any, fresh: bool, scale: bool
+    ) -> tuple[EstimatorData, EstimatorData | None, Any]:
+        """Return both parts with class weights or target scales, which are learned from ``train`` alone.
+
+        Where not ``fresh``, the target scales in ``learned`` stay; where not ``scale``, they change nothing.
         """
         raise NotImplementedError
 
     def _known_answers(self) -> Any:
-        """Return what `_learn_answers` learned in an earlier fit."""
+        """Return what an earlier fit learned of the answers."""
         raise NotImplementedError
 
     def _keep_answers(self, learned: Any) -> None:
-        """Set the attributes that hold what `_learn_answers` learned."""
+        """Set the attributes that hold what was learned of the answers."""
         raise NotImplementedError
 
-    def _score_of(self, held_out: EstimatorData) -> Callable[[dict[str, float]], float]:
+    def _score_of(self, held_out: EstimatorData, train: EstimatorData) -> Callable[[dict[str, float]], float]:
         """Return the function from a report of fit to the score that early stopping watches."""
         raise NotImplementedError
 
@@ -103,7 +112,7 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
         raise NotImplementedError
 
     def _pack_learned(self, learned: Any, own: dict[str, Any], arrays: dict[str, Array]) -> None:
-        """Add what `_learn_answers` learned to what a file holds."""
+        """Add what was learned of the answers to what a file holds."""
         raise NotImplementedError
 
     def restore_answers(self, own: dict[str, Any], arrays: dict[str, Array], outputs: int) -> None:
@@ -134,41 +143,50 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
             raise ArgumentTypeError("on_start", f"is {describe(on_start)}", "a callable or None")
         form = copy.copy(self)  # is given the form of X, in which validation_data must come
         known = None if fresh else self._known_answers()
-        data, learned = self._read_data(form, fresh, X, y, sample_weight, known, classes, options)
-        scaler = estimator_data.learn_scaler(data, options.standardize) if fresh else self.scaler_
-        finite = fresh and options.standardize and estimator_data.stays_finite(data, scaler)
+        warm = not (fresh or partial)
+        data, learned = self._read_data(form, fresh, X, y, sample_weight, known, classes, warm)
         network = self._network(data, fresh, path if resume else None)
         train, held_out, rows = data, None, None
-        if validation_data is not None:
-            held_out = self._read_validation(form, validation_data, learned, options)
-            options = replace(options, early_stopping=True)
-        elif options.early_stopping:
+        if options.early_stopping and validation_data is None:
             fraction = options.validation_fraction
             train, held_out = hold_out(data, fraction, network.seed % 2**32, self.per_step)
             rows = held_out.rows
-        score = None if held_out is None else self._score_of(held_out)
+        train, held_out, learned = self._learn_scales(train, held_out, learned, fresh, options.standardize)
+        scaler = estimator_data.learn_scaler(train, options.standardize) if fresh else self.scaler_
+        finite = fresh and options.standardize and estimator_data.stays_finite(train, scaler)
+        if validation_data is not None:
+            held_out = self._read_validation(form, validation_data, learned, options.standardize)
+            options = replace(options, early_stopping=True)
+        score = None if held_out is None else self._score_of(held_out, train)
         patience = Patience(options.tol, options.wait, score)
         curve, count = ([], 0) if fresh else (self.loss_curve_, self.n_iter_ if partial else 0)
         note = partial_call(self._note, network, network.history, patience, curve, count)
         owner = FileOwner(type(self).__name__, partial_call(self._pack, note))
         if path is not None:
-            found = fitting.settings(self.get_params(deep=False), data, held_out, learned)
-            owner = replace(owner, settings=found)
+            owner = self._saveable(owner, rows is not None, scaler, learned)
         model = network.model
         validation = None
         if held_out is not None:
-            part = finite and rows is not None  # of the data that the scaler was learned from
-            validation = estimator_data.for_training(model, held_out, scaler, part, validation=True)
+            names = NAMES if rows is not None else VALIDATION_NAMES
+            validation = estimator_data.for_training(model, held_out, scaler, False, names)
         made = estimator_data.for_training(model, train, scaler, finite)
         plan = fitting.plan(network, made, validation, options, patience)
         point = open_run(model, plan, path, resume, owner)
-        if path is not None:  # what cannot be saved is said before anything is trained
-            files.check_saveable(self)
-            self._pack_learned(learned, {}, {})
         self._keep(form, scaler, network, learned, rows)  # nothing can fail any more
         if not fresh and not options.constant_rate:
             network.reset_optimizer()  # a new cycle of the learning rate
         self._run(plan, point, patience, note, on_start)
+
+    def _saveable(self, owner: FileOwner, from_part: bool, scaler: Scaler, learned: Any) -> FileOwner:
+        """Return the owner of a checkpoint with what its run learned; TypeError for what no file can hold."""
+        files.check_saveable(self)
+        own: dict[str, Array] = {}
+        self._pack_learned(learned, {}, own)
+        return replace(
+            owner,
+            settings=fitting.settings(self.get_params(deep=False), from_part, learned),
+            learned={"X": [scaler.mean, scaler.scale], "y": [*own.values()]},
+        )
 
     def _network(self, data: EstimatorData, fresh: bool, resumed: Any) -> Network:
         """Return the network to train: a new one, or that of the earlier fit, checked."""
@@ -220,15 +238,15 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
         sample_weight: Any,
         known: Any,
         classes: Any,
-        options: Options,
+        warm: bool,
     ) -> tuple[EstimatorData, Any]:
-        """Return the data of a fit, checked, and what was learned from its answers."""
+        """Return the data of a fit, checked, and what there is to know of its answers."""
         batch, y = self._read_fit(X, y, form, fresh)
         data = estimator_data.given_data(batch, self._read_answers(y, batch), sample_weight, self.per_step)
-        return self._learn_answers(data, known, classes, options.standardize)
+        return self._encode_answers(data, known, classes, warm)
 
     def _read_validation(
-        self, form: SequenceEstimator, given: Any, learned: Any, options: Options
+        self, form: SequenceEstimator, given: Any, learned: Any, scale: bool
     ) -> EstimatorData:
         """Return ``validation_data``, checked, with the classes or scales learned from the training data."""
         if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
@@ -237,7 +255,8 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
             )
         X, y, weights = given if len(given) == 3 else (*given, None)
         try:
-            return self._read_data(form, False, X, y, weights, learned, None, options)[0]
+            data, known = self._read_data(form, False, X, y, weights, learned, None, False)
+            return self._learn_scales(data, None, known, False, scale)[0]
         except (TypeError, ValueError) as error:
             kind = ArgumentTypeError if isinstance(error, TypeError) else ArgumentValueError
             raise kind("validation_data", f"cannot be used: {error}") from None
@@ -266,12 +285,9 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
         self.n_iter_ = count + len(losses)
         self.loss_curve_ = curve + losses
         self.loss_ = self.loss_curve_[-1] if self.loss_curve_ else math.nan
-        if patience.score is not None:
-            self.validation_scores_ = list(patience.scores)
-            self.best_validation_score_ = max(patience.scores, default=math.nan)
-        else:  # those of an earlier fit
-            self.__dict__.pop("validation_scores_", None)
-            self.__dict__.pop("best_validation_score_", None)
+        watched = patience.score is not None  # otherwise None, as scikit-learn has it
+        self.validation_scores_ = list(patience.scores) if watched else None
+        self.best_validation_score_ = max(patience.scores, default=math.nan) if watched else None
 
     # answers
 
@@ -329,8 +345,9 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
         bundle: dict[str, str] = super()._repr_mimebundle_(**kwargs)
         if "text/html" in bundle and hasattr(self, "loss_curve_"):
             curves = {"loss": self.loss_curve_}
-            if hasattr(self, "validation_scores_") and len(self.validation_scores_) == len(self.loss_curve_):
-                curves["validation score"] = self.validation_scores_
+            scores = getattr(self, "validation_scores_", None)  # an estimator of elman 0.1 may lack it
+            if scores is not None and len(scores) == len(self.loss_curve_):
+                curves["validation score"] = scores
             bundle["text/html"] += history_html(curves)
         return bundle
 

@@ -25,7 +25,7 @@ class ClassParameters(Parameters):
     def _keep_answers(self, learned: Array) -> None:
         self.classes_: Array = learned
 
-    def _score_of(self, held_out: EstimatorData) -> Callable[[dict[str, float]], float]:
+    def _score_of(self, held_out: EstimatorData, train: EstimatorData) -> Callable[[dict[str, float]], float]:
         return accuracy
 
     def to_answers(self, outputs: Array) -> Array:

@@ -18,7 +18,9 @@ from elman.estimators.base import SequenceEstimator
 from elman.estimators.class_answers import ClassParameters
 from elman.estimators.data import EstimatorData
 from elman.estimators.labels import class_labels, class_weights, encode, learn_classes
+from elman.estimators.options import first_order_only
 from elman.estimators.parameters import PooledParameters, documented
+from elman.model.model import Float64
 
 
 @documented
@@ -48,11 +50,12 @@ class RNNClassifier(ClassifierMixin, PooledParameters, ClassParameters, Sequence
         Epochs of the last fit; the training loss at its end, and after every epoch.
     validation_scores_, best_validation_score_ : list of float, float
         Accuracy on the held-out sequences after every epoch, with ``early_stopping``; ``class_weight`` counts
-        in it as in training.
+        in it as in training. None without early stopping.
     network_ : Network
         The network; its input is the standardized sequences.
     scaler_ : Scaler
-        ``mean`` and ``scale`` (F,), by which the sequences are standardized.
+        ``mean`` and ``scale`` (F,), by which the sequences are standardized; learned from those that are
+        trained on, like ``class_weight="balanced"``.
     tabular_ : bool
         Whether it was fitted on 2-D input.
     validation_rows_ : array of int64
@@ -107,6 +110,7 @@ class RNNClassifier(ClassifierMixin, PooledParameters, ClassParameters, Sequence
         )
         return self
 
+    @first_order_only
     def partial_fit(
         self,
         X: SequenceInput,
@@ -114,7 +118,10 @@ class RNNClassifier(ClassifierMixin, PooledParameters, ClassParameters, Sequence
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> RNNClassifier:
-        """Train one epoch more; the first call needs all ``classes`` to come."""
+        """Train one epoch more; the first call needs all ``classes`` to come.
+
+        Absent with the solvers "lbfgs" and "lm".
+        """
         self._train(X, y, sample_weight, partial=True, classes=classes)
         return self
 
@@ -136,14 +143,23 @@ class RNNClassifier(ClassifierMixin, PooledParameters, ClassParameters, Sequence
     def _read_answers(self, y: Any, batch: Batch) -> Array:
         return class_labels(y, batch.n)
 
-    def _learn_answers(
-        self, data: EstimatorData, known: Any, classes: Any, standardize: bool
+    def _encode_answers(
+        self, data: EstimatorData, known: Any, classes: Any, warm: bool
     ) -> tuple[EstimatorData, Array]:
-        y, weights = data.answers, data.weights
-        learned = learn_classes(y, known, classes)
-        indices = encode(y, learned, "y")
-        scales = class_weights(self.class_weight, learned, y, indices, weights)
-        if scales is not None:
-            weights = as_weights(scales[indices] * (1.0 if weights is None else weights), data.n)
-        made = replace(data, answers=indices, weights=weights, outputs=len(learned), strata=indices)
-        return made, learned
+        learned = learn_classes(data.answers, known, classes, warm)
+        indices = encode(data.answers, learned, "y")
+        return replace(data, answers=indices, outputs=len(learned), strata=indices), learned
+
+    def _learn_scales(
+        self, train: EstimatorData, held_out: EstimatorData | None, learned: Array, fresh: bool, scale: bool
+    ) -> tuple[EstimatorData, EstimatorData | None, Array]:
+        scales = class_weights(self.class_weight, learned, train.answers, train.weights)
+        if scales is None:
+            return train, held_out, learned
+        return _weighed(train, scales), None if held_out is None else _weighed(held_out, scales), learned
+
+
+def _weighed(data: EstimatorData, scales: Float64) -> EstimatorData:
+    """Return sequences whose weights are multiplied by what each class counts (C,)."""
+    given = 1.0 if data.weights is None else data.weights
+    return replace(data, weights=as_weights(scales[data.answers] * given, data.n))

@@ -16,7 +16,7 @@ from elman.data.targets import as_weights
 from elman.estimators import scaling
 from elman.estimators.scaling import Scaler
 from elman.model.model import Float64, Model
-from elman.training.plan import NAMES, VALIDATION_NAMES, TrainingData, training_data
+from elman.training.plan import NAMES, TrainingData, training_data
 
 # Between these, float32 holds every feature that was standardized by its own mean and standard deviation.
 _LARGEST_MEAN = 1e30
@@ -111,13 +111,12 @@ def stays_finite(data: EstimatorData, scaler: Scaler) -> bool:
 
 
 def for_training(
-    model: Model, data: EstimatorData, scaler: Scaler, finite: bool, validation: bool = False
+    model: Model, data: EstimatorData, scaler: Scaler, finite: bool, names: tuple[str, str, str] = NAMES
 ) -> TrainingData:
     """Return scaled sequences with answers, checked, as the engine reads them.
 
-    ``finite``: the scaled sequences are known to be finite. ``validation``: they are called validation_data.
+    ``finite``: the scaled sequences are known to be finite. ``names`` are used in the messages of errors.
     """
-    names = VALIDATION_NAMES if validation else NAMES
     batch = _scaled(data, scaler, model.dtype)
     native = _engine.unchecked_data(batch) if finite else _engine.data(batch, model.dtype, names[0])
     y: Any = data.network_answers(model.dtype)

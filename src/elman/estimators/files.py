@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -14,9 +13,6 @@ from elman.data.sequences import Array
 from elman.errors import ArgumentTypeError
 from elman.estimators.scaling import Scaler
 from elman.model import file
-
-if TYPE_CHECKING:
-    from elman.estimators.data import EstimatorData
 
 KINDS: dict[str, type[Any]] = {}  # the estimators that a file can hold, by name; `elman.estimators` fills it
 
@@ -37,7 +33,7 @@ def pack(estimator: Any) -> tuple[dict[str, Any], dict[str, Array]]:
     pack_scaler(arrays, "scaler", estimator.scaler_)
     estimator.pack_answers(own, arrays)
     arrays["loss_curve"] = np.array(estimator.loss_curve_, np.float64)
-    if hasattr(estimator, "validation_scores_"):
+    if getattr(estimator, "validation_scores_", None) is not None:
         arrays["validation_scores"] = np.array(estimator.validation_scores_, np.float64)
     return {"kind": type(estimator).__name__, "network": spec, "estimator": own}, arrays
 
@@ -58,18 +54,6 @@ def pack_fitted(estimator: Any) -> tuple[dict[str, Any], dict[str, Array]]:
     check_is_fitted(estimator, "network_")
     with estimator.network_.model.lock.reading():
         return pack(estimator)
-
-
-def fingerprint(*data: EstimatorData | None) -> str:
-    """Return a short checksum of sequences, answers and weights: other data give another one."""
-    digest = hashlib.blake2b(digest_size=8)
-    for part in data:
-        if part is not None:
-            for values, _ in part.blocks(weighted=False):
-                digest.update(np.ascontiguousarray(values).data)
-            for array in (part.offsets(), part.network_answers(np.dtype(np.float64)), part.weights):
-                digest.update(b"None" if array is None else np.ascontiguousarray(array).data)
-    return digest.hexdigest()
 
 
 def unpack(kind: type[Any], network: Any, spec: dict[str, Any], arrays: dict[str, Array], name: str) -> Any:
@@ -100,6 +84,7 @@ def _unpack(kind: type[Any], own: dict[str, Any], arrays: dict[str, Array], netw
     estimator.scaler_ = unpack_scaler(arrays, "scaler", width)
     estimator.loss_curve_ = _numbers(arrays["loss_curve"])
     estimator.loss_ = estimator.loss_curve_[-1] if estimator.loss_curve_ else math.nan
+    estimator.validation_scores_ = estimator.best_validation_score_ = None
     if "validation_scores" in arrays:
         estimator.validation_scores_ = _numbers(arrays["validation_scores"])
         estimator.best_validation_score_ = max(estimator.validation_scores_, default=math.nan)

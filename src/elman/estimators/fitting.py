@@ -9,7 +9,6 @@ import numpy as np
 from elman import _engine
 from elman._validation import integer
 from elman.data.sequences import Batch
-from elman.estimators import files
 from elman.estimators.data import EstimatorData
 from elman.estimators.early_stopping import Patience
 from elman.estimators.noise import InputNoise
@@ -87,19 +86,19 @@ def _updates(network: Network, batch: Batch, options: Options) -> int:
     return updates
 
 
-def settings(
-    parameters: dict[str, Any], data: EstimatorData, held_out: EstimatorData | None, learned: Any
-) -> dict[str, Any]:
-    """Return, for a checkpoint, what the network's own settings do not show of parameters and data.
+def settings(parameters: dict[str, Any], from_part: bool, learned: Any) -> dict[str, Any]:
+    """Return, for a checkpoint, what the network's own settings do not show of the parameters.
 
-    ``learned``: the classes as an array, or what else was learned from the answers.
+    ``from_part``: scales and class weights were learned from the training part alone, which elman 0.1 did
+    not do. ``learned``: the classes as an array, or what else was learned from the answers.
     """
     names = ("early_stopping", "validation_fraction", "tol", "n_iter_no_change", "input_noise", "standardize")
     found = {name: repr(parameters[name]) for name in names}
     found["class_weight"] = repr(parameters.get("class_weight"))  # a regressor has none
+    if from_part and (parameters["standardize"] or parameters.get("class_weight") is not None):
+        found["scales"] = "those of the training part"
     if "missing_label" in parameters:
         found["missing_label"] = repr(parameters["missing_label"])
     if isinstance(learned, np.ndarray):
         found["classes"] = repr(learned.tolist())
-    found["the checksum of X, y and weights"] = files.fingerprint(data, held_out)
     return found

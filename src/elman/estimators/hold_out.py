@@ -18,6 +18,11 @@ def hold_out(
             np.arange(data.n), test_size=fraction, random_state=seed, stratify=data.strata
         )
     except ValueError as error:
-        problem = f"cannot hold out {fraction:g} of the data: {error}"
-        raise ArgumentValueError("early_stopping", problem) from None
+        count = "1 sequence" if data.n == 1 else f"{data.n} sequences"
+        reason = str(error).partition(". ")[0].removesuffix(".")  # scikit-learn's first sentence
+        raise ArgumentValueError(
+            "early_stopping",
+            f"cannot hold out {fraction:g} of {count}: {reason}",
+            "more of them (elman.evaluation.chunk cuts long ones into several), or validation_data=",
+        ) from None
     return data.part(train, per_step), data.part(held_out, per_step)

@@ -106,9 +106,14 @@ def own_type(labels: Array) -> Array:
     return plain if plain.ndim == 1 and plain.dtype.kind in "fiubU" else labels
 
 
-def learn_classes(labels: Array, known: Array | None, given: Any) -> Array:
-    """Return the classes: those known already, those given, or those of the labels."""
+def learn_classes(labels: Array, known: Array | None, given: Any, warm: bool) -> Array:
+    """Return the classes: those known already, those given, or those of the labels.
+
+    ``warm``: with warm_start, where scikit-learn wants the labels to have all the known classes.
+    """
     if known is not None:
+        if warm:
+            _check_same_classes(labels, known)
         if given is not None and not np.array_equal(known, np.unique(given)):
             raise ArgumentValueError(
                 "classes", f"is {describe(given)}", f"{known.tolist()} as in the first call"
@@ -125,6 +130,19 @@ def learn_classes(labels: Array, known: Array | None, given: Any) -> Array:
     return np.asarray(classes)
 
 
+def _check_same_classes(labels: Array, known: Array) -> None:
+    """Raise scikit-learn's ValueError where labels have other classes than those of the fit before."""
+    found = {label for _, values in _pieces(labels) for label in values}
+    before = known.tolist()
+    if found != set(before):
+        shown = [*(label for label in before if label in found), *sorted(found.difference(before), key=str)]
+        raise ArgumentValueError(
+            "warm_start",
+            f"can only be used where `y` has the same classes as in the previous call to fit. "
+            f"Previously got {before}, `y` has {shown}",
+        )
+
+
 def encode(labels: Array, classes: Array, name: str) -> Array:
     """Return the index of each label's class."""
     index = {label: i for i, label in enumerate(classes.tolist())}
@@ -139,7 +157,7 @@ def encode(labels: Array, classes: Array, name: str) -> Array:
 
 
 def class_weights(
-    class_weight: Any, classes: Array, labels: Array, indices: Array, weights: Float64 | None
+    class_weight: Any, classes: Array, indices: Array, weights: Float64 | None
 ) -> Float64 | None:
     """Return what an answer of each class counts (C,), or None; a weight is so many repeated answers."""
     if class_weight is None:
@@ -150,7 +168,7 @@ def class_weights(
         return np.where(present, sums.sum() / (present.sum() * np.where(present, sums, 1.0)), 0.0)
     if not isinstance(class_weight, dict):
         raise ArgumentValueError("class_weight", f"is {describe(class_weight)}", "None, 'balanced' or a dict")
-    scales = np.asarray(compute_class_weight(class_weight, classes=classes, y=labels), np.float64)
+    scales = np.asarray(compute_class_weight(class_weight, classes=classes, y=classes), np.float64)
     return as_weights(scales, len(classes), "class_weight")
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import numbers
+from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeVar, cast
 
 import numpy as np
+from sklearn.utils.metaestimators import available_if
 
 from elman import _engine
 from elman._validation import choice, describe, flag, integer, number, real_dtype
@@ -42,7 +44,25 @@ _SECOND_ORDER: dict[Solver, type[LevenbergMarquardt] | type[LBFGS]] = {
     "lbfgs": LBFGS,
     "lm": LevenbergMarquardt,
 }
+_Method = TypeVar("_Method", bound=Callable[..., Any])
 _POOLS: dict[Pooling, type[MeanPool] | type[MaxPool]] = {"mean": MeanPool, "max": MaxPool}
+
+
+def first_order_only(method: _Method) -> _Method:
+    """Return a method that estimators have only with a solver that learns batch after batch.
+
+    With another one it raises the AttributeError of `sklearn.neural_network.MLPClassifier`.
+    """
+
+    def check(estimator: Parameters) -> bool:
+        if estimator.solver in _SECOND_ORDER:
+            raise AttributeError(
+                f"{method.__name__} is only available for stochastic optimizers. {estimator.solver} is not "
+                f"stochastic."
+            )
+        return True
+
+    return cast(_Method, available_if(check)(method))
 
 
 @dataclass(frozen=True)

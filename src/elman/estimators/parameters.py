@@ -67,13 +67,13 @@ class Parameters:
     verbose : bool or int
         A progress bar.
     warm_start : bool
-        A second ``fit`` goes on with the network of the first.
+        A second ``fit`` goes on with the network of the first, on y of the same classes.
     clip_norm : float or None
         Scales gradients whose norm is larger.
     early_stopping : bool
         Holds ``validation_fraction`` of the sequences out (RNNClassifier: of each class), stops when the
         score on them does not improve any more, and restores the best weights. The score is the accuracy,
-        of RNNRegressor R2.
+        of RNNRegressor R2. Standardization and "balanced" weights are learned from the others alone.
     validation_fraction : float between 0 and 1
         Share of the sequences that early stopping holds out.
     n_iter_no_change : int, at least 1

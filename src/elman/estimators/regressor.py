@@ -23,6 +23,7 @@ from elman.errors import ArgumentValueError
 from elman.estimators import files, scaling
 from elman.estimators.base import SequenceEstimator
 from elman.estimators.data import EstimatorData
+from elman.estimators.options import first_order_only
 from elman.estimators.parameters import PooledParameters, documented
 from elman.estimators.scaling import Scaler
 
@@ -57,6 +58,10 @@ class RNNRegressor(RegressorMixin, PooledParameters, SequenceEstimator):  # type
     ----------
     n_features_in_, n_iter_, loss_, loss_curve_, network_, scaler_, tabular_, validation_rows_
         As for `RNNClassifier`; the network's outputs are in standardized units.
+    validation_scores_, best_validation_score_ : list of float, float
+        R2 on the held-out answers after every epoch, with ``early_stopping``, None without it. A single
+        answer, or several equal ones, have no R2 of their own: then 1 - error / variance of the targets that
+        are trained on, the error being the mean squared one.
     targets_ : Targets
         ``scaler`` with ``mean`` and ``scale`` (C,), by which the targets are standardized; ``vector``,
         whether y was (n,).
@@ -109,10 +114,14 @@ class RNNRegressor(RegressorMixin, PooledParameters, SequenceEstimator):  # type
         )
         return self
 
+    @first_order_only
     def partial_fit(
         self, X: SequenceInput, y: TargetInput, sample_weight: ArrayLike | None = None
     ) -> RNNRegressor:
-        """Train one epoch more; the scales of input and targets are those of the first call."""
+        """Train one epoch more; the scales of input and targets are those of the first call.
+
+        Absent with the solvers "lbfgs" and "lm".
+        """
         self._train(X, y, sample_weight, partial=True)
         return self
 
@@ -163,28 +172,29 @@ class RNNRegressor(RegressorMixin, PooledParameters, SequenceEstimator):  # type
             raise
         return np.asarray(y if y.ndim == 2 else column_or_1d(y, warn=True))
 
-    def _learn_answers(
-        self, data: EstimatorData, known: Any, classes: Any, standardize: bool
+    def _encode_answers(
+        self, data: EstimatorData, known: Any, classes: Any, warm: bool
     ) -> tuple[EstimatorData, Targets]:
-        y = data.answers
-        values = y.reshape(len(y), -1)
-        learned: Targets = known or self._learn_targets(data, values, standardize)
-        if values.shape[1] != len(learned.scaler.mean):
-            count = len(learned.scaler.mean)
-            raise ArgumentValueError("y", f"has {values.shape[1]} outputs", f"{count} (as before)")
-        return replace(data, answers=values, outputs=values.shape[1], targets=learned.scaler), learned
+        values = data.answers.reshape(len(data.answers), -1)
+        width = values.shape[1]
+        learned: Targets = known or Targets(scaling.identity(width), data.answers.ndim == 1)
+        if known is None:
+            _check_answered("y", "has no answer", values)
+        elif width != len(learned.scaler.mean):
+            raise ArgumentValueError("y", f"has {width} outputs", f"{len(learned.scaler.mean)} (as before)")
+        return replace(data, answers=values, outputs=width), learned
 
-    def _learn_targets(self, data: EstimatorData, values: Array, standardize: bool) -> Targets:
-        empty = np.isnan(values).all(axis=0)
-        if empty.any():
-            raise ArgumentValueError(
-                "y", f"has no answer in output {int(np.argmax(empty))}", "some that are not NaN"
-            )
-        scaler = scaling.identity(values.shape[1])
-        if standardize:
-            weights = data.step_weights() if self.per_step else data.weights
-            scaler = scaling.learn(scaling.row_blocks(values, weights), "y")
-        return Targets(scaler, data.answers.ndim == 1)
+    def _learn_scales(
+        self, train: EstimatorData, held_out: EstimatorData | None, learned: Targets, fresh: bool, scale: bool
+    ) -> tuple[EstimatorData, EstimatorData | None, Targets]:
+        if held_out is not None:
+            _check_answered("early_stopping", "leaves no answer to train on", train.answers)
+        if fresh and scale:
+            weights = train.step_weights() if self.per_step else train.weights
+            scaler = scaling.learn(scaling.row_blocks(train.answers, weights), "y")
+            learned = replace(learned, scaler=scaler)
+        part = None if held_out is None else replace(held_out, targets=learned.scaler)
+        return replace(train, targets=learned.scaler), part, learned
 
     def _known_answers(self) -> Targets:
         return self.targets_
@@ -192,20 +202,13 @@ class RNNRegressor(RegressorMixin, PooledParameters, SequenceEstimator):  # type
     def _keep_answers(self, learned: Targets) -> None:
         self.targets_: Targets = learned
 
-    def _score_of(self, held_out: EstimatorData) -> Callable[[dict[str, float]], float]:
-        w = held_out.step_weights() if self.per_step else held_out.weights
-        answers = held_out.network_answers(np.dtype(np.float64))
-        if w is None:
-            w = np.ones(len(answers))
-        given = ~np.isnan(answers)
-        if not given.any(axis=0).all():
+    def _score_of(self, held_out: EstimatorData, train: EstimatorData) -> Callable[[dict[str, float]], float]:
+        if np.isnan(held_out.answers).all(axis=0).any():
             raise ArgumentValueError(
                 "early_stopping", "held out sequences without any answer", "some answers"
             )
-        counts = given * w[:, None]
-        values = np.where(given, answers, 0.0)
-        mean = (counts * values).sum(axis=0) / counts.sum(axis=0)
-        variance = float((counts * (values - mean) ** 2).sum() / counts.sum())
+        # Answers that are all the same, or a single one, have no R2 of their own.
+        variance = self._variance(held_out) or self._variance(train)
 
         def r2(logs: dict[str, float]) -> float:
             error = logs["val_mean_squared_error"]
@@ -214,6 +217,23 @@ class RNNRegressor(RegressorMixin, PooledParameters, SequenceEstimator):  # type
             return 1.0 if error == 0.0 else 0.0
 
         return r2
+
+    def _variance(self, data: EstimatorData) -> float:
+        """Return the variance of answers around the mean of each output, in the network's units."""
+        w = data.step_weights() if self.per_step else data.weights
+        answers = data.network_answers(np.dtype(np.float64))
+        if w is None:
+            w = np.ones(len(answers))
+        given = ~np.isnan(answers)
+        if (
+            np.where(given, answers, -np.inf).max(axis=0) <= np.where(given, answers, np.inf).min(axis=0)
+        ).all():
+            return 0.0  # to the bit, where the mean of equal numbers is rounded
+        counts = given * w[:, None]
+        values = np.where(given, answers, 0.0)
+        total = counts.sum(axis=0)
+        mean = (counts * values).sum(axis=0) / np.where(total > 0.0, total, 1.0)
+        return float((counts * (values - mean) ** 2).sum() / counts.sum())
 
     def to_answers(self, outputs: Array) -> Array:
         """Return network outputs (rows, C) as values (rows, C) in float64, in the units of y."""
@@ -233,6 +253,13 @@ class RNNRegressor(RegressorMixin, PooledParameters, SequenceEstimator):  # type
         tags = super().__sklearn_tags__()
         tags.target_tags.multi_output = True
         return tags
+
+
+def _check_answered(where: str, problem: str, values: Array) -> None:
+    empty = np.isnan(values).all(axis=0)
+    if empty.any():
+        output = int(np.argmax(empty))
+        raise ArgumentValueError(where, f"{problem} in output {output}", "some that are not NaN")
 
 
 def _step_numbers(y: Any, batch: Batch) -> Array:

@@ -27,6 +27,7 @@ from elman.estimators.labels import (
     own_type,
     step_labels,
 )
+from elman.estimators.options import first_order_only
 from elman.estimators.parameters import documented
 
 
@@ -92,6 +93,7 @@ class RNNTagger(ClassParameters, SequenceEstimator):
         )
         return self
 
+    @first_order_only
     def partial_fit(
         self,
         X: SequenceInput,
@@ -99,7 +101,10 @@ class RNNTagger(ClassParameters, SequenceEstimator):
         classes: ArrayLike | None = None,
         sample_weight: ArrayLike | None = None,
     ) -> RNNTagger:
-        """Train one epoch more; the first call needs all ``classes`` to come, unless y has them."""
+        """Train one epoch more; the first call needs all ``classes`` to come, unless y has them.
+
+        Absent with the solvers "lbfgs" and "lm".
+        """
         self._train(X, y, sample_weight, partial=True, classes=classes)
         return self
 
@@ -146,8 +151,8 @@ class RNNTagger(ClassParameters, SequenceEstimator):
             raise ArgumentValueError("y", f"has {labels.shape[1]} values a step", "one label")
         return labels
 
-    def _learn_answers(
-        self, data: EstimatorData, known: Any, classes: Any, standardize: bool
+    def _encode_answers(
+        self, data: EstimatorData, known: Any, classes: Any, warm: bool
     ) -> tuple[EstimatorData, Array]:
         y = data.answers
         given = ~is_missing(y, self.missing_label)
@@ -159,24 +164,34 @@ class RNNTagger(ClassParameters, SequenceEstimator):
             raise ArgumentValueError(
                 "y", f"has the label {none[0]}", f"labels, or {self.missing_label!r} (missing_label) for none"
             )
-        learned = learn_classes(labels, known, classes)
-        encoded = encode(labels, learned, "y")
-        per_step = data.step_weights() if self.class_weight is not None else None
-        if per_step is not None:
-            per_step = per_step[given]
-        scales = class_weights(self.class_weight, learned, labels, encoded, per_step)
-        indices = encoded
+        learned = learn_classes(labels, known, classes, warm)
+        indices = encode(labels, learned, "y")
         if not given.all():
-            indices = np.full(len(y), -1, np.int64)
+            encoded, indices = indices, np.full(len(y), -1, np.int64)
             indices[given] = encoded
-        return replace(data, answers=indices, class_weight=scales, outputs=len(learned)), learned
+        return replace(data, answers=indices, outputs=len(learned)), learned
 
-    def _score_of(self, held_out: EstimatorData) -> Callable[[dict[str, float]], float]:
+    def _learn_scales(
+        self, train: EstimatorData, held_out: EstimatorData | None, learned: Array, fresh: bool, scale: bool
+    ) -> tuple[EstimatorData, EstimatorData | None, Array]:
+        given = train.answers >= 0
+        if not given.any():
+            raise ArgumentValueError("early_stopping", "leaves no label to train on", "some labeled steps")
+        if self.class_weight is None:
+            return train, held_out, learned
+        weights = train.step_weights()
+        if weights is not None:
+            weights = weights[given]
+        scales = class_weights(self.class_weight, learned, train.answers[given], weights)
+        part = None if held_out is None else replace(held_out, class_weight=scales)
+        return replace(train, class_weight=scales), part, learned
+
+    def _score_of(self, held_out: EstimatorData, train: EstimatorData) -> Callable[[dict[str, float]], float]:
         if (held_out.answers < 0).all():
             raise ArgumentValueError(
                 "early_stopping", "held out sequences without any label", "some labeled steps"
             )
-        return super()._score_of(held_out)
+        return super()._score_of(held_out, train)
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from pathlib import Path
 from typing import Any
 
 from elman import _engine
@@ -115,7 +117,24 @@ def _options(nets: list[Network], X: Any, y: Any, each: Any, options: dict[str, 
             if name in own:
                 raise ArgumentValueError(f"each[{i}]", f"has {name!r}", "it as an argument of fit_many alone")
     shared = {"X": _once(nets, X), "y": y, **options}
-    return [{**shared, **own} for own in each]
+    given = [{**shared, **own} for own in each]
+    _check_own_files([own.get("checkpoint") for own in given])
+    return given
+
+
+def _check_own_files(paths: list[Any]) -> None:
+    """Raise ValueError where two networks would write their run into one file."""
+    seen: dict[Path, int] = {}
+    for i, path in enumerate(paths):
+        if isinstance(path, (str, os.PathLike)):
+            name = Path(path).resolve()
+            if name in seen:
+                raise ArgumentValueError(
+                    "checkpoint",
+                    f"is {os.fspath(path)!r} for nets[{seen[name]}] and nets[{i}]",
+                    "a file of its own for each, in each=",
+                )
+            seen[name] = i
 
 
 def _once(nets: list[Network], X: Any) -> Any:

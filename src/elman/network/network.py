@@ -144,9 +144,10 @@ class Network(NetworkOutputs):
             Continue the run in ``checkpoint``, or begin it if there is no file. The result has the same bits
             as a run that was never interrupted, and at most one epoch is lost. ``epochs``, the epoch passed
             to callbacks and the history count the whole run. A run that is complete, or that a callback
-            stopped, is not trained further. A seed that was not given is taken from the file. A callback with
-            the methods ``state() -> (values, arrays)`` and ``restore(values, arrays)``, dicts of JSON values
-            and of arrays by name, is saved in the file too.
+            stopped, is not trained further. A seed that was not given is taken from the file. Other X, y,
+            weights, validation data or initial states are another run. A callback with the methods ``state()
+            -> (values, arrays)`` and ``restore(values, arrays)``, dicts of JSON values and of arrays by name,
+            is saved in the file too.
         memory : "auto" or int
             Bytes that the gradient of an update may use. If all steps at once would need more, only the
             states of some steps are kept, and the steps between are computed again: about a third more time,

@@ -15,6 +15,10 @@ An estimator gives `open_run` a `FileOwner`, because its file holds more than a 
   called after each epoch, and before the first one.
 - ``settings``: what must be the same when the run is resumed, by name: strings, numbers, bools or None
   (anything else is compared as text).
+- ``learned``: what it learned from "X" and "y" before training; it is part of their checksums.
+
+Checksums of the data, and the weights that a run began with, are compared too (`elman.training.fingerprint`).
+A file of elman 0.1 has none: a run goes on from it with a warning.
 
 Each of ``callbacks``, and ``FileOwner.extra``, that is a `StatefulCallback` is written to the file too.
 `peek` reads the spec of a file alone.
@@ -24,9 +28,9 @@ from __future__ import annotations
 
 import math
 import os
-import zlib
+import warnings
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -38,10 +42,13 @@ from elman.model import atomic_write, file
 from elman.model.model import MOST_COUNTED, Model
 from elman.nn.optimizers import Optimizer, arguments, rate_at
 from elman.nn.schedules import CosineDecay, OneCycle
+from elman.training import fingerprint
+from elman.training.fingerprint import Fingerprint
 
 if TYPE_CHECKING:
     from elman.training.plan import Plan, TrainingData
 
+_OLD_CHECKSUM = "the checksum of X, y and weights"  # a setting of the estimators of elman 0.1
 Packed = tuple[dict[str, Any], dict[str, Array]]
 
 
@@ -63,6 +70,7 @@ class FileOwner:
     pack: Callable[[], Packed] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     extra: Any = None
+    learned: Mapping[str, Iterable[Array]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -74,13 +82,14 @@ class ResumedRun:
     updates: int
     stopped: bool
     states: list[Packed]
+    given: Fingerprint | None
 
 
 class Checkpoint:
     """The file of one run.
 
-    ``settings`` are the arguments of the run, ``callbacks`` those among which some have a state, ``rows`` the
-    number of sequences whose states are carried (None: none are).
+    ``settings`` are the arguments of the run, ``given`` is what it learns from, ``callbacks`` those among
+    which some have a state, ``rows`` the number of sequences whose states are carried (None: none are).
     """
 
     def __init__(
@@ -89,6 +98,7 @@ class Checkpoint:
         model: Model,
         owner: FileOwner,
         settings: Mapping[str, Any],
+        given: Fingerprint,
         optimizer: Optimizer,
         rows: int | None,
         callbacks: Iterable[Any],
@@ -105,7 +115,10 @@ class Checkpoint:
             "callbacks with a state": ", ".join(type(each).__name__ for each in self._stateful) or "none",
             **{name: _plain(value) for name, value in owner.settings.items()},
         }
+        self._given = given
         self.found = self._read(optimizer, rows) if resume else None
+        if self.found is not None:
+            self._given = self.found.given or replace(given, weights=None)
 
     @property
     def done(self) -> int:
@@ -144,6 +157,7 @@ class Checkpoint:
                 updates=integer("updates", run["updates"], maximum=MOST_COUNTED),
                 stopped=flag("stopped", run["stopped"]),
                 states=[_state_in(arrays, i, values) for i, values in enumerate(run["kept"])],
+                given=Fingerprint.from_json(run["given"]) if "given" in run else None,
             )
             if len(found.states) != len(self._stateful):
                 raise ValueError(f"kept has {len(found.states)} entries, expected {len(self._stateful)}")
@@ -159,6 +173,7 @@ class Checkpoint:
 
     def _compare(self, run: dict[str, Any], spec: dict[str, Any], source: Model, name: str) -> None:
         there = {"kind": spec["kind"], **_of_model(source), **run["settings"]}
+        there.pop(_OLD_CHECKSUM, None)
         if source.optimizer is not None:  # as this version describes it
             there["optimizer"] = _describe(source.optimizer)
         here = {"kind": self._kind, **_of_model(self._model), **self._settings}
@@ -172,6 +187,13 @@ class Checkpoint:
         began = source.began
         if began not in (self._model.epoch, self._model.began):
             differences.append(f"the epoch at which the run began is {began} there, {self._model.epoch} here")
+        if "given" in run:
+            told = {key for key in here if there.get(key) != here[key]}
+            if "X" in told:  # other sequences have other answers and weights
+                told |= {"y", "sample_weight", "initial_state"}
+            own_weights = self._model.began != began and self._model.seed_given  # or the file has them
+            given = Fingerprint.from_json(run["given"])
+            differences += given.differences(self._given, told, own_weights)
         if differences:
             raise _AnotherRunError(f"{name} was written by another run: {'; '.join(differences)}")
 
@@ -226,6 +248,7 @@ class Checkpoint:
             "updates": model.updates,
             "carried": model.carry is not None,
             "settings": self._settings,
+            "given": asdict(self._given),
             "kept": states,
         }
         if spec["kind"] == "network":
@@ -251,6 +274,9 @@ def open_run(
         if plan.stateful:
             model.carried(plan.train.batch.n)
     rate_at(plan.optimizer, updates)
+    if point is not None and point.found is not None and point.found.given is None:
+        level = 3 if owner is None else 4  # the caller of fit
+        warnings.warn(fingerprint.UNCHECKED.format(os.fspath(path)), UserWarning, stacklevel=level)
     if point is not None and point.done < plan.epochs and not point.stopped:
         point.probe()
     return point
@@ -276,18 +302,12 @@ def _checkpoint(model: Model, plan: Plan, path: Any, resume: Any, owner: FileOwn
         "clip_norm": plan.clip_norm or None,
         "reduction": "mean" if plan.mean else "sum",
         "initial_state": None if plan.initial is None else "given",
-        "constrained": _constrained(model),
+        "constrained": fingerprint.constrained(model),
         "frozen": ", ".join(name for name in model.weights if name in model.frozen) or "nothing",
     }
     rows = plan.train.batch.n if plan.stateful else None
-    return Checkpoint(path, model, owner, settings, plan.optimizer, rows, plan.callbacks, resume)
-
-
-def _constrained(model: Model) -> str | None:
-    """Return the names of constrained parameters, with a checksum of what constrains them."""
-    named = sorted(model.constraints.items())
-    sums = (zlib.crc32(each.mask.tobytes() + each.sign.tobytes()) for _, each in named)
-    return ", ".join(f"{name} ({s:08x})" for (name, _), s in zip(named, sums, strict=True)) or None
+    given = fingerprint.of_run(model, plan, owner.learned)
+    return Checkpoint(path, model, owner, settings, given, plan.optimizer, rows, plan.callbacks, resume)
 
 
 def _size(data: TrainingData) -> str:
