@@ -12,7 +12,7 @@ with seed 0, each segment whole in one of them, for
     python examples/eeg_2005.py --data bonn      # the Bonn recordings, sets A, D and E, from their own files
 
 With --data, the last network is also trained on simulated EEG alone and tried on the recordings, each
-recording brought to mean 0 and standard deviation 1: the simulator's millivolts are not the recordings'.
+recording brought to mean 0 and standard deviation 1: the simulator's amplitudes are not the recordings'.
 """
 
 from __future__ import annotations

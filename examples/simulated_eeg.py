@@ -24,10 +24,10 @@ TYPES = (
 
 
 def measure(x: np.ndarray, fs: float) -> tuple[float, float, float, float]:
-    """Return amplitude (standard deviation, mV), strongest and median frequency (Hz), and spikes a second."""
+    """Return amplitude (standard deviation, µV), strongest and median frequency (Hz), and spikes a second."""
     f, power = signal.welch(x, fs, nperseg=min(512, len(x)))
     share = np.cumsum(power) / power.sum()
-    spikes = len(signal.find_peaks(x, height=7.0, distance=12)[0]) * fs / len(x)
+    spikes = len(signal.find_peaks(x, height=560.0, distance=12)[0]) * fs / len(x)
     return float(x.std()), float(f[power.argmax()]), float(f[np.searchsorted(share, 0.5)]), spikes
 
 
@@ -42,10 +42,10 @@ def main() -> None:
     data = simulate_eeg(args.segments, kinds=TYPES, seconds=args.seconds)
     fs = data.description.fs
     x = np.stack([segment[:, 0] for segment in data.X])
-    print("medians of each type   sd, mV   peak, Hz   median, Hz   spikes/s")
+    print("medians of each type   sd, µV   peak, Hz   median, Hz   spikes/s")
     for name in TYPES:
         sd, peak, middle, spikes = np.median([measure(row, fs) for row in x[data.y == name]], axis=0)
-        print(f"{name:20} {sd:8.2f} {peak:10.1f} {middle:12.1f} {spikes:10.1f}")
+        print(f"{name:20} {sd:8.0f} {peak:10.1f} {middle:12.1f} {spikes:10.1f}")
     if args.picture:
         draw({name: x[data.y == name][0] for name in TYPES}, fs, args.picture)
 
@@ -58,16 +58,16 @@ def draw(segments: dict[str, np.ndarray], fs: float, path: str) -> None:
     grid = figure.add_gridspec(len(segments) + 2, 2, width_ratios=(3, 1))
     for row, (name, x) in enumerate(segments.items()):
         shown = x[: round(10 * fs)]
-        trace = style.plain(figure.add_subplot(grid[row, 0]), y="mV")
+        trace = style.plain(figure.add_subplot(grid[row, 0]), y="µV")
         trace.plot(np.arange(len(shown)) / fs, shown, color=style.COLORS[0], lw=0.7)
         trace.set_title(name, loc="left", fontsize=9)
         f, power = signal.welch(x, fs, nperseg=min(512, len(x)))
         spectrum = style.plain(figure.add_subplot(grid[row, 1]))
         spectrum.semilogy(f[f <= 45], power[f <= 45], color=style.COLORS[1], lw=1.0)
-        spectrum.set_title("mV²/Hz, to 45 Hz" if row == 0 else "", loc="left", fontsize=9)
+        spectrum.set_title("µV²/Hz, to 45 Hz" if row == 0 else "", loc="left", fontsize=9)
     seizure = simulate_seizure(40.0, onset=12.0, duration=20.0, fs=fs)
     t = np.arange(len(seizure.X[0])) / fs
-    axis = style.plain(figure.add_subplot(grid[-2:, :]), x="seconds", y="mV")
+    axis = style.plain(figure.add_subplot(grid[-2:, :]), x="seconds", y="µV")
     axis.plot(t, seizure.X[0][:, 0], color=style.COLORS[0], lw=0.6)
     onset, duration, text = seizure.description.annotations[0]
     axis.axvspan(onset, onset + duration, color=style.COLORS[1], alpha=0.12, lw=0, label=text)

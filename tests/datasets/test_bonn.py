@@ -25,6 +25,7 @@ def assert_bonn(found, names):
     assert description.ids == tuple(names)
     assert y.tolist() == [dict(zip("ZONFS", "ABCDE", strict=True))[name[0]] for name in names]
     assert X.values.dtype == np.float32 and len(X) == len(names)
+    assert description.units == ("µV",)
     for x, name in zip(X, names, strict=True):
         np.testing.assert_array_equal(x, segment(name)[:, None])
 
@@ -187,6 +188,7 @@ def test_segments_are_put_together_again(tmp_path):
     rows = [line.split(",") for line in lines[1:]]
     first = dict.fromkeys(f"{cells[-1]}/{cells[0].split('.', 1)[1]}" for cells in rows)
     assert description.ids == tuple(first)  # as they first appear
+    assert description.units == ("µV",)
     for x, label, name in zip(X, y, description.ids, strict=True):
         np.testing.assert_array_equal(x[:, 0], segments[name])
         assert name.startswith(f"{label}/")

@@ -5,7 +5,7 @@ import pytest
 from scipy import signal
 
 from elman.datasets import neural_mass, simulate_eeg, simulate_seizure
-from elman.datasets.simulated_eeg import ACTIVITIES, _recorded
+from elman.datasets.simulated_eeg import ACTIVITIES, ELECTRODE, _recorded
 from reference import wendling
 
 FS = 173.61
@@ -45,8 +45,8 @@ def peak(x):
 
 
 def spikes(x):
-    """When a potential of more than 3 mV above the mean is reached, in seconds."""
-    return signal.find_peaks(x - x.mean(), height=3.0, distance=12)[0] / FS
+    """When a potential of more than 240 µV above the mean is reached, in seconds."""
+    return signal.find_peaks(x - x.mean(), height=240.0, distance=12)[0] / FS
 
 
 @pytest.fixture(scope="module")
@@ -118,8 +118,8 @@ def test_ranges_hold_the_papers_gains():
 
 def test_background_is_small_broad_and_without_spikes(by_type):
     for x in by_type["background"]:
-        assert 0.2 < x.std() < 0.5
-        assert np.abs(x).max() < 3.0
+        assert 15.0 < x.std() < 40.0
+        assert np.abs(x).max() < 240.0
         assert share(x, 0, 13) > 0.6
         assert spectrum(x)[1].max() < 0.15  # no rhythm stands out
 
@@ -130,7 +130,7 @@ def test_sporadic_spikes_are_large_and_rare(by_type):
     assert max(counts) / 12.0 < 2.5
     for x, count in zip(by_type["sporadic spikes"], counts, strict=True):
         if count:
-            assert np.ptp(x) > 15.0
+            assert np.ptp(x) > 1200.0
             assert np.median(np.abs(x)) < 0.1 * np.abs(x).max()  # quiet in between
 
 
@@ -140,13 +140,13 @@ def test_sustained_spikes_come_regularly(by_type):
         assert 3.0 < 1.0 / gaps.mean() < 6.0
         assert gaps.std() < 0.15 * gaps.mean()
         assert peak(x) == pytest.approx(1.0 / gaps.mean(), abs=0.5)
-        assert x.std() > 4.0
+        assert x.std() > 320.0
 
 
 def test_slow_rhythmic_activity_is_small_with_a_peak_near_alpha(by_type):
     for x in by_type["slow rhythmic"]:
         assert 7.0 < peak(x) < 13.0
-        assert x.std() < 0.6
+        assert x.std() < 48.0
         assert share(x, 7, 14) > 1.4 * np.mean([share(b, 7, 14) for b in by_type["background"]])
 
 
@@ -167,7 +167,7 @@ def test_quasi_sinusoidal_activity_is_one_line(by_type):
     for x in by_type["quasi-sinusoidal"]:
         assert 9.0 < peak(x) < 13.0
         assert share(x, peak(x) - 1.0, peak(x) + 1.0) > 0.8
-        assert x.std() > 2.0
+        assert x.std() > 160.0
 
 
 def test_ictal_is_larger_and_kinds_are_told_apart_by_spectra():
@@ -185,6 +185,33 @@ def test_ictal_is_larger_and_kinds_are_told_apart_by_spectra():
     assert powers["ictal"] > 1.5 * powers["interictal"] > 15 * powers["healthy"]
 
 
+def test_an_electrode_sees_microvolts():
+    """Background of tens of µV, ictal activity of hundreds, and no value far above a millivolt."""
+    data = simulate_eeg(12, seed=4)
+    x = rows(data)
+    size = {kind: np.median(x[data.y == kind].std(axis=1)) for kind in ("healthy", "ictal")}
+    assert 20.0 < size["healthy"] < 50.0
+    assert 150.0 < size["ictal"] < 500.0
+    largest = {kind: np.abs(x[data.y == kind]).max() for kind in np.unique(data.y)}
+    assert largest["healthy"] < 200.0
+    assert 800.0 < largest["ictal"] < 1200.0
+    assert 800.0 < largest["interictal"] < 1300.0
+
+
+@pytest.mark.parametrize("simulate", [lambda: simulate_eeg(1, seconds=0.5), lambda: simulate_seizure(50.0)])
+def test_the_unit_is_said(simulate):
+    assert simulate().description.units == ("µV",)
+
+
+def test_the_electrode_is_a_factor(monkeypatch):
+    """The cells' own potential in mV, for whoever wants it, is the signal divided by ELECTRODE."""
+    signals = simulate_eeg(1, seconds=0.5).X.values, simulate_seizure(50.0, fs=64.0).X.values
+    monkeypatch.setattr("elman.datasets.simulated_eeg.ELECTRODE", 1.0)
+    cells = simulate_eeg(1, seconds=0.5).X.values, simulate_seizure(50.0, fs=64.0).X.values
+    for seen, own in zip(signals, cells, strict=True):
+        np.testing.assert_allclose(seen, ELECTRODE * own, rtol=1e-12)
+
+
 # seeds and steps
 
 
@@ -198,7 +225,7 @@ def test_a_segment_follows_from_seed_kind_and_number_alone():
         a = [x for x, label in zip(few.X, few.y, strict=True) if label == kind]
         b = [x for x, label in zip(many.X, many.y, strict=True) if label == kind]
         for i in range(4):
-            np.testing.assert_allclose(a[i], b[i][:short], rtol=0, atol=1e-9)
+            np.testing.assert_allclose(a[i], b[i][:short], rtol=0, atol=1e-7)
 
 
 def test_seeds_repeat_and_differ():
@@ -211,7 +238,7 @@ def test_seeds_repeat_and_differ():
 def test_more_segments_than_are_simulated_at_once(monkeypatch):
     whole = simulate_eeg(3, seconds=1.0)
     monkeypatch.setattr("elman.datasets.simulated_eeg.TOGETHER", 4)
-    np.testing.assert_allclose(simulate_eeg(3, seconds=1.0).X.values, whole.X.values, rtol=0, atol=1e-9)
+    np.testing.assert_allclose(simulate_eeg(3, seconds=1.0).X.values, whole.X.values, rtol=0, atol=1e-7)
 
 
 def test_the_step_does_not_matter():
@@ -256,7 +283,7 @@ def test_what_comes_back():
     assert X.values.dtype == np.float64
     assert y.tolist() == ["ictal", "ictal", "healthy", "healthy"]
     assert description.fs == 256.0
-    assert description.units == ("mV",)
+    assert description.units == ("µV",)
     assert description.ids == ("ictal-000", "ictal-001", "healthy-000", "healthy-001")
     assert "Wendling" in description.source
 
@@ -267,15 +294,15 @@ def test_a_seizure():
     t = np.arange(len(x)) / FS
     assert len(x) == len(labels) == round(40 * FS)
     np.testing.assert_array_equal(labels == "ictal", (t >= 15.0) & (t < 35.0))
-    assert x[t < 3.0].std() < 0.6
+    assert x[t < 3.0].std() < 48.0
     assert len(spikes(x[(t > 6.0) & (t < 15.0)])) > 1
     onset, sine, discharge = ((t > 17.5) & (t < 20.0), (t > 26.0) & (t < 29.0), (t > 31.5) & (t < 35.0))
-    assert x[onset].std() < 0.6
+    assert x[onset].std() < 48.0
     assert median_frequency(x[onset]) > 9.0
     assert 9.0 < peak(x[sine]) < 13.0
     assert 3.0 < peak(x[discharge]) < 6.0
-    assert x[discharge].std() > 4.0
-    assert x[t > 37.0].std() < 0.6
+    assert x[discharge].std() > 320.0
+    assert x[t > 37.0].std() < 48.0
     assert "from 15 to 35 s" in str(description)
     assert description.annotations == ((15.0, 20.0, "ictal"),)
 

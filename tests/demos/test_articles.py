@@ -352,6 +352,15 @@ def test_eeg_streams_what_the_batch_says(judged):
     np.testing.assert_allclose(judged.running.sum(axis=1), 1.0)
 
 
+def test_eeg_has_amplitudes_of_an_electrode():
+    """The picture's axis says µV: tens to hundreds of them, not the 12,000 of a cell's membrane."""
+    X, y, _, _ = eeg.load(None, quick=True)
+    largest = {kind: max(np.abs(X[i]).max() for i in np.flatnonzero(y == kind)) for kind in eeg.KINDS}
+    assert 50.0 < largest["healthy"] < 200.0
+    assert 800.0 < largest["ictal"] < 1200.0
+    assert largest["interictal"] < 1300.0
+
+
 def test_eeg_draws_a_seizure_in_seconds_and_microvolts(judged, tmp_path, monkeypatch):
     pytest.importorskip("matplotlib")
     drawn = []
@@ -359,6 +368,7 @@ def test_eeg_draws_a_seizure_in_seconds_and_microvolts(judged, tmp_path, monkeyp
     eeg.draw(judged, tmp_path)
     above, below = drawn[1].axes
     assert (above.get_ylabel(), below.get_xlabel()) == ("EEG, µV", "time, s")
+    assert np.abs(above.get_ylim()).max() < 1500.0
     assert float(below.get_xticklabels()[-1].get_text()) == 7  # of 8 s at 173.61 Hz
     assert below.get_xticks()[-1] == pytest.approx(7 * 173.61)
     assert np.isnan(below.lines[0].get_ydata()[: judged.ends[0]]).all()

@@ -36,7 +36,7 @@ def test_the_recipe_of_2005_on_files_in_bonns_form(tmp_path, capsys, monkeypatch
     x = np.stack([segment[:, 0] for segment in data.X])
     sets = np.repeat(["A", "D", "E"], 12)
     ids = [f"{letter}{i:03d}" for letter in "ZFS" for i in range(1, 13)]
-    np.savez(tmp_path / "bonn.npz", X=np.round(100 * x).astype(np.int16), set=sets, id=ids)
+    np.savez(tmp_path / "bonn.npz", X=np.round(x).astype(np.int16), set=sets, id=ids)
     arguments = ["--data", tmp_path / "bonn.npz", "--segments", 12, "--folds", 2, "--epochs", 30]
     said = run("eeg_2005.py", arguments, capsys, monkeypatch)
     assert accuracy(said, "trained on simulation alone") > 0.8

@@ -92,7 +92,7 @@ def load_bonn(path: Path_ | Sequence[Path_], *, sets: str | None = None) -> Data
     return Dataset(
         Sequences(values, np.arange(len(order) + 1) * STEPS),
         y,
-        Description(f"EEG of the University of Bonn: {counts}", FS, ("EEG",), tuple(order), SOURCE),
+        Description(f"EEG of the University of Bonn: {counts}", FS, ("EEG",), tuple(order), SOURCE, ("µV",)),
     )
 
 

@@ -22,6 +22,9 @@ LONGEST_STEP = 1e-3  # s; the fastest synapses take 2 ms
 LEAD, TAIL = 4.0, 0.1  # s simulated before and after the signal, so that column and filters settle
 TOGETHER = 256  # segments at once: 110 MB where they last 24 s
 PASS_BAND = (0.53, 40.0)  # Hz, 12 dB per octave: the amplifier of the Bonn recordings (Andrzejak et al. 2001)
+# µV at the electrode for each mV of the cells. It gives ictal segments the size of Bonn's set E, an
+# intracranial recording of seizures (docs/simulator.md).
+ELECTRODE = 80.0
 SOURCE = (
     "F. Wendling, F. Bartolomei, J. J. Bellanger and P. Chauvel (2002), European Journal of Neuroscience "
     "15(9), 1499-1508; B. H. Jansen and V. G. Rit (1995), Biological Cybernetics 73, 357-366"
@@ -75,12 +78,13 @@ def simulate_eeg(
     seed: int = 0,
     step: float = LONGEST_STEP,
 ) -> Dataset[Array]:
-    """Return n segments of simulated EEG of each kind, one channel, in mV.
+    """Return n segments of simulated EEG of each kind, one channel, in µV.
 
-    The signal is the potential of a column's pyramidal cells (equations in docs/simulator.md), filtered by an
-    amplifier of 0.53 to 40 Hz. The kinds differ only in the inhibitory gains B and G. Each segment draws its
-    gains from its type's range, and its rhythms are up to a tenth slower or faster. By default, length and
-    rate are those of the Bonn recordings.
+    The potential of a column's pyramidal cells (equations in docs/simulator.md) reaches an intracranial
+    electrode as 80 µV for each mV and passes an amplifier of 0.53 to 40 Hz. Healthy segments have about
+    30 µV (standard deviation), the largest spikes about 1 mV. The kinds differ only in the inhibitory gains B
+    and G. Each segment draws its gains from its type's range, and its rhythms are up to a tenth slower or
+    faster. By default, length and rate are those of the Bonn recordings.
 
     Parameters
     ----------
@@ -104,7 +108,7 @@ def simulate_eeg(
     -------
     Dataset
         X, `Sequences` of segments (T, 1), T = seconds · fs, kind after kind; y (segments,), the kinds' names;
-        the description.
+        the description, whose ``units`` are ("µV",).
 
     Raises
     ------
@@ -118,8 +122,8 @@ def simulate_eeg(
     >>> X, y, description = simulate_eeg(2, kinds=("interictal", "ictal"), seconds=2.0)
     >>> X
     Sequences(4 sequences, values (1388, 1) float64)
-    >>> y.tolist()
-    ['interictal', 'interictal', 'ictal', 'ictal']
+    >>> y.tolist(), description.units
+    (['interictal', 'interictal', 'ictal', 'ictal'], ('µV',))
     >>> bool(X[2].std() > X[0].std())
     True
     """
@@ -133,7 +137,7 @@ def simulate_eeg(
         values[first : first + len(some)] = _segments(some, steps, fs, substeps, seed)
     ids = tuple(f"{name}-{i:03d}" for name in names for i in range(n))
     text = f"{n} simulated segments of {steps / fs:.1f} s of each kind: {', '.join(names)}."
-    description = Description(text, fs, ("EEG",), ids, SOURCE, ("mV",))
+    description = Description(text, fs, ("EEG",), ids, SOURCE, ("µV",))
     X = Sequences(values.reshape(-1, 1), np.arange(len(segments) + 1) * steps)
     return Dataset(X, np.repeat(names, n), description)
 
@@ -168,7 +172,7 @@ def simulate_seizure(
     Returns
     -------
     Dataset
-        X, `Sequences` of one recording (T, 1) in mV; y, a list of its labels (T,), "interictal" or "ictal",
+        X, `Sequences` of one recording (T, 1) in µV; y, a list of its labels (T,), "interictal" or "ictal",
         as `RNNTagger` takes them; the description.
 
     Raises
@@ -206,16 +210,16 @@ def simulate_seizure(
     p = neural_mass.draw_input(generator, total, h)[:, None]
     slow, fast = (np.interp(now, times, gain)[:, None] for gain in (B, G))
     potential = neural_mass.integrate(np.array([A_GAIN]), slow, fast, np.ones(1), p, h)
-    X = Sequences(_recorded(potential, steps, fs, substeps), [0, steps])
+    X = Sequences(ELECTRODE * _recorded(potential, steps, fs, substeps), [0, steps])
     seen = np.arange(steps) / fs
     y = np.where((seen >= onset) & (seen < end), "ictal", "interictal")
     text = f"A simulated recording of {steps / fs:.1f} s; a seizure from {onset:g} to {end:g} s."
     events = (Annotation(onset, duration, "ictal"),)
-    return Dataset(X, [y], Description(text, fs, ("EEG",), ("seizure-000",), SOURCE, ("mV",), events))
+    return Dataset(X, [y], Description(text, fs, ("EEG",), ("seizure-000",), SOURCE, ("µV",), events))
 
 
 def _segments(some: list[tuple[str, int]], steps: int, fs: float, substeps: int, seed: int) -> Floats:
-    """Return segments (n, steps), each given by its type and its number within its kind."""
+    """Return segments (n, steps) in µV, each given by its type and its number within its kind."""
     _, total, h = _span(steps, fs, substeps)
     n, order = len(some), list(ACTIVITIES)
     B, G, speed = np.empty(n), np.empty(n), np.empty(n)
@@ -227,7 +231,7 @@ def _segments(some: list[tuple[str, int]], steps: int, fs: float, substeps: int,
         speed[j] = generator.uniform(*SPEED)
         p[:, j] = neural_mass.draw_input(generator, total, h)
     potential = neural_mass.integrate(np.full(n, A_GAIN), B, G, speed, p, h)
-    return _recorded(potential, steps, fs, substeps).T
+    return ELECTRODE * _recorded(potential, steps, fs, substeps).T
 
 
 def _recorded(potential: Floats, steps: int, fs: float, substeps: int) -> Floats:

@@ -79,6 +79,7 @@ def load_uci_seizure(path: str | os.PathLike[str], *, whole: bool = True) -> Dat
         ("EEG",),
         tuple(names.tolist()),
         f"Wu, Fokoue: Epileptic Seizure Recognition. UCI Machine Learning Repository (2017). From: {SOURCE}",
+        ("µV",),
     )
     return Dataset(Sequences(values, np.arange(len(y) + 1) * steps), y, description)
 

@@ -67,7 +67,7 @@ def load(data: Path | None, quick: bool) -> tuple[list[Floats], Any, float, str]
         kinds = np.array([BONN[str(letter)] for letter in y])
         return list(X), kinds, description.fs, "the Bonn recordings, sets A, D and E"
     X, y, description = simulate_eeg(10 if quick else 50, kinds=KINDS, seconds=8.0 if quick else 23.6)
-    return [1000.0 * x for x in X], np.asarray(y), description.fs, "simulated EEG"  # mV to µV
+    return list(X), np.asarray(y), description.fs, "simulated EEG"
 
 
 def run(data: Path | None = None, quick: bool = False) -> EegResult:
