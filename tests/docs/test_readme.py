@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import elman
+from helpers import pages
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md"), *ROOT.glob("benchmarks/*.md")])
@@ -22,13 +23,10 @@ def blocks_of(language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
-def test_python_in_readme_runs(capsys, monkeypatch, tmp_path):
+def test_python_in_readme_runs(monkeypatch, tmp_path):
+    """In an empty folder; the figures behind its prints are those that it prints."""
     monkeypatch.chdir(tmp_path)
-    blocks = blocks_of("python")
-    assert blocks
-    names: dict[str, object] = {}
-    for block in blocks:
-        exec(compile(block, "README.md", "exec"), names)
+    names = pages.run("README.md")
     assert names["net"].evaluate(names["X"], names["y"])["accuracy"] > 0.9
 
 
@@ -64,6 +62,8 @@ def test_commands_in_readme_run(tmp_path):
         "digits.confusion.png",
     }
     assert float(re.findall(r"^accuracy +([0-9.]+) \(", told, re.MULTILINE)[0]) > 0.88  # on the test file
+    (shown,) = [block.text for block in pages.blocks("README.md") if block.text.startswith("accuracy ")]
+    pages.assert_printed(shown, told)  # every figure of the scores and of the confusion matrix
     assert len((files / "answers.csv").read_text().splitlines()) == 298
     assert len(re.findall(r"^\d(?:,\d[^,\n]*){10}$", told, re.MULTILINE)) == 8  # one answer a step
     assert re.search(r"^ok: 2000 entries", told, re.MULTILINE)

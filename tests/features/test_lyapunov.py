@@ -1,5 +1,7 @@
 """Lyapunov exponents: those of known systems, of the reference and of nolds; as features and in streams."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from sklearn.utils.estimator_checks import check_estimator
@@ -48,16 +50,21 @@ MAP = {"dimension": 2, "delay": 1, "separation": 1}
 
 
 @pytest.mark.parametrize(
-    ("x", "fs", "parameters", "known"),
+    ("name", "x", "fs", "parameters", "known"),
     [
-        (logistic(1000), 1.0, {**MAP, "horizon": 5}, np.log(2.0)),
-        (henon(2000), 1.0, {**MAP, "horizon": 9}, 0.419),
-        (lorenz(5000), 100.0, {"dimension": 3, "delay": 11, "horizon": 300}, 0.906),
+        ("logistic map", logistic(1000), 1.0, {**MAP, "horizon": 5}, np.log(2.0)),
+        ("Hénon map", henon(2000), 1.0, {**MAP, "horizon": 9}, 0.419),
+        ("Lorenz system", lorenz(5000), 100.0, {"dimension": 3, "delay": 11, "horizon": 300}, 0.906),
     ],
     ids=["logistic map", "Hénon map", "Lorenz system"],
 )
-def test_systems_whose_exponent_is_known(x, fs, parameters, known):
-    assert whole(x, fs, **parameters)[0] == pytest.approx(known, rel=0.03)
+def test_systems_whose_exponent_is_known(name, x, fs, parameters, known):
+    """Their exponents, and that docs/lyapunov.md shows these and no others."""
+    found = whole(x, fs, **parameters)[0]
+    assert found == pytest.approx(known, rel=0.03)
+    page = (Path(__file__).parents[2] / "docs" / "lyapunov.md").read_text(encoding="utf-8")
+    (row,) = [line.split(" | ") for line in page.splitlines() if line.startswith(f"| {name}, ")]
+    assert row[1].split()[0] == f"{known:.3f}" and row[2] == f"{found:.3f}"
 
 
 @pytest.mark.parametrize(

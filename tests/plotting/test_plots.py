@@ -6,7 +6,6 @@ import re
 import subprocess
 import sys
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -613,27 +612,6 @@ def test_many_kernels_can_be_told_apart(ax):
 def test_spectral_radius_of_nothing(recorded):
     with pytest.raises(ValueError, match="recorded is empty"):
         plotting.spectral_radius(recorded)
-
-
-def test_the_examples_in_the_manual_run(monkeypatch, tmp_path):
-    monkeypatch.chdir(tmp_path)
-    page = Path(__file__).parents[2] / "docs" / "plotting.md"
-    names = {}
-    for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
-        exec(compile(block, page.name, "exec"), names)
-    pictures = {path.name for path in tmp_path.iterdir()}
-    assert pictures == set(re.findall(r'"([a-z_]+\.png)"', page.read_text(encoding="utf-8")))
-    drawing = {
-        "curves",
-        "confusion_matrix",
-        "hidden_states",
-        "probabilities",
-        "gradient_by_distance",
-        "spectral_radius",
-        "roc",
-        "reliability",
-    }
-    assert all(f"plotting.{name}(" in page.read_text(encoding="utf-8") for name in drawing)
 
 
 def test_pyplot_stays_out():
