@@ -2,6 +2,7 @@
 
 python examples/simulated_eeg.py                     # a table of rhythms and amplitudes
 python examples/simulated_eeg.py --picture eeg.png   # and a picture
+python examples/simulated_eeg.py --data bonn         # and the amplitudes of the Bonn recordings
 """
 
 from __future__ import annotations
@@ -11,7 +12,8 @@ import argparse
 import numpy as np
 from scipy import signal
 
-from elman.datasets import simulate_eeg, simulate_seizure
+from elman import Sequences
+from elman.datasets import load_bonn, simulate_eeg, simulate_seizure
 
 TYPES = (
     "background",
@@ -37,6 +39,7 @@ def main() -> None:
     parser.add_argument("--segments", type=int, default=20, help="of each type")
     parser.add_argument("--seconds", type=float, default=23.6)
     parser.add_argument("--picture", help="where to draw")
+    parser.add_argument("--data", help="the Bonn files of sets A, D and E, for their amplitudes")
     args = parser.parse_args()
 
     data = simulate_eeg(args.segments, kinds=TYPES, seconds=args.seconds)
@@ -46,8 +49,20 @@ def main() -> None:
     for name in TYPES:
         sd, peak, middle, spikes = np.median([measure(row, fs) for row in x[data.y == name]], axis=0)
         print(f"{name:20} {sd:8.0f} {peak:10.1f} {middle:12.1f} {spikes:10.1f}")
+    amplitudes("50 simulated segments", *simulate_eeg(50, fs=fs)[:2])
+    if args.data:
+        amplitudes("Bonn", *load_bonn(args.data, sets="ADE")[:2])
     if args.picture:
         draw({name: x[data.y == name][0] for name in TYPES}, fs, args.picture)
+
+
+def amplitudes(name: str, X: Sequences, y: np.ndarray) -> None:
+    """Print of each kind the medians of a segment's standard deviation and of its largest distance from 0."""
+    print(f"\n{name + ', medians':26} sd, µV   largest, µV   of all, µV")
+    for kind in dict.fromkeys(y.tolist()):
+        own = [x - x.mean() for x in X.values.astype(float).reshape(len(X), -1)[y == kind]]
+        sd, largest = np.median([x.std() for x in own]), [np.abs(x).max() for x in own]
+        print(f"{kind:26} {sd:6.0f} {np.median(largest):13.0f} {max(largest):12.0f}")
 
 
 def draw(segments: dict[str, np.ndarray], fs: float, path: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import re
 import shutil
@@ -856,6 +857,25 @@ def test_every_option_is_in_the_docs():
                 where = page[page.index(shared) :] if shared else section[0]
                 if option.startswith("-"):
                     assert f"`{option}" in where, f"elman {name} {option}"
+
+
+def test_the_defaults_in_the_docs_are_those_of_the_options():
+    """Where an option has a value by default, the page's cell is that value."""
+    app = get_command(importlib.import_module("elman.cli.app").app)
+    compared = 0
+    for page, names in (("commands.md", ("train", "check")), ("monitor.md", ("monitor", "replay"))):
+        text = (Path(__file__).parents[2] / "docs" / page).read_text(encoding="utf-8")
+        for name in names:
+            section = re.search(rf"^## .*`elman {name}`.*?(?=^## )", text + "\n## ", re.MULTILINE | re.DOTALL)
+            cells = dict(re.findall(r"^\| `(--[a-z-]+)`[^|]*\| ([^|]*) \|", section[0], re.MULTILINE))
+            for parameter in app.commands[name].params:
+                said = cells.get(parameter.opts[0], "").strip("` ")
+                if parameter.default in (None, False) or not said:
+                    continue
+                same = said == parameter.default if isinstance(parameter.default, str) else None
+                assert same or float(said) == float(parameter.default), (name, parameter.opts[0], said)
+                compared += 1
+    assert compared >= 15
 
 
 _OF_COLUMNS = (

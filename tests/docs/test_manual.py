@@ -1,5 +1,6 @@
 """The examples in pages of docs run as they stand, in an empty folder, and print what the page says."""
 
+import inspect
 import re
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import numpy as np
 import pytest
 
 from elman import plotting
+from elman.evaluation import event_scores
 from helpers import pages, recordings
 
 
@@ -77,6 +79,16 @@ def test_evaluation():
     with pytest.raises(ValueError, match="is on both sides") as caught:
         names["check_no_leak"](~by_rows, by_rows, names["chunks"].groups)
     assert f"ValueError: {caught.value}\n" == error
+
+
+def test_the_rules_of_events():
+    """The table's arguments are the defaults of `event_scores`."""
+    text = (pages.ROOT / "docs" / "evaluation.md").read_text(encoding="utf-8")
+    table = text[text.index("| rule | argument |") : text.index("`before=0, ")]
+    shown = {name: float(value) for name, value in re.findall(r"`(\w+)=(\d+)`", table)}
+    defaults = inspect.signature(event_scores).parameters
+    assert set(shown) == {"before", "after", "merge", "longest"}
+    assert shown == {name: defaults[name].default for name in shown}
 
 
 def test_eeg():
