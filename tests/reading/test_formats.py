@@ -825,7 +825,8 @@ def test_a_million_numbers_are_read():
 
 def test_readers_import_nothing_that_computes():
     readers = {"reading", *(f"reading.{kind}_files" for kind in ("ts", "npz", "csv", "parquet"))}
-    shared = {f"reading.{name}" for name in ("tables", "columns", "parsing", "paths", "times")}
+    names = ("tables", "columns", "label_cells", "parsing", "paths", "times")
+    shared = {f"reading.{name}" for name in names}
     for name in readers | shared:
         allowed = (
             shared | {"_validation", "data.sequences", "errors"} | (readers if name == "reading" else set())

@@ -19,7 +19,6 @@ from elman.reading.parsing import (
     SequenceFile,
     append_numbers,
     append_quickly,
-    labels_from_text,
     not_a_number,
     number,
     text_blocks,
@@ -197,10 +196,6 @@ class _Store:
         columns = self.columns
         if not self.lines:
             raise ValueError(f"{columns.source} has no rows under its header line")
-        labels = None
-        if columns.label is not None:
-            where = f"{columns.source}, column {columns.name(columns.label)}"
-            labels = labels_from_text(list(self.labels.places), _int64(self.labels.codes), True, where)
         rows = Table(
             columns=columns,
             unit="line",
@@ -208,8 +203,9 @@ class _Store:
             values=np.frombuffer(self.values).reshape(len(self.lines), -1),
             lengths=_int64(self.lengths),
             ids=None if columns.id is None else Ids(list(self.ids.places), _int64(self.ids.codes)),
-            labels=labels,
         )
+        if columns.label is not None:
+            rows = rows.with_labels(Ids(list(self.labels.places), _int64(self.labels.codes)), columns.label)
         if "" in self.ids.places:
             rows.fail(self.ids.codes.index(self.ids.places[""]), columns.id, "the id is missing")
         if columns.time is None:

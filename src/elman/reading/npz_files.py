@@ -6,7 +6,7 @@ import math
 import warnings
 import zipfile
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from elman._validation import describe
 from elman.data.sequences import Array, Sequences
 from elman.errors import ArgumentTypeError, Mention, MentionError
 from elman.reading.columns import Options
+from elman.reading.label_cells import labels_from_cells, missing_label
 from elman.reading.parsing import SequenceFile, listed, reason, shown, suspicious
 
 _BLOCK = 2**20
@@ -40,7 +41,7 @@ def read(path: str, source: str, options: Options) -> SequenceFile:
         ids = archive.chosen("id", options.id, "ids")
     rectangular = len(arrays) == 1
     X, offsets = _from_array(arrays[0], source) if rectangular else _from_packed(arrays, source)
-    answers = None if y is None else _answers(y, offsets, rectangular, options.per_step, source)
+    answers = None if y is None else _answers(y, offsets, rectangular, options, source)
     return SequenceFile(X, answers, None if ids is None else _names(ids, len(X), source))
 
 
@@ -185,8 +186,9 @@ def _from_packed(arrays: list[Array], source: str) -> tuple[list[Array], Array]:
 
 
 def _answers(
-    y: Array, offsets: Array, rectangular: bool, per_step: bool | None, source: str
-) -> Array | list[Array]:
+    y: Array, offsets: Array, rectangular: bool, options: Options, source: str
+) -> Array | list[Array] | None:
+    per_step = options.per_step
     n, total = len(offsets) - 1, int(offsets[-1])
     stepwise = (n, total // n) if rectangular else (total,)
     wanted = [(n,), stepwise] if per_step is None else [stepwise if per_step else (n,)]
@@ -199,9 +201,40 @@ def _answers(
         if y.dtype.kind == "u" and y.size and y.max() >= 2**63:
             raise ValueError(f"{source}: the labels reach {y.max()}, expected integers below 2**63")
         y = y.astype(np.int64)
+    elif y.dtype.kind == "f":
+        y = y.astype(np.float64)
     else:
-        y = y.astype(np.float64 if y.dtype.kind == "f" else y.dtype.newbyteorder("="))
-    return np.split(y.reshape(-1), offsets[1:-1]) if per_step else y
+        y = y.astype(y.dtype.newbyteorder("="))
+    return _complete(y, per_step, offsets, f"{source}, {shown(str(options.label or 'y'))}")
+
+
+def _complete(y: Array, per_step: bool, offsets: Array, where: str) -> Array | list[Array] | None:
+    """Return labels with NaN or "" for a missing one, None if all are; sequences must all have theirs."""
+    flat, cells = y.reshape(-1), None
+    if y.dtype.kind == "U":
+
+        def fail(i: int, problem: str) -> NoReturn:
+            raise ValueError(f"{where}[{_place(y, i)}]: {problem}")
+
+        cells, codes = np.unique(flat, return_inverse=True)
+        labels = labels_from_cells(cells.tolist(), codes, where, fail, typed=True)
+        gone, found = labels.codes < 0, labels.take(slice(None))
+        flat = found if gone.any() else flat
+    else:
+        gone = np.isnan(flat)
+    if gone.all():
+        return None
+    if per_step:
+        return np.split(flat, offsets[1:-1])
+    if gone.any():
+        i = int(np.argmax(gone))
+        problem = missing_label("" if cells is None else str(cells[codes[i]]))
+        raise ValueError(f"{where}[{_place(y, i)}]: {problem}")
+    return flat
+
+
+def _place(y: Array, i: int) -> str:
+    return ", ".join(str(k) for k in np.unravel_index(i, y.shape))
 
 
 def _names(ids: Array, n: int, source: str) -> list[str]:

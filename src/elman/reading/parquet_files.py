@@ -14,7 +14,6 @@ from elman.reading.parsing import (
     Codes,
     Labels,
     SequenceFile,
-    as_strings,
     labels_from_floats,
     reason,
     suspicious,
@@ -164,19 +163,18 @@ class _Store:
             lengths=self.lengths,
             ids=None if columns.id is None else Ids(*self.ids.in_order()),
             times=None if columns.time is None else np.concatenate(self.times),
-            labels=None if columns.label is None else self._labels(columns.label),
+            labels=self._numbers() if self.answers else None,
         )
+        if columns.label is not None and not self.answers:
+            table = table.with_labels(Ids(*self.words.in_order()), columns.label, typed=True)
         if table.ids is not None and (table.ids.codes < 0).any():
             table.fail(int(np.argmin(table.ids.codes)), columns.id, "the id is missing")
         if columns.time is not None and not (timed := np.concatenate(self.timed)).all():
             table.fail(int(np.argmin(timed)), columns.time, "the time is missing or not finite")
         return table
 
-    def _labels(self, part: int) -> Labels:
-        if not self.answers:
-            words, codes = self.words.in_order()
-            where = f"{self.columns.source}, column {self.columns.name(part)}"
-            return Labels(as_strings(words, self.rows, where), codes)
+    def _numbers(self) -> Labels:
+        """Return the labels of a column of numbers."""
         answers, answered = np.concatenate(self.answers), np.concatenate(self.answered)
         if answers.dtype.kind == "f":
             return labels_from_floats(answers, np.where(answered, np.arange(self.rows), -1))

@@ -115,8 +115,23 @@ def not_a_number(text: str) -> str:
     """
     if not text:
         return "an empty value is not a number"
-    hint = " (a decimal point is expected, not a comma)" if _DECIMAL_COMMA.fullmatch(text) else ""
+    hint = " (a decimal point is expected, not a comma)" if decimal_comma(text) else ""
     return f"{shown(text)} is not a number{hint}"
+
+
+def is_number(text: str) -> bool:
+    """Whether `number` takes this text."""
+    return _NUMBER.fullmatch(text) is not None
+
+
+def is_whole(text: str) -> bool:
+    """Whether a text is a whole number, written without a decimal point."""
+    return _INTEGER.fullmatch(text) is not None
+
+
+def decimal_comma(text: str) -> bool:
+    """Whether a text is a number with a decimal comma."""
+    return _DECIMAL_COMMA.fullmatch(text) is not None
 
 
 def number(text: str) -> float:

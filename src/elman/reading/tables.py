@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NoReturn
 
 import numpy as np
@@ -12,12 +12,16 @@ from numpy.typing import NDArray
 from elman.data.sequences import Array
 from elman.errors import Mention, MentionError
 from elman.reading.columns import Columns
+from elman.reading.label_cells import labels_from_cells, missing_label
 from elman.reading.parsing import Codes, Labels, SequenceFile, shown
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Ids:
-    """The sequence that each row of a table belongs to: names in order of appearance, and a code per row."""
+    """The text of each row in a column: the different texts in order of appearance, and a code per row.
+
+    In the column of ids it is the sequence that a row belongs to. Code -1: the row has no text.
+    """
 
     names: list[str]
     codes: Codes
@@ -28,7 +32,8 @@ class Table:
     """Rows as a reader returns them.
 
     values (rows, V), NaN for an empty cell; lengths (rows,): V minus the empty cells at the end; times
-    (rows,), int64 or float64; places (rows,): the row or line numbers in messages, such as ``unit`` 17.
+    (rows,), int64 or float64; places (rows,): the row or line numbers in messages, such as ``unit`` 17;
+    cells: the texts that the labels were read from.
     """
 
     columns: Columns
@@ -39,6 +44,17 @@ class Table:
     ids: Ids | None = None
     times: Array | None = None
     labels: Labels | None = None
+    cells: Ids | None = None
+
+    def with_labels(self, cells: Ids, column: int, typed: bool = False) -> Table:
+        """Return the table with the labels of a column of texts; ``typed``: they stay strings."""
+        where = f"{self.columns.source}, column {self.columns.name(column)}"
+
+        def fail(row: int, problem: str) -> NoReturn:
+            self.fail(row, column, problem)
+
+        labels = labels_from_cells(cells.names, cells.codes, where, fail, typed)
+        return replace(self, labels=labels, cells=cells)
 
     def fail(self, row: int, column: int | None, problem: str) -> NoReturn:
         at = "" if column is None else f", column {self.columns.name(column)}"
@@ -69,7 +85,10 @@ def _one_each(table: Table, labels: Labels, rows: Sequence[int] | Codes) -> Arra
     if gone.all():
         return None
     if gone.any():
-        table.fail(int(rows[int(np.argmax(gone))]), table.columns.label, "the label is missing")
+        row = int(rows[int(np.argmax(gone))])
+        code = -1 if table.cells is None else int(table.cells.codes[row])
+        cell = "" if table.cells is None or code < 0 else table.cells.names[code]
+        table.fail(row, table.columns.label, missing_label(cell))
     return labels.take(slice(None))
 
 

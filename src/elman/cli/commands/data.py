@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from elman import reading
 from elman.cli.commands.option_names import option_names
 from elman.data.sequences import Array
+from elman.reading.parsing import is_number
 
 TASKS = ("classify", "tag", "regress")
 # The label that `read_sequences` gives to a step without one, by the kind of the dtype.
@@ -96,8 +97,9 @@ def as_numbers(path: str, y: Array | list[Array]) -> Array | list[Array]:
     """Return labels as floats, NaN for a step without a label."""
     each = y if isinstance(y, list) else [y]
     if each[0].dtype.kind == "U":
-        text = next(value for rows in each for value in rows.tolist() if value)
-        raise ValueError(f"{path!r} has the label {text!r}, expected numbers")
+        texts = [value for rows in each for value in rows.tolist() if value]
+        wrong = next((text for text in texts if not is_number(text)), texts[0])
+        raise ValueError(f"{path!r} has the label {wrong!r}, expected numbers")
     if isinstance(y, list) and each[0].dtype.kind == "i" and any((rows == -1).any() for rows in each):
         raise ValueError(
             f"{path!r} has the label -1 among whole numbers, where it also stands for none: write the labels "
