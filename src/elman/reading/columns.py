@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args
 from elman._validation import choice, describe, flag
 from elman.errors import ArgumentTypeError, ArgumentValueError, Mention, MentionError
 from elman.reading.parsing import listed, shown
+from elman.reading.row_numbers import check_index
 
 Layout = Literal["auto", "wide", "long"]
 LAYOUTS: tuple[Layout, ...] = get_args(Layout)
@@ -62,7 +63,10 @@ def _check_column(name: str, value: Any) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """The role of each column, by index; names is None if there is no header line."""
+    """The role of each column, by index; names is None if there is no header line.
+
+    ``chosen``: the caller named the columns of values.
+    """
 
     source: str
     names: list[str] | None
@@ -71,6 +75,7 @@ class Columns:
     time: int | None = None
     label: int | None = None
     layout: Layout = "auto"
+    chosen: bool = False
 
     def name(self, column: int) -> str:
         return str(column + 1) if self.names is None else shown(self.names[column])
@@ -79,8 +84,12 @@ class Columns:
         return None if self.names is None else [self.names[column] for column in self.values]
 
 
-def choose(source: str, names: list[str] | None, width: int, options: Options) -> Columns:
+def choose(
+    source: str, names: list[str] | None, width: int, options: Options, index: Sequence[str] = ()
+) -> Columns:
     """Return the roles of ``width`` columns, by the options, otherwise by name, in upper or lower case.
+
+    ``index`` are the names of columns that the file itself calls an index.
 
     >>> choose("'a.csv'", ["ID", "time", "x", "label"], 4, Options()).values
     [2]
@@ -124,14 +133,16 @@ def choose(source: str, names: list[str] | None, width: int, options: Options) -
     values = features or [column for column in range(width) if column not in others]
     if not values:
         raise ValueError(f"{source} has no columns of values, expected at least one")
-    return Columns(source, names, values, identity, time, label, layout)
+    if names is not None and not features:
+        check_index(source, [names[column] for column in values], index, layout == "wide")
+    return Columns(source, names, values, identity, time, label, layout, chosen=bool(features))
 
 
 def check_names(where: str, names: list[str]) -> None:
     """Raise ValueError if a column has no name, or two have the same."""
     seen: set[str] = set()
     for i, name in enumerate(names, 1):
-        if not name or name.startswith("__index_level_"):
+        if not name:
             raise ValueError(
                 f"{where}, column {i} has no name (if it is pandas' index: write the file with index=False)"
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, Any
@@ -41,7 +42,7 @@ def read(path: str, source: str, options: Options) -> SequenceFile:
         except Exception as error:
             raise ValueError(f"{source} cannot be read: {reason(error)}") from None
         check_names(source, schema.names)
-        columns = choose(source, schema.names, len(schema.names), options)
+        columns = choose(source, schema.names, len(schema.names), options, _index(schema))
         store = _Store(columns, schema, facts.num_rows)
         size = file.seek(0, 2)
         if suspicious(max(unpacked, 8 * facts.num_rows * len(store.wanted)), size):
@@ -53,6 +54,16 @@ def read(path: str, source: str, options: Options) -> SequenceFile:
         except Exception as error:
             raise ValueError(f"{source} cannot be read: {reason(error)}") from None
     return sequences(store.table(), options.per_step)
+
+
+def _index(schema: Any) -> list[str]:
+    """Return the names of the columns that are pandas' index by the facts that pandas wrote into the file."""
+    try:
+        facts = json.loads((schema.metadata or {}).get(b"pandas", b"{}"))
+    except (ValueError, RecursionError):
+        return []
+    found = facts.get("index_columns") if isinstance(facts, dict) else None
+    return [name for name in found if isinstance(name, str)] if isinstance(found, list) else []
 
 
 def _is(kind: Any, names: Sequence[str]) -> bool:

@@ -14,6 +14,7 @@ from elman.errors import Mention, MentionError
 from elman.reading.columns import Columns
 from elman.reading.label_cells import labels_from_cells, missing_label
 from elman.reading.parsing import Codes, Labels, SequenceFile, shown
+from elman.reading.row_numbers import check_rows, check_steps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -73,6 +74,7 @@ def sequences(table: Table, per_step: bool | None) -> SequenceFile:
 def _wide(table: Table) -> SequenceFile:
     if not table.lengths.all():
         table.fail(int(np.argmin(table.lengths)), None, "the row has no values, expected at least one")
+    _check_rows(table, wide=True)
     X: list[Array] = [table.values[i, :steps, None] for i, steps in enumerate(table.lengths.tolist())]
     y = None if table.labels is None else _one_each(table, table.labels, range(len(X)))
     ids = None if table.ids is None else [table.ids.names[code] for code in table.ids.codes.tolist()]
@@ -96,9 +98,21 @@ def _long(table: Table, ids: Ids, per_step: bool | None) -> SequenceFile:
     order = _order(table, ids)
     bounds = np.searchsorted(ids.codes[order], np.arange(len(ids.names) + 1))
     values = table.values if (order[1:] > order[:-1]).all() else table.values[order]
+    _check_rows(table, wide=False)
+    if not table.columns.chosen:
+        check_steps(table.columns.source, _names(table), values, bounds)
     y = _labels(table, order, bounds, per_step)
     times = None if table.times is None else _split(table.times[order], bounds)
     return SequenceFile(_split(values, bounds), y, ids.names, table.columns.features(), times)
+
+
+def _check_rows(table: Table, wide: bool) -> None:
+    if not table.columns.chosen:
+        check_rows(table.columns.source, _names(table), table.values, wide)
+
+
+def _names(table: Table) -> list[str]:
+    return [table.columns.name(column) for column in table.columns.values]
 
 
 def _split(rows: Array, bounds: Codes) -> list[Array]:
