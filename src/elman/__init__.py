@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from elman import sensitivity as sensitivity
     from elman.data.sequences import Sequences as Sequences
     from elman.errors import DivergenceError as DivergenceError
+    from elman.estimators.calibration import calibrate as calibrate
     from elman.estimators.classifier import RNNClassifier as RNNClassifier
     from elman.estimators.regressor import RNNRegressor as RNNRegressor
     from elman.estimators.tagger import RNNTagger as RNNTagger
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
 _NAMES = {
     "Sequences": "elman.data.sequences",
     "DivergenceError": "elman.errors",
+    "calibrate": "elman.estimators.calibration",
     "RNNClassifier": "elman.estimators.classifier",
     "RNNRegressor": "elman.estimators.regressor",
     "RNNTagger": "elman.estimators.tagger",
@@ -152,6 +154,7 @@ __all__ = [
     "Sequences",
     "SimpleRNN",
     "Tape",
+    "calibrate",
     "check_gradient",
     "fit_many",
     "generate",

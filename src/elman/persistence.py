@@ -92,17 +92,20 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     from elman.anaesthesia import DepthForecaster
     from elman.estimators import pipeline_files
     from elman.estimators.base import SequenceEstimator
+    from elman.evaluation import TemperatureScaling
 
     if isinstance(model, (SequenceEstimator, DepthForecaster)):
         model.save(path)
     elif isinstance(model, Pipeline):
         file.write(path, *pipeline_files.pack(model))
     else:
+        scaling = isinstance(model, TemperatureScaling)
         raise ArgumentTypeError(
             "model",
             f"is {describe(model)}",
             "a network, a learner, an estimator of elman's, a DepthForecaster, or a scikit-learn "
-            "Pipeline of elman.features and one of those estimators",
+            "Pipeline of elman.features and one of those estimators"
+            + (" (elman.calibrate(model, X, y) gives a calibrated model, which is one)" if scaling else ""),
         )
 
 

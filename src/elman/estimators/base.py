@@ -59,6 +59,7 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
     validation_rows_: Rows
     scaler_: Scaler
     tabular_: bool
+    temperature_: float  # of `elman.calibrate`
 
     _readout: ClassVar[DenseActivation] = "softmax"
     _multi_output = False
@@ -206,6 +207,7 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
         self.scaler_, self.network_ = scaler, network
         self._keep_answers(learned)
         self.__dict__.pop("validation_rows_", None)
+        self.__dict__.pop("temperature_", None)  # of weights that are no longer those
         if rows is not None:
             self.validation_rows_ = rows
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from elman._validation import number
 from elman.data.sequences import Array
 from elman.estimators import files
 from elman.estimators.data import EstimatorData
@@ -34,7 +35,11 @@ class ClassParameters(Parameters):
 
     def _pack_learned(self, learned: Array, own: dict[str, Any], arrays: dict[str, Array]) -> None:
         own["classes"] = files.pack_classes(learned)
+        if hasattr(self, "temperature_"):
+            own["temperature"] = self.temperature_
 
     def restore_answers(self, own: dict[str, Any], arrays: dict[str, Array], outputs: int) -> None:
         """Set the classes that a file holds; ValueError where they are not C ``outputs`` different ones."""
         self.classes_ = files.unpack_classes(own["classes"], outputs)
+        if "temperature" in own:
+            self.temperature_ = number("temperature", own["temperature"], positive=True)

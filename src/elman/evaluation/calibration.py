@@ -108,6 +108,9 @@ class TemperatureScaling(BaseEstimator):  # type: ignore[misc]
     ----------
     temperature_ : float
 
+    It scales probabilities of any origin. `elman.calibrate` gives a calibrated model, which can be saved,
+    streamed and monitored.
+
     Source: Guo et al.: On calibration of modern neural networks, ICML 2017, section 4.2.
 
     >>> P = np.array([[0.99, 0.01]] * 4 + [[0.01, 0.99]] * 4)
@@ -122,29 +125,8 @@ class TemperatureScaling(BaseEstimator):  # type: ignore[misc]
 
     def fit(self, X: ArrayLike, y: ArrayLike) -> TemperatureScaling:
         """Find the temperature for X (n, C), which was held out from training, and its labels y (n,)."""
-        from scipy.optimize import minimize_scalar
-        from scipy.special import logsumexp
-        from sklearn.exceptions import ConvergenceWarning
-
         z = self._logits(X)
-        own = np.take_along_axis(z, _places(y, z, self.classes)[:, None], axis=1)[:, 0]
-
-        def loss(log_t: float) -> float:
-            t = np.exp(log_t)
-            return float(np.mean(logsumexp(z / t, axis=1) - own / t))
-
-        # convex in 1 / T, so there is one minimum in log T too
-        ends = np.log([_LOWEST, _HIGHEST])
-        found = minimize_scalar(loss, bounds=tuple(ends), method="bounded", options={"xatol": 1e-8})
-        near = [end for end in ends if loss(end) <= found.fun]
-        log_t = near[0] if near else found.x
-        if near:
-            warnings.warn(
-                f"the best temperature lies at or beyond {np.exp(log_t):g}, the end of where it is sought",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
-        self.temperature_ = float(np.exp(log_t))
+        self.temperature_ = _best_temperature(z, _places(y, z, self.classes), stacklevel=3)
         self.n_features_in_ = z.shape[1]
         return self
 
@@ -161,14 +143,55 @@ class TemperatureScaling(BaseEstimator):  # type: ignore[misc]
 
     def _logits(self, X: ArrayLike) -> NDArray[np.float64]:
         given: Array = np.asarray(X)
-        values = given.astype(np.float64)
         if flag("logits", self.logits):
+            values: NDArray[np.float64] = given.astype(np.float64)
             _check_table(values)
             return values
-        _check_shares(values)
-        tiny = np.finfo(given.dtype if given.dtype.kind == "f" else np.float64).tiny
-        logits: NDArray[np.float64] = np.log(np.maximum(values, tiny))
-        return logits
+        return _log_shares(given)
+
+
+def find_temperature(shares: Array, y: ArrayLike, classes: ArrayLike, stacklevel: int) -> float:
+    """Return the temperature of `TemperatureScaling` for probabilities (n, C) and their labels y (n,).
+
+    ``stacklevel`` is that of its warning, from this function.
+    """
+    z = _log_shares(shares)
+    return _best_temperature(z, _places(y, z, classes), stacklevel + 1)
+
+
+def _best_temperature(z: NDArray[np.float64], places: NDArray[np.int64], stacklevel: int) -> float:
+    """Return the temperature with the least cross-entropy of logits (n, C) and places of the answers (n,)."""
+    from scipy.optimize import minimize_scalar
+    from scipy.special import logsumexp
+    from sklearn.exceptions import ConvergenceWarning
+
+    own = np.take_along_axis(z, places[:, None], axis=1)[:, 0]
+
+    def loss(log_t: float) -> float:
+        t = np.exp(log_t)
+        return float(np.mean(logsumexp(z / t, axis=1) - own / t))
+
+    # convex in 1 / T, so there is one minimum in log T too
+    ends = np.log([_LOWEST, _HIGHEST])
+    found = minimize_scalar(loss, bounds=tuple(ends), method="bounded", options={"xatol": 1e-8})
+    near = [end for end in ends if loss(end) <= found.fun]
+    log_t = near[0] if near else found.x
+    if near:
+        warnings.warn(
+            f"the best temperature lies at or beyond {np.exp(log_t):g}, the end of where it is sought",
+            ConvergenceWarning,
+            stacklevel=stacklevel,
+        )
+    return float(np.exp(log_t))
+
+
+def _log_shares(given: Array) -> NDArray[np.float64]:
+    """Return the logarithms of probabilities (n, C), checked; 0 counts as the smallest of its dtype."""
+    values = given.astype(np.float64)
+    _check_shares(values)
+    tiny = np.finfo(given.dtype if given.dtype.kind == "f" else np.float64).tiny
+    logits: NDArray[np.float64] = np.log(np.maximum(values, tiny))
+    return logits
 
 
 def _check_table(values: NDArray[np.float64]) -> None:
