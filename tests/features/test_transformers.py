@@ -68,7 +68,7 @@ def test_log_spectra_are_scipys_spectrogram(window, max_hz):
     kept = (hz > 0) & (hz <= max_hz)
     features = LogSpectrum(FS, window, 16, max_hz).fit([x])
     close(features.frequencies(), hz[kept])
-    expected = np.log(power[:, kept] + 1e-20).transpose(2, 0, 1)
+    expected = np.log(power[:, kept] + features.floor_[:, None, None]).transpose(2, 0, 1)
     close(features.transform([x])[0], expected.reshape(len(expected), -1))
 
 
@@ -103,7 +103,10 @@ def test_the_power_of_a_sine_is_half_the_square_of_its_amplitude():
 def test_a_flat_channel_has_the_floor():
     flat = np.full((300, 1), 12.5)
     for window in (64, 256, 255):
-        close(LogSpectrum(FS, window).fit_transform([flat])[0], np.log(1e-20))
+        spectrum = LogSpectrum(FS, window).fit([flat])
+        assert spectrum.floor_ == pytest.approx(1e-22 * 12.5**2 * 2 / FS)
+        close(spectrum.transform([flat])[0], np.log(spectrum.floor_[0]))
+        close(LogSpectrum(FS, window).fit_transform([0 * flat])[0], np.log(1e-20))
     close(BandPower(FS, [(0, 50)], 64, floor=1e-3).fit_transform([flat])[0], np.log(1e-3))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -12,6 +13,7 @@ from elman.data.sequences import Array
 from elman.errors import ArgumentValueError
 from elman.model.model import Float64
 
+_SMALL_VARIANCE = 1e-290  # squares of numbers below 1e-145 have lost digits, those below 1e-162 are 0
 BLOCK = 1 << 16  # values a block, so that the float64 between stays in the cache
 Blocks = Iterable[tuple[Array, Float64 | None]]
 
@@ -89,6 +91,9 @@ def learn(blocks: Blocks, name: str = "X") -> Scaler:
 
     with S the sum of squared deviations, n the sum of weights, and b the block.
 
+    A UserWarning says which column varies too little for its squares not to be 0: it counts as constant.
+    Errors: ValueError for a column whose squares overflow.
+
     >>> learn([(np.array([[1.0], [2.0]]), None), (np.array([[6.0]]), None)]).mean
     array([3.])
     """
@@ -96,28 +101,50 @@ def learn(blocks: Blocks, name: str = "X") -> Scaler:
     first = next(blocks)
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
         found = _measured(*first)
-        # A spread whose square overflows counts as none there.
-        mean, scale = found.mean_, np.where(np.isinf(found.var_), np.inf, found.scale_)
+        mean, scale, variance = found.mean_, found.scale_, found.var_
+        low, high = _range(first[0], variance)
         origin = np.nan_to_num(mean)
         moments: _Moments | None = None
         for block in blocks:
             if moments is None:
                 moments = _moments(*first, origin)
-            moments = _join(moments, _moments(*block, origin))
+            part = _moments(*block, origin)
+            moments = _join(moments, part)
+            ends = _range(block[0], part[2])
+            low, high = np.fmin(low, ends[0]), np.fmax(high, ends[1])
         if moments is not None:
             count, mean = moments[0], moments[1] + origin
             variance = moments[2] / count
             scale = np.where(_is_constant(variance, mean, count), 1.0, np.sqrt(variance))
-    finite = np.isfinite(scale) & ~np.isinf(mean)
+    finite = np.isfinite(variance) & ~np.isinf(mean)
     if not finite.all():
         feature = int(np.argmin(finite))
         raise ArgumentValueError(
             name, f"has numbers too large to be standardized in column {feature}; scale them first"
         )
+    lost = (high > low) & (variance == 0.0)
+    if lost.any():
+        column = int(np.argmax(lost))
+        warnings.warn(
+            f"{name} has numbers too small to be standardized in column {column}, from {low[column]:.3g} to "
+            f"{high[column]:.3g}: it counts as constant; scale it first",
+            UserWarning,
+            stacklevel=5,
+        )
     return Scaler(np.asarray(mean, np.float64), np.asarray(scale, np.float64))
 
 
 _Moments = tuple[Any, Any, Any]  # sum of weights, mean, sum of squared deviations, of each column
+
+
+def _range(values: Array, variance: Float64) -> tuple[Float64, Float64]:
+    """Return the least and the largest number of each column with almost no variance, NaN for the others."""
+    low, high = np.full((2, values.shape[1]), np.nan)
+    small = variance < _SMALL_VARIANCE
+    if small.any():
+        low[small] = np.fmin.reduce(values[:, small], axis=0)
+        high[small] = np.fmax.reduce(values[:, small], axis=0)
+    return low, high
 
 
 def _measured(values: Array, weights: Float64 | None) -> Any:

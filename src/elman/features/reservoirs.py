@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -23,6 +24,7 @@ STATISTICS = ("mean", "log_variance", "share_positive", "log_change")
 _BLOCK = 1 << 20  # states of one network at a time, so that they stay in the cache
 _VARIANCE_FLOOR = 1e-8  # states lie between -1 and 1, and are kept in float32
 _CHANGE_FLOOR = 1e-6
+_SMALL_INPUT = 1e-3  # times the weights: less changes the statistics by less than their floors
 
 
 class Reservoirs(SequenceTransformer):
@@ -51,7 +53,7 @@ class Reservoirs(SequenceTransformer):
         The range of a, above 0 and at most 1: 1 / a is about the number of steps that a unit remembers.
     input_scaling : float, above 0
         s, which should bring the input to the order of 1, so that tanh is nonlinear but not saturated; 0.01
-        for EEG in microvolts.
+        for EEG in microvolts. A UserWarning says that the input is far too small, as EEG in volts is.
     bias_scaling : float, at least 0
         b.
     difference : bool
@@ -146,6 +148,8 @@ class Reservoirs(SequenceTransformer):
         return 1 if self.window is None else int(self.window)
 
     def _learn(self, batch: Batch) -> dict[str, Any]:
+        if not self.standardize:
+            _check_size(batch, self.input_scaling, self.difference)
         given = self.random_state
         draw = given.integers if isinstance(given, Generator) else check_random_state(given).randint
         rng = np.random.default_rng(int(draw(2**31 - 1)))
@@ -251,6 +255,24 @@ class Reservoirs(SequenceTransformer):
                 "Reservoirs", "has standardize True", "False: the mean of a whole sequence cannot stream"
             )
         return ReservoirStream(self, self.n_channels)
+
+
+def _check_size(batch: Batch, scaling: float, difference: bool) -> None:
+    """Warn if the input is so small that the networks hardly react to it, as with EEG in volts."""
+    values = batch.values.astype(np.float64)
+    if difference:
+        values = np.diff(values, axis=0)
+        values[batch.offsets[1:-1] - 1] = 0.0  # between two sequences
+    with np.errstate(over="ignore", under="ignore"):
+        size = float(np.sqrt(np.mean(values**2) if values.size else 0.0))
+    if 0.0 < size * scaling < _SMALL_INPUT:
+        what = "differences" if difference else "numbers"
+        warnings.warn(
+            f"X has {what} of about {size:.1g}, and input_scaling is {scaling:g}: the networks hardly react; "
+            f"expected a product of about 1 (input_scaling={1.0 / size:.0e}), or standardize=True",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def network_input(x: Array, before: Array | None, difference: bool, standardize: bool) -> Array:

@@ -10,7 +10,8 @@ import numpy as np
 from elman._validation import describe, flag, integer, number
 from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.features.base import Float64
-from elman.features.windows import Function, Windowed
+from elman.features.power_floor import Floored
+from elman.features.windows import Function
 
 # The edges are those of clinical EEG: delta below 4 Hz, theta to 8, alpha to 13, beta to 30, gamma above
 # (Kane et al. 2017, Clinical Neurophysiology Practice 2, 170-185). Gamma ends below the mains' 50 or 60 Hz.
@@ -68,7 +69,7 @@ def density(fs: float, window: int, begin: int, end: int) -> Function:
     return of
 
 
-class LogSpectrum(Windowed):
+class LogSpectrum(Floored):
     """The logarithm of the power spectrum of Hann windows, F channels side by side.
 
     y_k = ln(P_k + floor), where P_k is the power spectral density of a window without its mean, in units of
@@ -86,9 +87,15 @@ class LogSpectrum(Windowed):
         Samples from the beginning of a window to that of the next; None takes half a window.
     max_hz : float or None
         The highest frequency, from fs / window to fs / 2; None takes fs / 2.
-    floor : float, above 0
-        Added to the density, in units of x^2/Hz, so that a flat channel has a logarithm. It should be far
-        below the noise; the default is, for EEG in microvolts and in volts.
+    floor : float, above 0, or None
+        Added to the density, in units of x^2/Hz, so that a flat channel has a logarithm. None learns it from
+        the training data, far below their noise, so that the unit of x does not matter.
+
+    Attributes
+    ----------
+    floor_ : (F,) array
+        With ``floor=None``: 2 / fs times 1e-15 of the variance of each channel, which is 1e-15 of its mean
+        density, plus 1e-22 of its mean square, for the rounding of a constant.
 
     Raises
     ------
@@ -107,7 +114,7 @@ class LogSpectrum(Windowed):
     """
 
     def __init__(
-        self, fs: Any, window: Any = 256, hop: Any = None, max_hz: Any = None, *, floor: Any = 1e-20
+        self, fs: Any, window: Any = 256, hop: Any = None, max_hz: Any = None, *, floor: Any = None
     ) -> None:
         self.fs = fs
         self.window = window
@@ -122,7 +129,7 @@ class LogSpectrum(Windowed):
     def check_parameters(self) -> None:
         super().check_parameters()
         window, fs = self._cut()[0] or 0, number("fs", self.fs, positive=True)
-        number("floor", self.floor, positive=True)
+        self.check_floor()
         if self.max_hz is not None and not (
             fs / window <= number("max_hz", self.max_hz, positive=True) <= fs / 2
         ):
@@ -138,8 +145,9 @@ class LogSpectrum(Windowed):
         return every if self.max_hz is None else every[every <= self.max_hz]
 
     def _function(self, window: int) -> Function:
-        power = density(float(self.fs), window, 1, len(self.frequencies()) + 1)
-        floor = float(self.floor)
+        count = len(self.frequencies())
+        power = density(float(self.fs), window, 1, count + 1)
+        floor = self._addend(count)
 
         def log_spectrum(windows: Float64) -> Float64:
             values = power(windows)
@@ -147,6 +155,9 @@ class LogSpectrum(Windowed):
             return np.log(values, out=values).reshape(len(windows), -1)
 
         return log_spectrum
+
+    def _per_variance(self) -> float:
+        return 2.0 / float(self.fs)
 
     @property
     def n_features_out(self) -> int:
@@ -156,7 +167,7 @@ class LogSpectrum(Windowed):
         return [f"{channel}_{hz:g}Hz" for channel in channels for hz in self.frequencies().tolist()]
 
 
-class BandPower(Windowed):
+class BandPower(Floored):
     """The logarithm of the power in bands of frequencies, in Hann windows or in whole sequences.
 
     y_b = ln(sum of P_k fs / window over low <= k fs / window < high, plus floor), with P_k as for
@@ -177,8 +188,13 @@ class BandPower(Windowed):
         Samples from the beginning of a window to that of the next; None takes half a window.
     log : bool
         False gives the power itself, without ``floor``.
-    floor : float, above 0
-        Added to the power before the logarithm, in units of x^2.
+    floor : float, above 0, or None
+        Added to the power before the logarithm, in units of x^2. None learns it, as for `LogSpectrum`.
+
+    Attributes
+    ----------
+    floor_ : (F,) array
+        With ``floor=None`` and ``log``: 1e-15 of the variance of each channel plus 1e-22 of its mean square.
 
     Raises
     ------
@@ -204,7 +220,7 @@ class BandPower(Windowed):
         hop: Any = None,
         *,
         log: bool = True,
-        floor: Any = 1e-20,
+        floor: Any = None,
     ) -> None:
         self.fs = fs
         self.bands = bands
@@ -241,7 +257,7 @@ class BandPower(Windowed):
     def check_parameters(self) -> None:
         self._edges()
         flag("log", self.log)
-        number("floor", self.floor, positive=True)
+        self.check_floor()
         super().check_parameters()
 
     def _function(self, window: int) -> Function:
@@ -261,7 +277,7 @@ class BandPower(Windowed):
         bins = np.arange(first, last)
         members = np.array([(begin <= bins) & (bins < end) for begin, end in edges], np.float64).T  # (K, B)
         power = density(float(window), window, first, last)  # bins are 1 apart: the power of each
-        log, floor = self.log, float(self.floor)
+        log, floor = self.log, self._addend(len(edges))
 
         def band_power(windows: Float64) -> Float64:
             values: Float64 = np.matmul(power(windows), members)
@@ -271,6 +287,12 @@ class BandPower(Windowed):
             return values.reshape(len(windows), -1)
 
         return band_power
+
+    def _takes_floor(self) -> bool:
+        return bool(self.log) and super()._takes_floor()
+
+    def _per_variance(self) -> float:
+        return 1.0
 
     def _names(self, channels: list[str]) -> list[str]:
         return [f"{channel}_{name}" for channel in channels for name in self._edges()]
