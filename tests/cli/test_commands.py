@@ -599,7 +599,7 @@ def test_a_model_that_cannot_be_written_is_said_before_the_training(folder, mode
     assert Path("classify.csv").read_bytes() == before
 
 
-def test_minus_one_is_a_class_of_sequences_and_no_label_of_steps(folder):
+def test_minus_one_is_a_class_of_sequences_and_refused_for_steps(folder):
     X = walks(40)
     write_long(folder / "signs.csv", X, lambda x, t: 1 if x[:, 0].sum() > 0 else -1)
     options = ("signs.csv", "-m", "m.elman", *QUICK, "--valid", "signs.csv", "--json")
@@ -609,16 +609,105 @@ def test_minus_one_is_a_class_of_sequences_and_no_label_of_steps(folder):
     assert found["validation"]["accuracy"] == found["training"]["accuracy"]
     found = command("evaluate", "m.elman", "signs.csv", "--json", "--no-picture").document
     assert (found["answers"], found["missing"], found["labels"]) == (40, 0, [-1, 1])
-    assert command("train", *options, "--task", "tag").sentence() == (
-        "'signs.csv' has one class, 1, expected at least two classes (-1 stands for a step without a label)"
+    assert (
+        command("train", *options, "--task", "tag")
+        .sentence()
+        .startswith(MINUS_ONE.format("signs.csv", "s0", 1))
     )
 
 
-def test_whole_numbers_with_minus_one_are_no_targets(folder):
-    """-1 stands for a missing label there: it must not be guessed which of them it is."""
-    write_long(folder / "whole.csv", walks(20), lambda x, t: round(3 * x[t, 0]))
-    answer = command("train", "whole.csv", "-m", "m.elman", "--task", "regress")
-    assert answer.sentence().startswith("'whole.csv' has the label -1 among whole numbers")
+MINUS_ONE = (
+    "{0!r}, sequence {1!r}, step {2} has the label -1, which also stands for a missing label: leave the cell "
+    "empty if the step has no label, or give the class another name"
+)
+
+
+def signs(x, t):
+    return round(float(np.sign(x[t, 0]) * (abs(x[t, 0]) > 0.4)))
+
+
+def first_minus(X):
+    return next((f"s{i}", t + 1) for i, x in enumerate(X) for t in range(len(x)) if signs(x, t) == -1)
+
+
+def test_a_class_minus_one_of_steps_is_never_swallowed(folder):
+    """Written in a cell it is refused, by evaluate only if the model has no such class."""
+    X = walks(40)
+    write_long(folder / "minus.csv", X, signs)
+    write_long(folder / "plus.csv", X, lambda x, t: abs(signs(x, t)))
+    said = MINUS_ONE.format("minus.csv", *first_minus(X))
+    assert command("train", "minus.csv", "-m", "m.elman", *QUICK).sentence() == said
+    assert command("train", "plus.csv", "-m", "m.elman", *QUICK, "--valid", "minus.csv").sentence() == said
+    assert not Path("m.elman").exists()
+    assert command("train", "plus.csv", "-m", "m.elman", *QUICK).code == 0
+    assert elman.load("m.elman").missing_label == "auto"
+    assert command("evaluate", "m.elman", "minus.csv").sentence() == said
+    np.savez("minus.npz", X=np.zeros((2, 3, 2)), y=[[0, -1, 1], [0, 1, 1]])
+    sentence = command("train", "minus.npz", "-m", "n.elman", "--task", "tag").sentence()
+    assert sentence.startswith("'minus.npz', sequence 0, step 2 has the label -1, which also stands for")
+
+
+def test_minus_one_is_a_class_of_steps_where_the_model_has_it(folder):
+    """An empty cell of an evaluated file is no such class: it was counted as one."""
+    X = walks(40)
+    write_long(folder / "minus.csv", X, signs)
+    common = {"hidden_layer_sizes": 6, "max_iter": 30, "random_state": 0, "learning_rate_init": 0.02}
+    found, y = elman.read_sequences("minus.csv")
+    model = elman.RNNTagger(**common, missing_label=None).fit(found, y)
+    model.save("m.elman")
+    answer = command("evaluate", "m.elman", "minus.csv", "--json", "--no-picture").document
+    assert (answer["missing"], answer["labels"], answer["unknown"]) == (0, [-1, 0, 1], [])
+    assert answer["accuracy"] == pytest.approx(model.score(found, y))
+    write_long(folder / "gaps.csv", X, lambda x, t: "" if t == 1 else abs(signs(x, t)))
+    answer = command("evaluate", "m.elman", "gaps.csv", "--json", "--no-picture").document
+    assert (answer["missing"], answer["answers"]) == (40, sum(map(len, X)) - 40)
+
+
+def test_empty_cells_of_whole_numbers_are_steps_without_a_label(folder):
+    X = walks(60)
+    write_long(folder / "gaps.csv", X, lambda x, t: "" if t == 1 else abs(signs(x, t)))
+    write_long(folder / "plus.csv", X, lambda x, t: abs(signs(x, t)))
+    for train, valid, missing in [("gaps", "plus", -1), ("plus", "gaps", -1), ("plus", "plus", "auto")]:
+        arguments = ("train", f"{train}.csv", "-m", "m.elman", *QUICK, "--valid", f"{valid}.csv", "--json")
+        found = command(*arguments).document
+        model = elman.load("m.elman")
+        assert (model.missing_label, found["classes"]) == (missing, [0, 1])
+        for name, part in ((train, found["training"]), (valid, found["validation"])):
+            data, y = elman.read_sequences(f"{name}.csv")
+            assert part["answers"] == sum(map(len, X)) - (60 if name == "gaps" else 0)
+            model.missing_label = -1
+            assert part["accuracy"] == pytest.approx(model.score(data, y), abs=1e-12)
+
+
+def test_a_models_own_missing_label_is_missing_in_a_file_too(folder):
+    X = walks(40)
+    for name, missing in (("whole", 99), ("words", "none")):
+        write_long(folder / f"{name}.csv", X, lambda x, t, m=missing: m if t == 1 else abs(signs(x, t)))
+        data, y = elman.read_sequences(f"{name}.csv")
+        model = elman.RNNTagger(6, max_iter=3, random_state=0, missing_label=missing).fit(data, y)
+        model.save("m.elman")
+        found = command("evaluate", "m.elman", f"{name}.csv", "--json", "--no-picture").document
+        assert (found["missing"], found["unknown"]) == (40, [])
+        assert found["accuracy"] == pytest.approx(model.score(data, y), abs=1e-12)
+
+
+def test_whole_numbers_are_targets_and_empty_cells_are_none(folder):
+    """-1 is a number like others, unless the file has empty cells: a reader refuses to read both."""
+    X = walks(40)
+    write_long(folder / "whole.csv", X, lambda x, t: round(3 * x[t, 0]))
+    write_long(folder / "gaps.csv", X, lambda x, t: "" if t == 2 else 2 + abs(round(3 * x[t, 0])))
+    for name, missing in (("whole", 0), ("gaps", 40)):
+        options = (f"{name}.csv", "-m", "m.elman", *QUICK, "--task", "regress", "--json")
+        found = command("train", *options, "--valid-fraction", 0).document
+        assert found["training"]["answers"] == sum(map(len, X)) - missing
+        model, (data, y) = elman.load("m.elman"), elman.read_sequences(f"{name}.csv")
+        numbers = [np.where((rows == -1) & (missing > 0), np.nan, rows) for rows in y]
+        assert found["training"]["r2"] == pytest.approx(model.score(data, numbers), abs=1e-6)
+        found = command("evaluate", "m.elman", f"{name}.csv", "--json").document
+        assert (found["missing"], found["answers"]) == (missing, sum(map(len, X)) - missing)
+    write_long(folder / "both.csv", X, lambda x, t: "" if t == 2 else round(3 * x[t, 0]))
+    answer = command("train", "both.csv", "-m", "m.elman", "--task", "regress").sentence()
+    assert answer.endswith("the label is missing, which would become -1, but -1 is a label elsewhere")
 
 
 # -------------------------------------------------------------------------------------------- evaluate

@@ -4,6 +4,7 @@ import fractions
 
 import numpy as np
 import pytest
+from sklearn.base import clone
 from sklearn.model_selection import cross_val_score
 
 from elman import RNNClassifier, RNNTagger, Sequences
@@ -131,7 +132,7 @@ def gaps():
 
 @pytest.mark.parametrize(("names", "missing"), MISSING, ids=str)
 def test_whatever_stands_for_no_label(names, missing):
-    plain = tagger().fit(X, gaps())
+    plain = tagger(missing_label=-1).fit(X, gaps())
     y = with_gaps(names, missing)
     for form in (y, [np.array(row, object) for row in y]):
         each = tagger(missing_label=missing).fit(X, form)
@@ -142,20 +143,22 @@ def test_whatever_stands_for_no_label(names, missing):
 
 
 def test_missing_labels_of_arrays_and_sequences():
-    plain = tagger().fit(X, gaps())
+    plain = tagger(missing_label=-1).fit(X, gaps())
     values = np.concatenate(gaps())
     parts = Sequences(np.where(values == -1, NAN, values), np.cumsum([0, *LENGTHS]))
     each = tagger(missing_label=NAN).fit(X, parts)
     assert_same_bits(each.network_.parameters, plain.network_.parameters)
     cube, y = np.stack([x[:1] for x in X]), np.array([[0], [1], [-1], [0], [1], [-1], [1], [0]])
-    other = tagger().fit(cube, y)
-    kept = tagger().fit(list(cube), list(y))
+    other = tagger(missing_label=-1).fit(cube, y)
+    kept = tagger(missing_label=-1).fit(list(cube), list(y))
     assert_same_bits(other.network_.parameters, kept.network_.parameters)
 
 
 def test_steps_without_a_label_add_nothing():
     """Loss, score and class balance are those of the labeled steps, counted by hand."""
-    each = tagger(max_iter=1, batch_size=100, learning_rate_init=1e-12, class_weight="balanced")
+    each = tagger(
+        max_iter=1, batch_size=100, learning_rate_init=1e-12, class_weight="balanced", missing_label=-1
+    )
     each.fit(X, gaps())
     p, labels = np.concatenate(each.predict_proba(X)), np.concatenate(gaps())
     p, labels = p[labels >= 0], labels[labels >= 0]
@@ -168,14 +171,15 @@ def test_steps_without_a_label_add_nothing():
 def test_a_row_without_labels_is_read_but_not_learnt_from():
     """Only the scale of the input knows of it."""
     rows = list(range(7))
-    whole = tagger(standardize=False, batch_size=100).fit(X, gaps())
-    less = tagger(standardize=False, batch_size=100).fit([X[i] for i in rows], [gaps()[i] for i in rows])
+    each = tagger(standardize=False, batch_size=100, missing_label=-1)
+    whole = clone(each).fit(X, gaps())
+    less = each.fit([X[i] for i in rows], [gaps()[i] for i in rows])
     np.testing.assert_allclose(whole.loss_curve_, less.loss_curve_, rtol=1e-12)
     np.testing.assert_allclose(whole.network_.parameters, less.network_.parameters, rtol=1e-9, atol=1e-12)
 
 
 def test_the_score_counts_labeled_steps_alone_and_weighs_sequences():
-    each = tagger(max_iter=30, learning_rate_init=0.05).fit(X, TRUTH)
+    each = tagger(max_iter=30, learning_rate_init=0.05, missing_label=-1).fit(X, TRUTH)
     found = each.predict(X)
     y = [row.copy() for row in found]
     assert each.score(X, y) == 1.0
@@ -222,7 +226,7 @@ BAD = [
 
 @pytest.mark.parametrize(("y", "error", "said"), BAD, ids=[case[2] for case in BAD])
 def test_bad_labels_of_steps_have_their_sentence(y, error, said):
-    each = tagger()
+    each = tagger(missing_label=-1)
     with pytest.raises(error) as raised:
         each.fit(X, y)
     assert said in str(raised.value)

@@ -140,7 +140,7 @@ def test_the_parameters_are_those_that_were_agreed(kind):
     }
     if kind is RNNTagger:
         del expected["pooling"]
-        expected["missing_label"] = -1
+        expected["missing_label"] = "auto"
     if kind is RNNRegressor:
         del expected["class_weight"]
         expected["return_sequences"] = False

@@ -403,7 +403,7 @@ def test_what_cannot_be_held_out_is_said():
     unlabeled = [np.full(len(x), -1) for x in X]
     unlabeled[0] = np.arange(len(X[0])) % 2
     with pytest.raises(ValueError, match="held out sequences without any label"):
-        RNNTagger(3, early_stopping=True, random_state=0).fit(X, unlabeled)
+        RNNTagger(3, early_stopping=True, random_state=0, missing_label=-1).fit(X, unlabeled)
 
 
 # ---------------------------------------------------------------------------------------- the end of training

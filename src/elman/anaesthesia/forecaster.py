@@ -149,6 +149,7 @@ class DepthForecaster(BaseEstimator):  # type: ignore[misc]
             dtype="float32",
             random_state=seed,
             n_jobs=self.n_jobs,
+            missing_label=-1,  # a step without a reading
         )
 
     def _windows(

@@ -81,12 +81,18 @@ class _Where:
     def __call__(self, row: int) -> str:
         if self.batch is None:
             return f"{self.name}[{row}]"
-        i = int(np.searchsorted(self.batch.offsets, row, side="right")) - 1
-        return f"{self.name}[{i}] at step {row - int(self.batch.offsets[i])}"
+        i, step = place(self.batch, row)
+        return f"{self.name}[{i}] at step {step}"
 
     @property
     def may_miss(self) -> bool:
         return self.batch is not None
+
+
+def place(batch: Batch, row: int) -> tuple[int, int]:
+    """Return the sequence and the step of one of the steps of all sequences."""
+    i = int(np.searchsorted(batch.offsets, row, side="right")) - 1
+    return i, row - int(batch.offsets[i])
 
 
 def _per_sequence_rows(y: Any, batch: Batch, name: str) -> Array:

@@ -62,12 +62,12 @@ def _objects(labels: Array) -> Array:
     """Return texts or bools as Python objects, equal ones as one object: a million texts are a few."""
     found: dict[Any, Any] = {}
     objects = np.empty(labels.size, object)
-    for begin, values in _pieces(labels.ravel()):
+    for begin, values in pieces(labels.ravel()):
         objects[begin : begin + len(values)] = [found.setdefault(value, value) for value in values]
     return objects.reshape(labels.shape)
 
 
-def _pieces(labels: Array) -> Iterator[tuple[int, list[Any]]]:
+def pieces(labels: Array) -> Iterator[tuple[int, list[Any]]]:
     """Yield labels (N,) as lists of Python values, some at a time, each list with its place."""
     for begin in range(0, len(labels), _PIECE):
         yield begin, labels[begin : begin + _PIECE].tolist()
@@ -75,7 +75,7 @@ def _pieces(labels: Array) -> Iterator[tuple[int, list[Any]]]:
 
 def first_without_value(labels: Array) -> Any:
     """Return the first label that is None or NaN, as a tuple of one; an empty tuple where there is none."""
-    for _, values in _pieces(labels):
+    for _, values in pieces(labels):
         for label in values:
             if label is None or label != label:  # noqa: PLR0124 (true of NaN alone)
                 return (label,)
@@ -147,7 +147,7 @@ def encode(labels: Array, classes: Array, name: str) -> Array:
     """Return the index of each label's class."""
     index = {label: i for i, label in enumerate(classes.tolist())}
     found = np.empty(len(labels), np.int64)
-    for begin, values in _pieces(labels):
+    for begin, values in pieces(labels):
         places = [index.get(label, -1) for label in values]
         if -1 in places:
             label = values[places.index(-1)]

@@ -22,11 +22,11 @@ from elman.estimators.labels import (
     class_weights,
     encode,
     first_without_value,
-    is_missing,
     learn_classes,
     own_type,
     step_labels,
 )
+from elman.estimators.missing_labels import missing_steps, read_missing_label, refuse_unasked
 from elman.estimators.options import first_order_only
 from elman.estimators.parameters import documented
 
@@ -47,7 +47,9 @@ class RNNTagger(ClassParameters, SequenceEstimator):
     class_weight : dict, "balanced" or None
         What a labeled step of each class counts; "balanced" gives every class the same sum.
     missing_label : int, float, str or None
-        The label in y of a step that has none; may be NaN.
+        The label in y of a step that has none; may be NaN. "auto": every step has a label. What often stands
+        for none is a ValueError then: NaN, None, an empty text, and -1 among whole numbers. (So no label
+        "auto" can stand for none.) None: only None does; -1 and an empty text are classes.
 
     Attributes
     ----------
@@ -67,7 +69,7 @@ class RNNTagger(ClassParameters, SequenceEstimator):
     [['on', 'off', 'on']]
     """
 
-    missing_label: int | float | str | None = -1
+    missing_label: int | float | str | None = "auto"
     per_step = True
 
     def fit(
@@ -134,7 +136,7 @@ class RNNTagger(ClassParameters, SequenceEstimator):
         """Return the accuracy over all labeled steps; ``sample_weight`` (n,) weighs sequences."""
         batch, probabilities = self._outputs(X)
         labels = self._read_answers(y, batch)
-        given = ~is_missing(labels, self.missing_label)
+        given = ~missing_steps(labels, self.missing_label)
         if not given.any():
             raise ArgumentValueError("y", "has no label", f"some that are not {self.missing_label!r}")
         weights = as_weights(sample_weight, batch.n)
@@ -146,16 +148,18 @@ class RNNTagger(ClassParameters, SequenceEstimator):
         return float(np.average(right, weights=weights))
 
     def _read_answers(self, y: Any, batch: Batch) -> Array:
+        read_missing_label(self.missing_label)
         labels = per_step_rows(y, batch, "y", step_labels)
         if labels.ndim != 1:
             raise ArgumentValueError("y", f"has {labels.shape[1]} values a step", "one label")
+        refuse_unasked(labels, batch, self.missing_label)
         return labels
 
     def _encode_answers(
         self, data: EstimatorData, known: Any, classes: Any, warm: bool
     ) -> tuple[EstimatorData, Array]:
         y = data.answers
-        given = ~is_missing(y, self.missing_label)
+        given = ~missing_steps(y, self.missing_label)
         if not given.any():
             raise ArgumentValueError("y", "has no label", f"some that are not {self.missing_label!r}")
         labels = own_type(y if given.all() else y[given])

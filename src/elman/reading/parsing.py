@@ -34,7 +34,8 @@ class SequenceFile:
     """The content of a file: n sequences, their labels and names.
 
     X: float64 arrays (T_i, F); y: None, an array (n,), or a list of arrays (T_i,); ids: n names, or None;
-    features: F names, or None; times: arrays (T_i,), or None without a column of times.
+    features: F names, or None; times: arrays (T_i,), or None without a column of times; gaps: whether cells
+    of a column of labels per step were empty, so that a whole number -1 in y stands for none.
     """
 
     X: list[Array]
@@ -42,6 +43,7 @@ class SequenceFile:
     ids: list[str] | None = None
     features: list[str] | None = None
     times: list[Array] | None = None
+    gaps: bool = False
 
 
 def text_blocks(path: str, source: str) -> Iterator[tuple[int, list[str]]]:

@@ -103,7 +103,8 @@ def _long(table: Table, ids: Ids, per_step: bool | None) -> SequenceFile:
         check_steps(table.columns.source, _names(table), values, bounds)
     y = _labels(table, order, bounds, per_step)
     times = None if table.times is None else _split(table.times[order], bounds)
-    return SequenceFile(_split(values, bounds), y, ids.names, table.columns.features(), times)
+    gaps = isinstance(y, list) and table.labels is not None and bool((table.labels.codes < 0).any())
+    return SequenceFile(_split(values, bounds), y, ids.names, table.columns.features(), times, gaps=gaps)
 
 
 def _check_rows(table: Table, wide: bool) -> None:

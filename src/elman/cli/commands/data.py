@@ -25,13 +25,15 @@ FILLERS: dict[str, int | float | str] = {"i": -1, "f": np.nan, "U": ""}
 class Data:
     """What a file holds: sequences X, labels y as they were read, and the ids of the sequences.
 
-    All numbers are finite, or NaN where missing numbers are allowed.
+    All numbers are finite, or NaN where missing numbers are allowed. ``gaps``: whether steps have no label;
+    their labels in y are those of `FILLERS`.
     """
 
     path: str
     X: list[Array]
     y: Array | list[Array] | None
     ids: list[str] | None
+    gaps: bool = False
 
     @property
     def features(self) -> int:
@@ -56,6 +58,23 @@ class Data:
             )
         return self.y
 
+    def missing(self, labels: Array) -> NDArray[np.bool_]:
+        """Return which of the file's labels (N,) stand for a step without one."""
+        return _filled(labels) if self.gaps else np.zeros(len(labels), bool)
+
+    def refuse_minus_one(self) -> None:
+        """Raise ValueError for a class -1 of a step: nobody can tell it from a missing label."""
+        if self.gaps or not isinstance(self.y, list) or self.y[0].dtype.kind != "i":
+            return
+        for name, labels in zip(self.names, self.y, strict=True):
+            if (labels == -1).any():
+                shown = name if self.ids is None else repr(name)
+                raise ValueError(
+                    f"{self.path!r}, sequence {shown}, step {int(np.argmax(labels == -1)) + 1} has the label "
+                    f"-1, which also stands for a missing label: leave the cell empty if the step has no "
+                    f"label, or give the class another name"
+                )
+
 
 def load(path: str, options: Mapping[str, Any], per_step: bool | None = None, missing: bool = False) -> Data:
     """Read a file; ``per_step`` is what the task needs, unless ``options`` say it already.
@@ -71,7 +90,9 @@ def load(path: str, options: Mapping[str, Any], per_step: bool | None = None, mi
         wrong = np.isinf(x) if missing else ~np.isfinite(x)
         if wrong.any():
             _fail(path, file, i, x, wrong)
-    return Data(os.fspath(path), file.X, file.y, file.ids)
+    # An array of texts or floats has no empty cells, but texts that are empty, and NaN.
+    gaps = isinstance(file.y, list) and file.y[0].dtype.kind != "i" and any(_filled(y).any() for y in file.y)
+    return Data(os.fspath(path), file.X, file.y, file.ids, file.gaps or gaps)
 
 
 def _fail(path: str, file: Any, i: int, x: Array, wrong: Array) -> NoReturn:
@@ -93,28 +114,21 @@ def column(text: str | None) -> str | int | None:
     return int(text) if text is not None and text.isascii() and text.isdecimal() else text
 
 
-def as_numbers(path: str, y: Array | list[Array]) -> Array | list[Array]:
-    """Return labels as floats, NaN for a step without a label."""
+def as_numbers(path: str, y: Array | list[Array], gaps: bool = False) -> Array | list[Array]:
+    """Return labels as floats, NaN for a step without a label; ``gaps``: there are such steps."""
     each = y if isinstance(y, list) else [y]
     if each[0].dtype.kind == "U":
         texts = [value for rows in each for value in rows.tolist() if value]
         wrong = next((text for text in texts if not is_number(text)), texts[0])
         raise ValueError(f"{path!r} has the label {wrong!r}, expected numbers")
-    if isinstance(y, list) and each[0].dtype.kind == "i" and any((rows == -1).any() for rows in each):
-        raise ValueError(
-            f"{path!r} has the label -1 among whole numbers, where it also stands for none: write the labels "
-            f"with a decimal point, and leave a cell empty for none"
-        )
-    numbers = [rows.astype(np.float64) for rows in each]
+    numbers = [np.where(_filled(rows) & gaps, np.nan, rows.astype(np.float64)) for rows in each]
     return numbers if isinstance(y, list) else numbers[0]
 
 
-def missing(labels: Array, classes: Sequence[Any] = ()) -> NDArray[np.bool_]:
-    """Return which of a file's labels (N,) mean a missing label: -1, NaN or "", unless that is a class."""
-    filler = FILLERS[labels.dtype.kind]
-    if labels.dtype.kind == "f":
-        return np.asarray(np.isnan(labels))
-    return np.zeros(len(labels), bool) if filler in classes else np.asarray(labels == filler)
+def _filled(labels: Array) -> NDArray[np.bool_]:
+    """Return which labels (N,) are those that a reader gives to a step without one."""
+    kind = labels.dtype.kind
+    return np.asarray(np.isnan(labels) if kind == "f" else labels == FILLERS[kind])
 
 
 def places(labels: Array, classes: Sequence[Any]) -> tuple[NDArray[np.int64], list[Any]]:

@@ -102,7 +102,8 @@ def evaluate(
     }
     if classes is None:
         return EvaluatedNumbers(**facts, **_numbers(path, labels, flat))
-    found, expected, predicted = _classes(path, model, labels, flat, classes, opened.per_step)
+    gone = _missing(data, opened, labels, classes)
+    found, expected, predicted = _classes(path, model, labels, gone, flat, classes)
     drawn = None
     if draw:
         names = [str(label) for label in found["labels"]]
@@ -124,18 +125,27 @@ def _labels(data: Data, model: loaded_model.LoadedModel, numbers: bool) -> Array
             f"{data.path!r} has one label a {came}, expected one a {wanted}, as {model.path!r} answers"
         )
     if numbers:
-        y = files.as_numbers(data.path, y)
+        y = files.as_numbers(data.path, y, data.gaps)
     if isinstance(y, list):
         model.check(data)
         return np.concatenate([labels[model.ends(len(labels))] for labels in y])
     return y
 
 
+def _missing(data: Data, model: loaded_model.LoadedModel, labels: Array, classes: list[Any]) -> Array:
+    """Return which labels (N,) stand for none: those of empty cells, and what the model takes for none."""
+    if not model.per_step:
+        return np.zeros(len(labels), bool)
+    gone: Array = data.missing(labels) | model.missing(labels)
+    if labels.dtype.kind == "i" and -1 not in classes and (labels[~gone] == -1).any():
+        data.refuse_minus_one()
+    return gone
+
+
 def _classes(
-    path: str, model: str, labels: Array, probabilities: Array, classes: list[Any], per_step: bool
+    path: str, model: str, labels: Array, gone: Array, probabilities: Array, classes: list[Any]
 ) -> tuple[dict[str, Any], scores.Places, scores.Places]:
     """Return the scores, and the indices of the expected and the predicted answers in the labels."""
-    gone = files.missing(labels, classes) if per_step else np.zeros(len(labels), bool)
     if gone.all():
         raise ValueError(f"{path!r} has no label but missing ones, expected some that are known")
     expected, unknown = files.places(labels[~gone], classes)

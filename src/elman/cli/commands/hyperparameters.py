@@ -68,8 +68,8 @@ class Recipe:
         return given
 
 
-def estimator(recipe: Recipe, task: str, y: Array | list[Array], share: float, bar: bool) -> Any:
-    """Return the estimator for a task and labels, not fitted yet.
+def estimator(recipe: Recipe, task: str, y: Array | list[Array], gaps: bool, share: float, bar: bool) -> Any:
+    """Return the estimator for a task and labels, not fitted yet; ``gaps``: some steps have no label.
 
     ``share`` of the sequences will be held out for early stopping, 0: none; ``bar`` shows the progress.
     """
@@ -81,5 +81,6 @@ def estimator(recipe: Recipe, task: str, y: Array | list[Array], share: float, b
     if task == "classify":
         return estimators.RNNClassifier(**parameters)
     if task == "tag":
-        return estimators.RNNTagger(**parameters, missing_label=files.FILLERS[y[0].dtype.kind])
+        filler = files.FILLERS[y[0].dtype.kind]
+        return estimators.RNNTagger(**parameters, missing_label=filler if gaps else "auto")
     return estimators.RNNRegressor(**parameters, return_sequences=isinstance(y, list))

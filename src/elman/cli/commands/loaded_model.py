@@ -115,6 +115,13 @@ class LoadedModel:
             return [np.asarray(rows).reshape(len(rows), -1) for rows in out]
         return np.asarray(out).reshape(len(data.X), -1)
 
+    def missing(self, labels: Array) -> Array:
+        """Return which labels of steps (N,) stand for none: a tagger's ``missing_label``, a network's -1."""
+        from elman.estimators.missing_labels import missing_steps
+
+        label = self.predictor.missing_label if self.task == "tag" else -1
+        return missing_steps(labels.astype(object) if labels.dtype.kind == "U" else labels, label)
+
     def scaled(self, X: list[Array]) -> list[Array]:
         """Return sequences as its network reads them, in float64."""
         if self.task == "network":

@@ -187,7 +187,9 @@ class _Run:
         return estimator, seconds
 
     def _estimator(self, recipe: Recipe, share: float, bar: bool) -> Any:
-        return recipes.estimator(recipe, self.training.task, self.training.data.labels(), share, bar)
+        data = self.training.data
+        gaps = data.gaps or (self.valid is not None and self.valid.gaps)
+        return recipes.estimator(recipe, self.training.task, data.labels(), gaps, share, bar)
 
     def _fit(self, estimator: Any, why_none: str) -> None:
         data = self.training.data
@@ -247,7 +249,7 @@ def _scored(model: loaded_model.LoadedModel, data: Data) -> dict[str, Any]:
         given = ~np.isnan(labels)
         found: dict[str, float] = scores.of_numbers(labels[given], flat[given, 0])
     else:
-        given = ~files.missing(labels) if isinstance(y, list) else np.ones(len(labels), bool)
+        given = ~data.missing(labels)
         expected, _ = files.places(labels[given], model.classes)
         found = scores.of_classes(expected, flat[given].argmax(axis=1))
     return {**sizes, "answers": int(given.sum()), **found}

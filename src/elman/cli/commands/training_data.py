@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -36,7 +36,7 @@ class TrainingData:
     def answers(self, rows: Rows) -> int:
         """Return the number of labels of some sequences, without the missing ones."""
         y = self.data.labels()
-        return sum(int((~files.missing(y[i])).sum()) for i in rows) if isinstance(y, list) else len(rows)
+        return sum(int((~self.data.missing(y[i])).sum()) for i in rows) if isinstance(y, list) else len(rows)
 
     def default_share(self) -> float:
         """Return the share of the sequences to hold out; 0.0 where it would have too few answers."""
@@ -52,7 +52,8 @@ class TrainingData:
         """Return some of the sequences."""
         data, y = self.data, self.data.labels()
         some = [y[i] for i in rows] if isinstance(y, list) else y[rows]
-        return Data(data.path, [data.X[i] for i in rows], some, [str(data.names[i]) for i in rows])
+        names = [str(data.names[i]) for i in rows]
+        return Data(data.path, [data.X[i] for i in rows], some, names, data.gaps)
 
     def shared_subject(self, held_out: Rows | None, valid: Data | None) -> str | None:
         """Return a sentence if what is watched has a subject that is trained on, by the ids."""
@@ -91,7 +92,7 @@ def announce(training: TrainingData, valid: Data | None, held_out: int, why_none
     if training.task == "regress":
         what = f"numbers, one a {unit}"
     else:
-        what = f"{len(_classes(data.labels()))} classes, one label a {unit}"
+        what = f"{len(_classes(data))} classes, one label a {unit}"
     if valid is not None:
         watched = f"{len(valid.X)} in {valid.path} to stop early"
     elif held_out:
@@ -116,18 +117,21 @@ def read_training(path: str, task: str, columns: Mapping[str, Any]) -> TrainingD
     if task == "tag" and not per_step:
         raise ValueError(f"{path!r} has one label a sequence, expected one a step to tag (--task classify)")
     if task == "regress":
-        return TrainingData(task, Data(data.path, data.X, files.as_numbers(path, y), data.ids))
-    _check_classes(path, y)
+        return TrainingData(task, _with_numbers(data))
+    data.refuse_minus_one()
+    _check_classes(data)
     return TrainingData(task, data)
 
 
-def _check_classes(path: str, y: Array | list[Array]) -> None:
-    classes = _classes(y)
+def _with_numbers(data: Data) -> Data:
+    return replace(data, y=files.as_numbers(data.path, data.labels(), data.gaps))
+
+
+def _check_classes(data: Data) -> None:
+    classes = _classes(data)
     if len(classes) < 2:
         came = f"one class, {classes.tolist()[0]!r}" if len(classes) else "no label but missing ones"
-        whole = isinstance(y, list) and y[0].dtype.kind == "i"
-        hint = " (-1 stands for a step without a label)" if whole else ""
-        raise ValueError(f"{path!r} has {came}, expected at least two classes{hint}")
+        raise ValueError(f"{data.path!r} has {came}, expected at least two classes")
 
 
 def read_validation(path: str, training: TrainingData, columns: Mapping[str, Any]) -> Data:
@@ -144,10 +148,11 @@ def read_validation(path: str, training: TrainingData, columns: Mapping[str, Any
         came, wanted = ("step", "sequence") if isinstance(y, list) else ("sequence", "step")
         raise ValueError(f"{path!r} has one label a {came}, expected one a {wanted} as in {data.path!r}")
     if training.task == "regress":
-        return Data(path, valid.X, files.as_numbers(path, y), valid.ids)
-    known = _classes(data.labels())
+        return _with_numbers(valid)
+    valid.refuse_minus_one()
+    known = _classes(data)
     flat = np.concatenate(y) if isinstance(y, list) else y
-    gone = files.missing(flat) if per_step else np.zeros(len(flat), bool)
+    gone = valid.missing(flat)
     found, unknown = files.places(flat[~gone], known.tolist())
     if unknown:
         raise ValueError(f"{path!r} has the label {unknown[0]!r}, expected one that {data.path!r} has")
@@ -155,9 +160,10 @@ def read_validation(path: str, training: TrainingData, columns: Mapping[str, Any
     labels = np.full(len(flat), files.FILLERS[known.dtype.kind], known.dtype)
     labels[~gone] = known[found]
     ends = np.cumsum([len(x) for x in valid.X])[:-1]
-    return Data(path, valid.X, np.split(labels, ends) if per_step else labels, valid.ids)
+    return replace(valid, y=np.split(labels, ends) if per_step else labels)
 
 
-def _classes(y: Array | list[Array]) -> Array:
+def _classes(data: Data) -> Array:
+    y = data.labels()
     labels = np.concatenate(y) if isinstance(y, list) else y
-    return np.unique(labels[~files.missing(labels)] if isinstance(y, list) else labels)
+    return np.unique(labels[~data.missing(labels)])
