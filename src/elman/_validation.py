@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 import os
+import sys
 from collections.abc import Collection
 from typing import Any, Literal, TypeVar, cast
 
@@ -115,6 +116,30 @@ def choice(name: str, value: Any, names: Collection[Name]) -> Name:
     if value not in names:
         raise ArgumentValueError(name, f"is {value!r}", wanted)
     return cast(Name, str(value))
+
+
+def refuse_mask(name: str, value: Any, depth: int = 3) -> None:
+    """Raise TypeError for a masked array, also inside of lists: NumPy's conversion would lose its mask.
+
+    >>> refuse_mask("y", [np.ma.masked_equal([0, 1], 1)])
+    Traceback (most recent call last):
+    ...
+    elman.errors.ArgumentTypeError: y[0] is a masked array, expected a plain one (the mask would be lost)
+    """
+    # NumPy imports numpy.ma on first use; a fork in that moment would leave its import lock held for ever.
+    masked = sys.modules.get("numpy.ma")
+    if masked is None:
+        return
+    if isinstance(value, masked.MaskedArray):
+        raise ArgumentTypeError(name, "is a masked array", "a plain one (the mask would be lost)")
+    if not isinstance(value, (list, tuple)) or not depth:
+        return
+    kinds = (masked.MaskedArray, list, tuple)
+    within = tuple(kind for kind in set(map(type, value)) if issubclass(kind, kinds))
+    if within:
+        for i, item in enumerate(value):
+            if isinstance(item, within):
+                refuse_mask(f"{name}[{i}]", item, depth - 1)
 
 
 def real_dtype(value: Any) -> np.dtype[Any]:

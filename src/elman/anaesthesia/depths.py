@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from elman._validation import refuse_mask
 from elman.anaesthesia.pharmacology import Floats
 from elman.data.sequences import Array
 
@@ -27,6 +28,7 @@ def depth(bis: Any) -> Array:
     >>> depth([39.9, 40, 60, 60.1]).tolist()
     [0, 1, 1, 2]
     """
+    refuse_mask("bis", bis)
     values = np.asarray(bis, np.float64)
     kinds: Array = np.where(values < DEEP, 0, np.where(values > LIGHT, 2, 1))
     return kinds

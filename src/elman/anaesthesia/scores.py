@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from elman._validation import refuse_mask
 from elman.anaesthesia.depths import DEPTHS, depth
 from elman.data.sequences import Array
 from elman.errors import ArgumentValueError
@@ -42,6 +43,8 @@ def score(answers: Sequence[Any], bis: Sequence[Any], depths: Sequence[Any] | No
     >>> found.error, found.balanced_accuracy, found.steps
     (7.0, 0.5, 2)
     """
+    for name, given in (("answers", answers), ("bis", bis), ("depths", depths)):
+        refuse_mask(name, given)
     expected = np.concatenate([np.asarray(a, np.float64) for a in answers])
     found = np.concatenate([np.asarray(b, np.float64) for b in bis])
     given = ~np.isnan(expected)

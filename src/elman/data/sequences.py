@@ -7,7 +7,6 @@ Inside there is one form: values (N, F), the steps of all sequences one after th
 from __future__ import annotations
 
 import operator
-import sys
 from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any, NamedTuple, NoReturn
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple, NoReturn
 import numpy as np
 from numpy.typing import NDArray
 
-from elman._validation import describe
+from elman._validation import describe, refuse_mask
 from elman.errors import ArgumentTypeError, ArgumentValueError
 
 Array = NDArray[Any]
@@ -268,7 +267,7 @@ def as_symbols(X: Any, n: int, name: str = "X") -> Batch:
             name, f"is {describe(X)}", "an array (n, T) of integers, a list of arrays (T,) or elman.Sequences"
         )
     array = np.asarray(X)
-    _refuse_mask(name, X)
+    refuse_mask(name, X)
     _check_integers(name, array, " (sequences of different lengths go into a list)")
     if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] != 1):
         hint = f"; one sequence is {name}[None]" if array.ndim == 1 else ""
@@ -308,7 +307,7 @@ def _symbols_from_list(X: Any, n: int, name: str) -> Batch:
 
 
 def _check_integers(name: str, array: Array, hint: str = "") -> None:
-    _refuse_mask(name, array)
+    refuse_mask(name, array)
     if array.dtype.kind not in "iu":
         raise ArgumentTypeError(
             name,
@@ -342,25 +341,17 @@ def _readable(values: Array) -> Array:
 
 def _asarray(name: str, value: Any) -> Array:
     """Return np.asarray(value); the error names the argument where NumPy cannot make an array."""
+    refuse_mask(name, value)
     try:
-        array = np.asarray(value)
+        return np.asarray(value)
     except (ValueError, TypeError) as error:
         raise ArgumentValueError(name, f"is not one array of numbers: {error}") from None
-    _refuse_mask(name, value)
-    return array
-
-
-def _refuse_mask(name: str, value: Any) -> None:
-    # NumPy imports numpy.ma on first use; a fork in that moment would leave its import lock held for ever.
-    masked = sys.modules.get("numpy.ma")
-    if masked is not None and isinstance(value, masked.MaskedArray):
-        raise ArgumentTypeError(name, "is a masked array", "a plain one (the mask would be lost)")
 
 
 def _check_dtype(
     name: str, array: Array, hint: str = " (sequences of different lengths go into a list)"
 ) -> None:
-    _refuse_mask(name, array)
+    refuse_mask(name, array)
     if array.dtype.kind not in "fiub":
         raise ArgumentTypeError(
             name, f"has dtype {array.dtype}", f"real numbers{hint if array.dtype.kind == 'O' else ''}"

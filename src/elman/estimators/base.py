@@ -14,7 +14,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from elman._validation import describe, flag
+from elman._validation import describe, flag, refuse_mask
 from elman.data import estimator_input
 from elman.data.estimator_input import Rows
 from elman.data.sequences import Array, Batch, Sequences
@@ -276,6 +276,7 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
                 checked, y = validate_data(form, X, y, multi_output=many, dtype=_FLOATS, reset=fresh)
             return checked
 
+        refuse_mask("y", y)  # scikit-learn takes it for a plain array
         batch = estimator_input.read(form, X, fresh, check_table, estimator_data.check_finite)
         return batch, y
 

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import ClassifierMixin
 
+from elman._validation import refuse_mask
 from elman.data.input_types import SequenceInput, TargetInput, ValidationData
 from elman.data.sequences import Array, Batch
 from elman.data.targets import as_weights
@@ -139,6 +140,12 @@ class RNNClassifier(ClassifierMixin, PooledParameters, ClassParameters, Sequence
         """Return the logarithm of the probabilities, (n, C)."""
         with np.errstate(divide="ignore"):
             return np.log(self.predict_proba(X))
+
+    def score(self, X: SequenceInput, y: TargetInput, sample_weight: ArrayLike | None = None) -> float:
+        """Return the accuracy; ``sample_weight`` (n,) weighs the sequences."""
+        refuse_mask("y", y)
+        refuse_mask("sample_weight", sample_weight)
+        return float(super().score(X, y, sample_weight))
 
     def _read_answers(self, y: Any, batch: Batch) -> Array:
         return class_labels(y, batch.n)

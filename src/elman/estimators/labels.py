@@ -12,7 +12,7 @@ from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.class_weight import compute_class_weight
 from sklearn.utils.multiclass import check_classification_targets
 
-from elman._validation import describe
+from elman._validation import describe, refuse_mask
 from elman.data import estimator_input
 from elman.data.sequences import Array
 from elman.data.targets import as_weights
@@ -28,6 +28,7 @@ _PIECE = 1 << 15  # labels that are Python objects at a time
 
 def class_labels(y: Any, n: int) -> Array:
     """Return class labels (n,), of any type that scikit-learn takes."""
+    refuse_mask("y", y)
     with np.errstate(over="ignore", invalid="ignore"):  # the sum of large numbers may be inf - inf
         labels = check_array(
             estimator_input.check_one_per_sequence(y, n), ensure_2d=False, dtype=None, input_name="y"
@@ -44,6 +45,7 @@ def class_labels(y: Any, n: int) -> Array:
 
 def step_labels(name: str, y: Any) -> Array:
     """Return the labels of a sequence's steps as an array, of any type that labels may have."""
+    refuse_mask(name, y)
     try:
         array = np.asarray(y)
         # Or NumPy makes a text of the -1 beside texts, a number of True.
@@ -120,6 +122,7 @@ def learn_classes(labels: Array, known: Array | None, given: Any, warm: bool) ->
             )
         return known
     if given is not None:
+        refuse_mask("classes", given)
         labels = column_or_1d(np.asarray(given))
     try:
         classes = LabelEncoder().fit(labels).classes_

@@ -14,7 +14,7 @@ from sklearn.metrics import r2_score
 from sklearn.utils import check_array, column_or_1d
 from sklearn.utils.validation import check_is_fitted
 
-from elman._validation import flag
+from elman._validation import flag, refuse_mask
 from elman.data import estimator_input
 from elman.data.input_types import HasArray, SequenceInput, SequenceOutput, TargetInput, ValidationData
 from elman.data.sequences import Array, Batch, Sequences
@@ -142,6 +142,8 @@ class RNNRegressor(RegressorMixin, PooledParameters, SequenceEstimator):  # type
         """Return R2, with ``return_sequences`` over the answered steps; the mean over several outputs."""
         check_is_fitted(self, "network_")
         if not self.network_.per_step:
+            refuse_mask("y", y)
+            refuse_mask("sample_weight", sample_weight)
             return float(super().score(X, y, sample_weight))
         batch, values = self._outputs(X)
         expected = _step_numbers(y, batch).reshape(batch.rows, -1)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from elman._validation import flag, integer
+from elman._validation import flag, integer, refuse_mask
 from elman.data.sequences import Array
 from elman.errors import ArgumentValueError
 
@@ -72,6 +72,7 @@ def reliability(
     from sklearn.calibration import calibration_curve
 
     bins = integer("bins", bins, 1)
+    refuse_mask("probabilities", probabilities)
     shares = np.asarray(probabilities, dtype=np.float64)
     if shares.ndim == 1:
         shares = np.stack([1 - shares, shares], axis=1)
@@ -142,6 +143,7 @@ class TemperatureScaling(BaseEstimator):  # type: ignore[misc]
         return shares
 
     def _logits(self, X: ArrayLike) -> NDArray[np.float64]:
+        refuse_mask("X", X)
         given: Array = np.asarray(X)
         if flag("logits", self.logits):
             values: NDArray[np.float64] = given.astype(np.float64)
@@ -216,6 +218,8 @@ def _check_shares(values: NDArray[np.float64]) -> None:
 
 def _places(y: ArrayLike, values: NDArray[np.float64], classes: ArrayLike | None) -> NDArray[np.int64]:
     """Return the column of each label."""
+    refuse_mask("y", y)
+    refuse_mask("classes", classes)
     labels: Array = np.asarray(y)
     n, C = values.shape
     if labels.shape != (n,):

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from elman._validation import number
+from elman._validation import number, refuse_mask
 from elman.data.input_types import TargetInput
 from elman.data.sequences import Array
 from elman.errors import ArgumentTypeError, ArgumentValueError
@@ -198,6 +198,7 @@ def _pairs(truth: Any, predicted: Any) -> list[tuple[Truths, Truths]]:
 
 
 def _truths(name: str, steps: Any) -> Truths:
+    refuse_mask(name, steps)
     array: Array = np.asarray(steps)
     if array.ndim != 1 or not len(array):
         raise ArgumentValueError(name, f"has shape {array.shape}", "(T,), T at least 1")

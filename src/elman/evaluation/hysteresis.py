@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from elman._validation import describe, integer
+from elman._validation import describe, integer, refuse_mask
 from elman.errors import ArgumentTypeError, ArgumentValueError
 
 
@@ -75,6 +75,7 @@ class Hysteresis:
         >>> Hysteresis(0.8, on_steps=2).run([0.9, 0.9, 0.9, 0.1]).tolist()
         [False, True, True, False]
         """
+        refuse_mask("p", p)
         values = np.asarray(p)
         if values.ndim != 1 or values.dtype.kind not in "fiub":
             raise ArgumentValueError(

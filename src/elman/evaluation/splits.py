@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from elman._validation import integer
+from elman._validation import integer, refuse_mask
 from elman.data import recording_ids
 from elman.data.input_types import SequenceInput, TargetInput
 from elman.data.sequences import Array, Sequences
@@ -200,6 +200,7 @@ def _labels(y: Any, lengths: Indices, of: Indices, rows: Indices) -> Array | Non
 
 def _column(name: str, values: Any, n: int | None = None) -> Array:
     """Return one label per row as an array of numbers, truth values or strings."""
+    refuse_mask(name, values)
     try:
         array = np.asarray(values)
     except ValueError as error:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from elman._validation import describe
+from elman._validation import describe, refuse_mask
 from elman.data.input_types import TargetInput
 from elman.data.sequences import Sequences
 from elman.errors import ArgumentTypeError, ArgumentValueError
@@ -80,6 +80,7 @@ def confusion_matrix(
 
 def _answers(name: str, given: Any) -> list[Hashable]:
     """Return answers of any shape as one flat list of plain Python values."""
+    refuse_mask(name, given)
     flat: list[Any] = []
     _flatten(given, flat)
     for value in flat:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from elman._validation import refuse_mask
 from elman.errors import ArgumentValueError
 from elman.plotting.style import COLORS, GRAY, PathLike, axes, color_and_dash, finish, plain, short
 
@@ -47,6 +48,8 @@ def roc(
     """
     from sklearn.metrics import roc_auc_score, roc_curve
 
+    refuse_mask("y", y)
+    refuse_mask("scores", scores)
     truth, values = np.asarray(y), np.asarray(scores, dtype=np.float64)
     if truth.ndim != 1 or not len(truth):
         raise ArgumentValueError("y", f"has shape {truth.shape}", "(n,), n at least 1")

@@ -12,7 +12,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import ArrayLike
 
-from elman._validation import choice, describe, integer, number
+from elman._validation import choice, describe, integer, number, refuse_mask
 from elman.data.sequences import Array
 from elman.errors import ArgumentTypeError, ArgumentValueError, NonFiniteError
 from elman.model import file
@@ -278,6 +278,7 @@ class Learner:
     def _answer(self, y: Any) -> tuple[int, Array | None]:
         """Return a class, or -1 and values; -1 and None is no answer."""
         C = self._outputs[0]
+        refuse_mask("y", y)
         given = np.asarray(y)
         if given.dtype.kind not in "fiu":
             raise ArgumentTypeError("y", f"is {describe(y)}", "numbers")
