@@ -350,6 +350,8 @@ def test_a_window_answers_to_the_last_seconds_alone(folder, pipeline):
         (["--on", 0.5], "--on is given without --alarm: expected both or none"),
         (["--alarm", "rest", "--on", 0.5, "--off", 0.6], "--on is 0.5 and --off 0.6, expected probabilities"),
         (["--alarm", "rest", "--on", 1.5], "--on is 1.5 and --off 0.5, expected probabilities"),
+        (["--on-steps", 2], "--on-steps is given without --alarm: expected both or none"),
+        (["--alarm", "rest", "--off-steps", 0], "--off-steps is 0, expected an integer of at least 1"),
         (["--rate", 0], "--rate is 0.0, expected a finite number above 0"),
         (["--reset-after", -1], "--reset-after is -1.0, expected a finite number of at least 0"),
         (["--csv", "m.elman"], "--csv is 'm.elman', which is also --model"),

@@ -228,14 +228,62 @@ def test_a_long_gap_ends_an_alarm():
 def test_the_last_seconds_alone_are_answered():
     net = Network([SimpleRNN(4, return_sequences=True), MeanPool(), Dense(2)], input_size=2, seed=1)
     answering = SlidingStream(lambda: stream(net), window=40)
+    assert answering.waiting == 31
     got = np.concatenate([answering.feed(part)[1] for part in np.split(SIGNAL, [7, 90, 91, 200])])
-    for last, value in enumerate(got):
-        count = last + 1
-        begin = 0 if count <= 40 else (count - 31) // 10 * 10  # the oldest of four, a quarter apart
-        assert 30 < count - begin <= 40 or begin == 0
+    assert len(got) == len(SIGNAL) - 30  # none before the window is full
+    for count, value in enumerate(got, start=31):
+        begin = (count - 31) // 10 * 10  # the oldest of four, a quarter apart
+        assert 30 < count - begin <= 40
         np.testing.assert_allclose(value, net.predict(SIGNAL[None, begin:count])[0], atol=1e-6)
     answering.reset()
-    np.testing.assert_array_equal(answering.feed(SIGNAL[:60])[1], got[:60])
+    at, again = answering.feed(SIGNAL[:60])
+    assert at.tolist() == list(range(30, 60))
+    np.testing.assert_array_equal(again, got[:30])
+
+
+@pytest.mark.parametrize(("window", "streams"), [(40, 4), (41, 4), (37, 5), (64, 3), (20, 1), (8, 8)])
+@pytest.mark.parametrize(("first", "every"), [(1, 1), (8, 3)])
+def test_no_answer_rests_on_less_than_the_window_has_later(window, streams, first, every):
+    """The number of samples behind each answer: from the first one on it is never less than later."""
+    from elman.features import Frames
+
+    frames = Frames(width=first, hop=every).fit([SIGNAL]) if first > 1 else NET
+    if streams == 8 and first == 8:
+        return  # a quarter less than the window holds no frame
+    sliding = SlidingStream(lambda: stream(frames), window, first, every, streams=streams)
+    resting = []
+    for count in range(1, 301):
+        waiting = sliding.waiting
+        at, _ = sliding.feed(SIGNAL[count - 1 : count])
+        assert (waiting <= 1) or not len(at)
+        if len(at):
+            oldest = max(sliding._age(start) for start in sliding._starts)
+            resting.append(oldest or window)
+    steady = [n for n, count in zip(resting, range(len(resting)), strict=True) if count >= 60]
+    assert min(resting[:60]) >= min(steady)
+    assert max(resting) <= window
+
+
+@pytest.mark.parametrize("low", [False, True])
+def test_an_alarm_takes_several_answers_in_a_row(low):
+    sign = -1.0 if low else 1.0
+    alarm = Alarm("ictal", 0, sign * 0.8, sign * 0.5, low, on_steps=2, off_steps=3)
+    signal = [0.9, 0.1, 0.9, 0.9, 0.4, 0.4, 0.6, 0.4, 0.4, 0.4, 0.9]
+    _, on, said = raised(sign * np.array(signal), alarm)
+    assert on == [False] * 3 + [True] * 6 + [False] * 2
+    assert said == [("alarm", 4), ("all clear", 10)]
+    with pytest.raises(ValueError, match="on_steps"):
+        Alarm("ictal", 0, 0.8, 0.5, on_steps=0)
+
+
+def test_a_long_gap_empties_the_window():
+    times = stamps(400)
+    times[200:] += 60.0
+    sliding = SlidingStream(lambda: stream(NET), window=40)
+    watching = Monitor(sliding, features=2, rate=RATE, alarm=Alarm("p", 0, 0.0, 0.0))
+    happened = fed(watching, SIGNAL, times)
+    assert [a.sample for a in answers(happened)] == [*range(31, 201), *range(231, 401)]
+    assert events(happened) == [("alarm", 31), ("gap", 201), ("all clear", 201), ("alarm", 231)]
 
 
 @pytest.mark.parametrize(

@@ -48,6 +48,12 @@ def monitor(
     ] = None,
     on: Annotated[float | None, of_alarm(help="Raised at this probability.", show_default="0.8")] = None,
     off: Annotated[float | None, of_alarm(help="Ended below this one.", show_default="0.5")] = None,
+    on_steps: Annotated[
+        int | None, of_alarm(help="Raised by so many answers in a row.", show_default="1")
+    ] = None,
+    off_steps: Annotated[
+        int | None, of_alarm(help="Ended by so many answers in a row.", show_default="1")
+    ] = None,
     seconds: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="Stop after this time; not given: at Ctrl-C.")
     ] = None,
@@ -70,6 +76,8 @@ def monitor(
         alarm=alarm,
         on=on,
         off=off,
+        on_steps=on_steps,
+        off_steps=off_steps,
         window=window,
         reset_after=reset_after,
         seconds=seconds,

@@ -49,8 +49,9 @@ class Raised:
 class Alarm:
     """An alarm on value ``index`` of each answer, called ``name``.
 
-    It is raised at ``on`` or above, and ends below ``off``, which is at most ``on``. With ``low`` it is
-    raised at ``on`` or below, and ends above ``off``, which is at least ``on``.
+    It is raised by ``on_steps`` answers in a row at ``on`` or above, and ends after ``off_steps`` answers in
+    a row below ``off``, which is at most ``on``. With ``low`` it is raised at ``on`` or below, and ends above
+    ``off``, which is at least ``on``.
     """
 
     name: str
@@ -58,11 +59,15 @@ class Alarm:
     on: float
     off: float
     low: bool = False
+    on_steps: int = 1
+    off_steps: int = 1
     hysteresis: Hysteresis = field(init=False)
 
     def __post_init__(self) -> None:
         sign = -1.0 if self.low else 1.0
-        self.hysteresis = Hysteresis(sign * self.on, sign * self.off)
+        self.hysteresis = Hysteresis(
+            sign * self.on, sign * self.off, on_steps=self.on_steps, off_steps=self.off_steps
+        )
 
     def step(self, values: Array) -> bool:
         """Return whether the alarm is on after the next answer."""

@@ -53,6 +53,16 @@ class ChunkedStream:
             raise RuntimeError(f"the model gave {len(answers)} answers, expected {len(at)}")
         return at, answers
 
+    @property
+    def memory(self) -> int:
+        """The number of samples, at most, whose faults an answer is said to rest on."""
+        return self._first
+
+    @property
+    def waiting(self) -> int:
+        """The number of samples that must still come before the first answer of this sequence."""
+        return max(self._first - self._seen, 0)
+
     def reset(self) -> None:
         """Begin a new sequence."""
         self._stream.reset()
@@ -65,8 +75,8 @@ class SlidingStream(ChunkedStream):
     A model of whole sequences answers for all samples since its state was zero. After an hour these are very
     different from the sequences that it was trained on. Here several streams read the same samples, and each
     of them starts anew every ``window`` samples, one after the other. The stream with most samples answers.
-    Once ``window`` samples have come, an answer is based on between window - window / streams and window
-    samples.
+    Each answer is based on more than window - window / streams samples and on at most ``window``. There is no
+    answer before so many have come since the beginning, or since `reset`.
 
     Parameters
     ----------
@@ -81,8 +91,8 @@ class SlidingStream(ChunkedStream):
     >>> net = Network([SimpleRNN(3), Dense(2, "softmax")], input_size=1, seed=0)
     >>> sliding = SlidingStream(lambda: stream(net), window=20)
     >>> at, answers = sliding.feed(np.zeros((100, 1)))
-    >>> len(at), answers.shape
-    (100, (100, 2))
+    >>> at[0].item(), len(at), answers.shape
+    (15, 85, (85, 2))
     """
 
     def __init__(
@@ -91,6 +101,9 @@ class SlidingStream(ChunkedStream):
         self._streams = [ChunkedStream(opened, first, every) for _ in range(integer("streams", streams, 1))]
         self.window = integer("window", window, streams)
         self._starts = [i * self.window // streams for i in range(streams)]
+        apart = max(np.diff([*self._starts, self.window]).tolist())
+        least = max(self.window - apart + 1, first)  # samples that the oldest stream has always read later
+        self._first = first + -(-(least - first) // every) * every
         self._seen = 0
 
     def feed(self, samples: Array) -> tuple[Array, Array]:
@@ -105,11 +118,18 @@ class SlidingStream(ChunkedStream):
             end = min(len(samples), begin + self._until_one_begins())
             piece = [stream.feed(samples[begin:end]) for stream in self._streams]
             places, values = piece[ages.index(max(ages))]
+            if self._seen + 1 < self._first:  # withhold the answers to less than the window
+                full = self._seen + places + 1 >= self._first
+                places, values = places[full], values[full]
             at.append(places + begin)
             answers.append(values)
             self._seen += end - begin
             begin = end
         return np.concatenate(at), np.concatenate(answers)
+
+    @property
+    def memory(self) -> int:
+        return self.window
 
     def _age(self, start: int) -> int:
         """Return the number of samples that a stream has read: all of them, before its first restart."""

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from elman._validation import number
+from elman._validation import integer, number
 from elman.cli.commands import Say, loaded_model, output_paths, predict
 from elman.cli.commands.data import plural
 from elman.cli.commands.loaded_model import LoadedModel
@@ -44,6 +44,8 @@ class Watching:
     alarm: str | None = None
     on: float | None = None
     off: float | None = None
+    on_steps: int | None = None
+    off_steps: int | None = None
     window: float | None = None
     reset_after: float = 1.0
     seconds: float | None = None
@@ -295,13 +297,17 @@ class _Run:
 def _alarm(how: Watching, outputs: Sequence[str], shares: bool) -> Alarm | None:
     """Return the alarm of the options; ``shares``: the outputs are probabilities."""
     if how.alarm is None:
-        given = next((name for name in ("on", "off") if getattr(how, name) is not None), None)
+        names = ("on", "off", "on_steps", "off_steps")
+        given = next((name for name in names if getattr(how, name) is not None), None)
         if given is not None:
-            raise ArgumentValueError(f"--{given}", "is given without --alarm: expected both or none")
+            option = given.replace("_", "-")
+            raise ArgumentValueError(f"--{option}", "is given without --alarm: expected both or none")
         return None
     if how.alarm not in outputs:
         raise ArgumentValueError("--alarm", f"is {how.alarm!r}", f"one of {', '.join(map(repr, outputs))}")
     index = outputs.index(how.alarm)
+    on_steps = 1 if how.on_steps is None else integer("--on-steps", how.on_steps, 1)
+    off_steps = 1 if how.off_steps is None else integer("--off-steps", how.off_steps, 1)
     if not shares:
         if how.on is None:
             name = how.alarm
@@ -309,12 +315,12 @@ def _alarm(how: Watching, outputs: Sequence[str], shares: bool) -> Alarm | None:
                 "--alarm", f"{name} is no probability: expected --on, and perhaps --off, with it"
             )
         off = how.on if how.off is None else how.off
-        return Alarm(how.alarm, index, how.on, off, low=off > how.on)
+        return Alarm(how.alarm, index, how.on, off, off > how.on, on_steps, off_steps)
     on = 0.8 if how.on is None else how.on
     off = min(0.5, on) if how.off is None else how.off
     if not 0.0 <= off <= on <= 1.0:
         raise ArgumentValueError("--on", f"is {on:g} and --off {off:g}", "probabilities, --off at most --on")
-    return Alarm(how.alarm, index, on, off)
+    return Alarm(how.alarm, index, on, off, False, on_steps, off_steps)
 
 
 def _picked(stream: Description, channels: Sequence[str] | None) -> list[int]:
