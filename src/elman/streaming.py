@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from elman._validation import describe
+from elman.data import signal_limits
 from elman.data.sequences import Array
 from elman.data.stream_input import read_sample, read_samples, read_symbol, read_symbols
 from elman.errors import ArgumentTypeError, ArgumentValueError, NonFiniteError
@@ -32,7 +33,7 @@ def stream(model: Any) -> Stream:
     >>> stream.step(np.zeros(2)).shape, stream.steps(np.zeros((3, 2))).shape
     ((4,), (3, 4))
     """
-    return Stream(_stages(model, "model"))
+    return Stream(_stages(model, "model"), signal_limits.of(model))
 
 
 def _stages(model: Any, name: str) -> list[Any]:
@@ -73,9 +74,15 @@ def _stages(model: Any, name: str) -> list[Any]:
 
 
 class Stream:
-    """A stream through features and a network, or one of them: `elman.stream` makes it."""
+    """A stream through features and a network, or one of them: `elman.stream` makes it.
 
-    def __init__(self, stages: list[Any]) -> None:  # features' streams, then perhaps a network
+    ``signal_limits`` is what the model learned of the channels, None where it learned nothing.
+    """
+
+    def __init__(  # features' streams, then perhaps a network
+        self, stages: list[Any], limits: signal_limits.SignalLimits | None = None
+    ) -> None:
+        self.signal_limits = limits
         # Features that a network reads are checked there.
         read = [*(isinstance(stage, _Answers) for stage in stages[1:]), isinstance(stages[-1], _Answers)]
         self._stages = [(stage, not by_network) for stage, by_network in zip(stages, read, strict=True)]

@@ -17,7 +17,8 @@ from elman.cli.console import shown
 from elman.cli.monitor_drawing import bar, sparkline, trace
 from elman.cli.monitor_state import HISTORY, Seen
 from elman.data.sequences import Array
-from elman.monitoring.monitor import Alarm, Monitor
+from elman.monitoring.alarm import Alarm
+from elman.monitoring.monitor import Monitor
 
 _REDRAWN = 0.2  # s
 _MOST_CHANNELS = 8

@@ -62,7 +62,7 @@ def read(
 
 def copy_form(source: Form, target: Form) -> None:
     """Let ``target`` have the form of X that `read` has written into ``source``."""
-    names = ("tabular_", "n_features_in_", "feature_names_in_")
+    names = ("tabular_", "n_features_in_", "feature_names_in_", "signal_limits_")
     known = {name: value for name, value in vars(source).items() if name in names}
     for name in names:
         if name in known:

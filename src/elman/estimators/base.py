@@ -15,7 +15,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from elman._validation import describe, flag, refuse_mask
-from elman.data import estimator_input
+from elman.data import estimator_input, signal_limits
 from elman.data.estimator_input import Rows
 from elman.data.sequences import Array, Batch, Sequences
 from elman.errors import ArgumentTypeError, ArgumentValueError
@@ -51,6 +51,7 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
     network_: Network
     n_features_in_: int
     feature_names_in_: Array
+    signal_limits_: signal_limits.SignalLimits
     n_iter_: int
     loss_: float
     loss_curve_: list[float]
@@ -146,6 +147,7 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
         known = None if fresh else self._known_answers()
         warm = not (fresh or partial)
         data, learned = self._read_data(form, fresh, X, y, sample_weight, known, classes, warm)
+        signal_limits.keep(form, data.batch, fresh)
         network = self._network(data, fresh, path if resume else None)
         train, held_out, rows = data, None, None
         if options.early_stopping and validation_data is None:

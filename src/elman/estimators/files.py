@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from elman._validation import describe, real_dtype
+from elman.data import signal_limits
 from elman.data.sequences import Array
 from elman.errors import ArgumentTypeError
 from elman.estimators.scaling import Scaler
@@ -31,6 +32,7 @@ def pack(estimator: Any) -> tuple[dict[str, Any], dict[str, Array]]:
     if hasattr(estimator, "feature_names_in_"):
         own["feature_names"] = [str(name) for name in estimator.feature_names_in_]
     pack_scaler(arrays, "scaler", estimator.scaler_)
+    arrays |= signal_limits.pack(estimator)
     estimator.pack_answers(own, arrays)
     arrays["loss_curve"] = np.array(estimator.loss_curve_, np.float64)
     if getattr(estimator, "validation_scores_", None) is not None:
@@ -81,6 +83,7 @@ def _unpack(kind: type[Any], own: dict[str, Any], arrays: dict[str, Array], netw
     estimator.tabular_, estimator.n_features_in_, estimator.n_iter_ = table, features, epochs
     if own["feature_names"] is not None:
         estimator.feature_names_in_ = feature_names(own["feature_names"], features)
+    signal_limits.restore(estimator, arrays, width)
     estimator.scaler_ = unpack_scaler(arrays, "scaler", width)
     estimator.loss_curve_ = _numbers(arrays["loss_curve"])
     estimator.loss_ = estimator.loss_curve_[-1] if estimator.loss_curve_ else math.nan

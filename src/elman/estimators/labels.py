@@ -135,7 +135,7 @@ def learn_classes(labels: Array, known: Array | None, given: Any, warm: bool) ->
 
 def _check_same_classes(labels: Array, known: Array) -> None:
     """Raise scikit-learn's ValueError where labels have other classes than those of the fit before."""
-    found = {label for _, values in _pieces(labels) for label in values}
+    found = {label for _, values in pieces(labels) for label in values}
     before = known.tolist()
     if found != set(before):
         shown = [*(label for label in before if label in found), *sorted(found.difference(before), key=str)]

@@ -10,6 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from elman import estimators, features
 from elman._validation import describe, flag, integer
+from elman.data import signal_limits
 from elman.data.sequences import Array
 from elman.estimators import files
 from elman.estimators.base import SequenceEstimator
@@ -46,7 +47,7 @@ def _pack(name: str, part: Any, prefix: str, arrays: dict[str, Array]) -> dict[s
             f"the step {name!r} is {describe(part)}, expected features of elman's: {', '.join(KINDS)}"
         )
     check_is_fitted(part, "n_features_in_")
-    arrays |= {prefix + own: array for own, array in part.learned_arrays().items()}
+    arrays |= {prefix + own: array for own, array in (part.learned_arrays() | signal_limits.pack(part)).items()}
     given, names = part.get_params(deep=False), getattr(part, "feature_names_in_", None)
     return {
         "name": name,
@@ -94,4 +95,5 @@ def _unpack(step: dict[str, Any], prefix: str, arrays: dict[str, Array]) -> tupl
         part.feature_names_in_ = files.feature_names(step["feature_names"], part.n_features_in_)
     own = {key.removeprefix(prefix): each for key, each in arrays.items() if key.startswith(prefix)}
     part.restore_arrays(own)
+    signal_limits.restore(part, own, part.n_channels)
     return step["name"], part

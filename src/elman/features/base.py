@@ -13,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from elman import _engine
 from elman._validation import describe
-from elman.data import estimator_input
+from elman.data import estimator_input, signal_limits
 from elman.data.input_types import HasArray, SequenceInput, SequenceOutput
 from elman.data.sequences import Array, Batch, Offsets, Sequences
 from elman.data.stream_input import read_sample, read_samples
@@ -93,6 +93,7 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
 
     n_features_in_: int
     feature_names_in_: Array
+    signal_limits_: signal_limits.SignalLimits
 
     tabular_: bool
     takes_missing = False  # whether X may have NaN
@@ -162,7 +163,9 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         """Learn the number of features, and what the transformer needs, from sequences X; y is ignored."""
         self.check_parameters()
         form = copy.copy(self)
-        learned = self._learn(self._read(X, form, True))
+        batch = self._read(X, form, True)
+        learned = self._learn(batch)
+        signal_limits.keep(form, batch)
         estimator_input.copy_form(form, self)
         for name, value in learned.items():
             setattr(self, name, value)

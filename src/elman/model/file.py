@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from elman._validation import as_text, describe, flag, integer, real_dtype
+from elman.data import signal_limits
 from elman.data.sequences import Array
 from elman.model import atomic_write
 from elman.model.history import History
@@ -156,7 +157,7 @@ def pack(model: Model) -> tuple[dict[str, Any], dict[str, Array]]:
         "updates": model.updates if optimizer else 0,
         "history": list(model.history.history),
     }
-    arrays = {"parameters": model.parameters.copy()}
+    arrays = {"parameters": model.parameters.copy(), **signal_limits.pack(model)}
     if optimizer:
         arrays.update({f"moment.{i}": moment for i, moment in enumerate(model.moments)})
     for name, own in model.constraints.items():
@@ -190,6 +191,7 @@ def _unpack(spec: dict[str, Any], arrays: dict[str, Array]) -> Model:
         model.moments = moments(arrays, model.optimizer, model)
         model.updates = integer("updates", spec["updates"], maximum=MOST_COUNTED)
     model.history = _history(spec["history"], arrays)
+    signal_limits.restore(model, arrays, model.input_size)
     if "run" in spec:  # only in a checkpoint
         _take_up_run(model, spec["run"], arrays)
     return model

@@ -5,8 +5,9 @@ streams of the Lab Streaming Layer; `replay` plays a recording at its rate. The 
 ``elman monitor`` belong to the command line.
 """
 
+from elman.monitoring.alarm import Alarm
 from elman.monitoring.latency import Latencies
-from elman.monitoring.monitor import Alarm, Answer, Event, Monitor
+from elman.monitoring.monitor import Answer, Event, Monitor
 from elman.monitoring.windowed_stream import ChunkedStream, SlidingStream
 
 __all__ = ["Alarm", "Answer", "ChunkedStream", "Event", "Latencies", "Monitor", "SlidingStream"]

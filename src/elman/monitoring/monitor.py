@@ -4,75 +4,47 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 
-from elman._validation import integer, number
+from elman._validation import flag, integer, number
 from elman.data.sequences import Array
 from elman.errors import ArgumentValueError
-from elman.evaluation.hysteresis import Hysteresis
+from elman.data.signal_limits import KINDS
+from elman.monitoring.alarm import Alarm, Raised
+from elman.monitoring.losses import Losses, Turn
+from elman.monitoring.quality import Fault, Quality
 from elman.monitoring.windowed_stream import ChunkedStream
 
 _JITTER = 0.1  # s: devices stamp whole packets; smaller differences are no gap
 
 
 class Answer(NamedTuple):
-    """One answer: the stamp and the number (from 1) of its last sample, values (C,), the alarm or None."""
+    """One answer: the stamp and the number (from 1) of its last sample, values (C,), the alarm or None.
+
+    ``reliable`` is False where a channel of the signal was flat, clipped, or unlike the training data.
+    """
 
     time: float
     sample: int
     values: Array
     alarm: bool | None
+    reliable: bool = True
 
 
 class Event(NamedTuple):
-    """An event of ``kind`` "gap", "clock", "missing", "silent", "refused", "alarm" or "all clear"."""
+    """Something that happened at a sample.
+
+    Its ``kind`` is "gap", "clock", "loss", "rate", "drift", "missing", "silent", "quality", "refused", "alarm"
+    or "all clear".
+    """
 
     time: float
     sample: int
     kind: str
     text: str
-
-
-@dataclass
-class Raised:
-    """An alarm that was raised: the stamps of its start and end (None: it is still on), its worst value."""
-
-    start: float
-    end: float | None
-    peak: float
-
-
-@dataclass
-class Alarm:
-    """An alarm on value ``index`` of each answer, called ``name``.
-
-    It is raised by ``on_steps`` answers in a row at ``on`` or above, and ends after ``off_steps`` answers in
-    a row below ``off``, which is at most ``on``. With ``low`` it is raised at ``on`` or below, and ends above
-    ``off``, which is at least ``on``.
-    """
-
-    name: str
-    index: int
-    on: float
-    off: float
-    low: bool = False
-    on_steps: int = 1
-    off_steps: int = 1
-    hysteresis: Hysteresis = field(init=False)
-
-    def __post_init__(self) -> None:
-        sign = -1.0 if self.low else 1.0
-        self.hysteresis = Hysteresis(
-            sign * self.on, sign * self.off, on_steps=self.on_steps, off_steps=self.off_steps
-        )
-
-    def step(self, values: Array) -> bool:
-        """Return whether the alarm is on after the next answer."""
-        value = float(values[self.index])
-        return self.hysteresis.step(-value if self.low else value)
 
 
 class Monitor:
@@ -82,7 +54,15 @@ class Monitor:
 
     - A **gap** is a step between two stamps that differs from a period by more than 0.1 s (by half a
       period at less than 5 Hz). It is noted. If it is longer than ``reset_after``, the model starts a new
-      sequence, and an alarm ends. After a shorter gap the model continues as if nothing were missing.
+      sequence, and an alarm ends. After a shorter gap the model continues as if nothing were missing, unless
+      many of them follow each other closely.
+    - A **loss** is that of many samples between stamps less than 0.1 s apart, or a rate that is not the one
+      expected. It is found by `Losses`. There are no answers until samples come at the rate again for 3 s;
+      then the model starts a new sequence, and an alarm ends. A clock that is up to 2 % wrong is a **drift**,
+      not a loss.
+    - The **quality** of each channel is compared with the training data, where the model knows them: flat,
+      clipped, too large, too small, or mostly mains. An answer that rests on a fault is not reliable: it
+      neither raises nor ends an alarm.
     - A **missing value** (NaN or infinite) is replaced by the last value of its channel, for up to
       ``reset_after``. After that, and before the first value of a channel, samples are left out and have no
       answers. When all channels have values again, the model starts a new sequence. With ``takes_missing``
@@ -104,14 +84,22 @@ class Monitor:
     takes_missing : bool
     channels : sequence of str
         The names of the channels, for messages.
+    quality : bool
+        Whether the quality of the channels is checked.
 
     Attributes
     ----------
     samples, answers : int
         The numbers of samples and answers.
     missing, left_out, lost : int
-        The numbers of missing values, of samples that the model did not get, and of samples lost in gaps.
-    gaps, resets : int
+        The numbers of missing values, of samples that the model did not get, and of samples lost.
+    gaps, losses, resets, unreliable : int
+        The numbers of gaps, of losses, of new sequences, and of answers that are not reliable.
+    drift : float
+        How much longer the time between two samples is than expected, relative; NaN in the first 24 s and
+        without a rate.
+    reliable : bool
+        Whether the last answer is.
     alarms : list of Raised
 
     >>> from elman import Dense, Network, SimpleRNN, stream
@@ -134,6 +122,7 @@ class Monitor:
         reset_after: float = 1.0,
         takes_missing: bool = False,
         channels: Sequence[str] = (),
+        quality: bool = True,
     ) -> None:
         self._stream = stream
         self.features = integer("features", features, 1)
@@ -147,7 +136,14 @@ class Monitor:
         self._taken = np.full(features, -math.inf)  # and its stamp
         self._last = math.nan  # the last stamp
         self._warned = -math.inf  # the last stamp at which a value was missing
-        self._readable = True
+        self._readable = self._sound = True
+        self._losses = None if self.rate is None else Losses(self.rate)
+        self._drifts = False  # whether it was said
+        self._gone = (0.0, -math.inf)  # seconds lost in recent gaps, and the stamp of the last one
+        limits = stream.signal_limits if flag("quality", quality) else None
+        self._quality = None if limits is None else Quality(limits)
+        self.reliable = True
+        self.unreliable = 0
         self.samples = self.answers = 0
         self.missing = self.left_out = self.lost = self.gaps = self.resets = 0
         self.alarms: list[Raised] = []
@@ -161,6 +157,29 @@ class Monitor:
     def last(self) -> float:
         """The stamp of the last sample; NaN before the first."""
         return self._last
+
+    @property
+    def waiting(self) -> int:
+        """The number of samples that must still come before the first answer of this sequence."""
+        return self._stream.waiting
+
+    @property
+    def losses(self) -> int:
+        """How often many samples were lost, or the rate was another one."""
+        return 0 if self._losses is None else self._losses.times
+
+    @property
+    def drift(self) -> float:
+        """The drift of the stamps, relative; NaN where it is not known."""
+        return math.nan if self._losses is None else self._losses.drift
+
+    @property
+    def faults(self) -> list[str]:
+        """The faults of the channels now, as "Cz: flat"."""
+        if self._quality is None:
+            return []
+        found = self._quality.faults
+        return [f"{self.channels[i]}: {KINDS[found[i]]}" for i in np.flatnonzero(found)]
 
     def feed(self, samples: Array, stamps: Array) -> list[Answer | Event]:
         """Return the answers and events of samples (k, F) with stamps (k,), in order.
@@ -179,18 +198,20 @@ class Monitor:
         broken = self._broken(steps)
         happened: list[Answer | Event] = []
         values, readable = self._held(samples, stamps, happened)
+        turns = self._watched(steps, broken, stamps, happened)
         cuts = np.flatnonzero(broken | (np.diff(readable, prepend=self._readable)))
-        for start, stop in zip([0, *cuts], [*cuts, len(stamps)], strict=True):
-            if start == stop:
-                continue
+        places = sorted({0, *cuts.tolist(), *turns})
+        for start, stop in pairwise([*places, len(stamps)]):
+            if start in turns:
+                happened += self._turned(turns[start], float(stamps[start]), start)
             if broken[start]:
                 happened += self._gap(float(steps[start]), float(stamps[start]), start)
             if readable[start] != self._readable:
                 happened += self._turn(bool(readable[start]), float(stamps[start]), start, samples[start])
-            if self._readable:
+            if self._readable and self._sound:
                 happened += self._answer(values[start:stop], stamps[start:stop], start)
             else:
-                self.left_out += int(stop - start)
+                self.left_out += stop - start
         self.samples += len(stamps)
         self._last = float(stamps[-1])
         happened.sort(key=lambda what: what.sample)  # stable: what is noted of a sample precedes its answer
@@ -203,6 +224,29 @@ class Monitor:
                 return (steps < 0) | (steps * self.speed > self.reset_after)
             period = 1.0 / (self.rate * self.speed)
             return np.abs(steps - period) > max(_JITTER, period / 2)
+
+    def _watched(
+        self, steps: Array, broken: Array, stamps: Array, happened: list[Answer | Event]
+    ) -> dict[int, Turn]:
+        """Compare the stamps with the rate: return at which samples a loss begins or ends; note a drift."""
+        losses = self._losses
+        if losses is None:
+            return {}
+        before = losses.lost
+        turns = losses.feed(steps, broken, self.speed)
+        self.lost += losses.lost - before
+        if losses.drifts and not self._drifts:
+            self._drifts = True
+            last = self.samples + len(stamps)
+            happened.append(Event(float(stamps[-1]), last, "drift", losses.drift_text))
+        return {turn.index: turn for turn in turns}
+
+    def _turned(self, turn: Turn, time: float, start: int) -> list[Answer | Event]:
+        """Stop answering a signal that many samples are missing from, or begin anew."""
+        sample = self.samples + start + 1
+        self._sound = turn.sound
+        reset = self._reset(time, sample) if turn.sound else []
+        return [Event(time, sample, turn.kind, turn.text), *reset]
 
     def _gap(self, step: float, time: float, start: int) -> list[Answer | Event]:
         sample = self.samples + start + 1
@@ -217,7 +261,14 @@ class Monitor:
             self.lost += swallowed
             text = f"a gap of {seconds:.3g} s: {swallowed} samples are missing"
         kind = "clock" if step < 0 else "gap"
-        if abs(seconds) <= self.reset_after:
+        gone, last = self._gone
+        # Short gaps that follow each other closely add up; a second is forgotten in ten.
+        gone = max(gone - 0.1 * (time - last) * self.speed, 0.0) + abs(seconds)
+        self._gone = gone, time
+        if abs(seconds) <= self.reset_after < gone:
+            self._gone = 0.0, time
+            text = f"{text}; with those just before it {gone:.3g} s"
+        if gone <= self.reset_after:
             return [Event(time, sample, kind, f"{text}; the state is kept")]
         return [Event(time, sample, kind, f"{text}; a new sequence begins"), *self._reset(time, sample)]
 
@@ -225,6 +276,8 @@ class Monitor:
         """Start a new sequence, and end an alarm that is on."""
         self.resets += 1
         self._stream.reset()
+        if self._quality is not None:
+            self._quality.reset()
         if self.alarm is None or not self.active:
             return []
         self.alarm.hysteresis.reset()
@@ -277,18 +330,29 @@ class Monitor:
 
     def _answer(self, values: Array, stamps: Array, start: int) -> list[Answer | Event]:
         happened: list[Answer | Event] = []
+        if self._quality is not None:
+            for fault in self._quality.feed(values):
+                time, sample = float(stamps[fault.index]), self.samples + start + fault.index + 1
+                happened.append(Event(time, sample, "quality", self._said(fault)))
         try:
             at, answers = self._stream.feed(values)
         except ValueError as error:  # numbers too large for the model, as from a broken amplifier
             self.left_out += len(values)
             when, first = float(stamps[0]), self.samples + start + 1
             text = f"{error}; a new sequence begins"
-            return [Event(when, first, "refused", text), *self._reset(when, first)]
+            return [*happened, Event(when, first, "refused", text), *self._reset(when, first)]
         self.answers += len(at)
-        for i, answer in zip(at.tolist(), answers, strict=True):
+        good = [True] * len(at)
+        if self._quality is not None and len(at):
+            good = self._quality.reliable(at, self._stream.memory).tolist()
+            self.unreliable += len(good) - sum(good)
+            self.reliable = good[-1]
+        for i, answer, reliable in zip(at.tolist(), answers, good, strict=True):
             time, sample = float(stamps[i]), self.samples + start + i + 1
             alarm = None
-            if self.alarm is not None:
+            if self.alarm is not None and not reliable:
+                alarm = self.active
+            elif self.alarm is not None:
                 before, value = self.active, float(answer[self.alarm.index])
                 alarm = self.alarm.step(answer)
                 if alarm != before:
@@ -296,8 +360,16 @@ class Monitor:
                 if alarm:
                     worst = min if self.alarm.low else max
                     self.alarms[-1].peak = worst(self.alarms[-1].peak, value)
-            happened.append(Answer(time, sample, answer, alarm))
+            happened.append(Answer(time, sample, answer, alarm, reliable))
         return happened
+
+    def _said(self, fault: Fault) -> str:
+        """Return a fault as a sentence."""
+        names = self._names(fault.which)
+        if fault.kind == KINDS[0]:
+            return f"{names}: good again"
+        several = "" if np.count_nonzero(fault.which) == 1 else f", {fault.kind}: the first of them"
+        return f"{names}{several} {fault.text}; answers are unreliable"
 
     def _switched(self, alarm: Alarm, value: float, time: float, sample: int) -> Event:
         """Note that the alarm was raised or has ended."""

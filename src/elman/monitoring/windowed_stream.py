@@ -9,6 +9,7 @@ import numpy as np
 
 from elman._validation import integer
 from elman.data.sequences import Array
+from elman.data.signal_limits import SignalLimits
 
 
 class ChunkedStream:
@@ -42,6 +43,11 @@ class ChunkedStream:
         self._first, self._every = integer("first", first, 1), integer("every", every, 1)
         self._seen = 0
 
+    @property
+    def signal_limits(self) -> SignalLimits | None:
+        """What the model learned of its channels; None where it learned nothing."""
+        return getattr(self._stream, "signal_limits", None)
+
     def feed(self, samples: Array) -> tuple[Array, Array]:
         """Return the index of the sample that completed each answer (m,), and the answers (m, C)."""
         answers = self._stream.steps(samples)
@@ -55,7 +61,7 @@ class ChunkedStream:
 
     @property
     def memory(self) -> int:
-        """The number of samples, at most, whose faults an answer is said to rest on."""
+        """The number of samples that an answer is taken to rest on: a fault in these makes it unreliable."""
         return self._first
 
     @property
@@ -99,6 +105,7 @@ class SlidingStream(ChunkedStream):
         self, opened: Callable[[], Any], window: int, first: int = 1, every: int = 1, *, streams: int = 4
     ) -> None:
         self._streams = [ChunkedStream(opened, first, every) for _ in range(integer("streams", streams, 1))]
+        self._stream = self._streams[0]
         self.window = integer("window", window, streams)
         self._starts = [i * self.window // streams for i in range(streams)]
         apart = max(np.diff([*self._starts, self.window]).tolist())

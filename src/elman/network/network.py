@@ -16,6 +16,7 @@ from elman.data.input_types import (
     TargetInput,
     ValidationData,
 )
+from elman.data import signal_limits
 from elman.data.sequences import Array
 from elman.model import file
 from elman.model.history import History
@@ -203,6 +204,7 @@ class Network(NetworkOutputs):
                 memory=memory,
             )
             point = open_run(self.model, plan, checkpoint, resume)
+            signal_limits.keep(self.model, train.batch, fresh=False)
             return loop.fit(self.model, self, plan, point)
 
     def update(

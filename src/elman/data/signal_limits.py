@@ -1,0 +1,260 @@
+"""What a signal was like in training: limits by which a dead, clipped or foreign channel is found later."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from numpy.typing import NDArray
+
+from elman.data.sequences import Array, Batch
+
+Float64 = NDArray[np.float64]
+Codes = NDArray[np.int8]
+
+FLAT, CLIPPED, LARGE, SMALL, MAINS = range(1, 6)  # what is wrong with a channel in a window; 0: nothing
+KINDS = ("good", "flat", "clipped", "too large", "too small", "mains")
+
+_SECONDS = 0.5  # of a window
+_STEPS = 64  # of a window where the rate is unknown
+_SHORTEST = 16  # steps in a window
+_FEWEST = 8  # windows: fewer teach nothing
+_ROW = 256  # steps
+_MOST = 1 << 17  # numbers in the windows that are looked at while learning
+_BEYOND = 0.5  # of the range of the training data: so far may a value lie outside of it
+_QUIET = 4.0  # times less than the least variation in training: too small
+_RARE = 0.01  # of the windows in training: constant ones that are rarer are faults too
+_REPEATS, _RAILS = 0.1, 0.05  # shares that any signal may have, besides 1.5 times those of training
+_HUM = 0.5  # of the power may be mains, besides twice as much as in training
+_MAINS = (50.0, 60.0)  # Hz
+
+
+@dataclass(frozen=True, eq=False)
+class SignalLimits:
+    """What the channels were like in training, window by window; `learn` finds it.
+
+    Shapes: all arrays (F,), ``mains`` (F, 2).
+
+    Attributes
+    ----------
+    window : int
+        Steps of a window: half a second, or 64 steps where the rate is unknown.
+    rate : float
+        Samples per second, in Hz; NaN if unknown.
+    low, high : array
+        The smallest and the largest value.
+    least : array
+        The least difference between the largest and the smallest value of a window; 0 where windows are
+        often constant.
+    repeats, rails : array
+        The largest share of a window's values that repeat the one before, and that equal its smallest or
+        largest value.
+    mains : array
+        The largest share of a window's power at 50 Hz and at 60 Hz; infinite where it cannot be measured.
+    """
+
+    window: int
+    rate: float
+    low: Float64
+    high: Float64
+    least: Float64
+    repeats: Float64
+    rails: Float64
+    mains: Float64
+
+    def check(self, windows: Array) -> Checked:
+        """Return what is wrong in windows (m, window, F)."""
+        return Checked(self, _measure(np.ascontiguousarray(np.swapaxes(windows, 1, 2), np.float64), self.rate))
+
+
+@dataclass(frozen=True, eq=False)
+class Measures:
+    """Measures of windows, each (m, F); ``mains`` (m, F, 2)."""
+
+    low: Float64
+    high: Float64
+    repeats: Float64
+    rails: Float64
+    mains: Float64
+
+
+class Checked:
+    """What is wrong with each channel in each of m windows: ``codes`` (m, F), 0 where nothing is."""
+
+    def __init__(self, limits: SignalLimits, found: Measures) -> None:
+        self._limits, self._found = limits, found
+        beyond = _BEYOND * (limits.high - limits.low)
+        with np.errstate(invalid="ignore"):
+            varies = found.high - found.low
+            held = found.repeats > 1.5 * limits.repeats + _REPEATS
+            clipped = (found.rails > 1.5 * limits.rails + _RAILS) & (found.rails > 0.8 * found.repeats)
+            hums = found.mains > np.maximum(2.0 * limits.mains, _HUM)
+            # The last that holds counts: what is flat is flat, whatever else it is.
+            codes = np.where(hums.any(axis=-1), MAINS, 0)
+            codes[(varies < limits.least / _QUIET) & (varies > 0.0)] = SMALL
+            codes[(found.high > limits.high + beyond) | (found.low < limits.low - beyond)] = LARGE
+            codes[held] = FLAT
+            codes[clipped & (varies > 0.0)] = CLIPPED
+            codes[(varies == 0.0) & (limits.least > 0.0)] = FLAT
+        self.codes: Codes = codes.astype(np.int8)
+
+    def text(self, window: int, channel: int) -> str:
+        """Return what is wrong with a channel in a window, as the end of a sentence."""
+        limits, found = self._limits, self._found
+        low, high = float(found.low[window, channel]), float(found.high[window, channel])
+        code = int(self.codes[window, channel])
+        if code == FLAT:
+            return "is flat"
+        if code == CLIPPED:
+            return f"is clipped at {low:.4g} or {high:.4g}"
+        if code == LARGE:
+            value = high if abs(high) > abs(low) else low
+            known = f"{limits.low[channel]:.3g} to {limits.high[channel]:.3g}"
+            return f"reaches {value:.3g}, and the training data {known}"
+        if code == SMALL:
+            return f"varies by {high - low:.3g}, and the training data by {limits.least[channel]:.3g} or more"
+        if code == MAINS:
+            hum = int(np.nanargmax(found.mains[window, channel]))
+            share = float(found.mains[window, channel, hum])
+            return f"is {share:.0%} mains ({_MAINS[hum]:g} Hz)"
+        return "is good"
+
+
+def _measure(windows: Float64, rate: float) -> Measures:
+    """Measure windows (m, F, window)."""
+    steps = windows.shape[-1]
+    low, high = windows.min(axis=-1), windows.max(axis=-1)
+    repeats = np.count_nonzero(windows[..., 1:] == windows[..., :-1], axis=-1) / (steps - 1)
+    lows = np.count_nonzero(windows == low[..., None], axis=-1)
+    highs = np.count_nonzero(windows == high[..., None], axis=-1)
+    return Measures(low, high, repeats, (lows + highs) / steps, _mains(windows, rate))
+
+
+def _mains(windows: Float64, rate: float) -> Float64:
+    """Return the share of power at 50 and 60 Hz, (m, F, 2); NaN where it cannot be measured."""
+    steps = windows.shape[-1]
+    out = np.full((*windows.shape[:2], 2), np.nan)
+    known = [i for i, hz in enumerate(_MAINS) if rate * 0.45 > hz and steps >= 0.9 * _SECONDS * rate]
+    if not known:
+        return out
+    taper = np.hanning(steps + 2)[1:-1]
+    waves = np.exp(2j * np.pi / rate * np.outer(np.arange(steps), [_MAINS[i] for i in known]))
+    waves *= taper[:, None]
+    x = windows - windows.mean(axis=-1, keepdims=True)
+    x *= taper
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        total = np.einsum("mft,mft->mf", x, x) * np.sum(taper**2)
+        parts = np.matmul(x, np.hstack([waves.real, waves.imag])) ** 2
+        out[..., known] = 2.0 * (parts[..., : len(known)] + parts[..., len(known) :]) / total[..., None]
+    return out  # 1 for a sine of that frequency
+
+
+def learn(form: Any, batch: Batch) -> SignalLimits | None:
+    """Return the limits of the channels of sequences; None where too little can be learned.
+
+    ``form`` is the estimator, the transformer or the `Model` that is fitted, whose ``fs`` is the rate, if it
+    has one. From tables, symbols and short sequences nothing is learned.
+    """
+    if getattr(form, "tabular_", False) or getattr(form, "symbols", 0):
+        return None
+    rate = getattr(form, "fs", None)
+    known = isinstance(rate, (int, float, np.number)) and 0 < rate < np.inf
+    rate = float(rate) if known else np.nan
+    window = max(round(_SECONDS * rate), _SHORTEST) if known else _STEPS
+    values = batch.values
+    counts = batch.lengths() // window
+    total = int(counts.sum())
+    if total < _FEWEST:
+        return None
+    size = window * values.shape[1]
+    most = max(_MOST // size, 8 * _FEWEST)
+    chosen = np.arange(total) if total <= most else np.linspace(0, total - 1, most).astype(np.int64)
+    sequence = np.searchsorted(np.cumsum(counts), chosen, side="right")
+    before = np.cumsum(counts)[sequence] - counts[sequence]
+    starts = batch.offsets[sequence] + window * (chosen - before)
+    view = sliding_window_view(values, window, axis=0)  # (N - window + 1, F, window)
+    with np.errstate(invalid="ignore", over="ignore"):
+        found = _measure(np.ascontiguousarray(view[starts], np.float64), rate)
+        low, high = (_over_steps(ufunc, values) for ufunc in (np.fmin, np.fmax))
+        varies = found.high - found.low
+        often = np.mean(varies == 0.0, axis=0) > _RARE
+        varying = np.where(varies > 0.0, varies, np.inf)
+        least = np.where(often, 0.0, varying.min(axis=0))
+        least[~np.isfinite(least)] = 0.0
+        shares = [np.where(varies > 0.0, share, 0.0).max(axis=0) for share in (found.repeats, found.rails)]
+        mains = np.where(np.isnan(found.mains), 0.0, found.mains).max(axis=0)
+        mains[:, np.isnan(found.mains).all(axis=(0, 1))] = np.inf
+    shares[0][often] = np.inf
+    return SignalLimits(window, rate, low, high, least, shares[0], shares[1], mains)
+
+
+def _over_steps(ufunc: np.ufunc, values: Array) -> Float64:
+    """Return what a ufunc makes of all steps of values (N, F), (F,): in rows of many steps, for speed."""
+    whole = len(values) // _ROW * _ROW
+    rows = values[:whole].reshape(-1, _ROW * values.shape[1])
+    parts = ufunc.reduce(rows, axis=0).reshape(_ROW, -1) if whole else values[:0]
+    made = ufunc.reduce(np.concatenate([parts, values[whole:]]), axis=0)
+    return np.nan_to_num(made.astype(np.float64))
+
+
+def keep(form: Any, batch: Batch, fresh: bool = True) -> None:
+    """Set ``signal_limits_`` of what is fitted, or widen those of an earlier fit."""
+    found = learn(form, batch)
+    before = None if fresh else vars(form).get("signal_limits_")
+    if before is not None:
+        found = before if found is None else _union(before, found)
+    if found is None:
+        vars(form).pop("signal_limits_", None)
+    else:
+        form.signal_limits_ = found
+
+
+def _union(one: SignalLimits, two: SignalLimits) -> SignalLimits:
+    """Return the limits of the data of both."""
+    return SignalLimits(
+        two.window,
+        two.rate,
+        np.minimum(one.low, two.low),
+        np.maximum(one.high, two.high),
+        np.minimum(one.least, two.least),
+        np.maximum(one.repeats, two.repeats),
+        np.maximum(one.rails, two.rails),
+        np.maximum(one.mains, two.mains),
+    )
+
+
+def of(model: Any) -> SignalLimits | None:
+    """Return the limits that a model has: an estimator, a network, features, or a pipeline (its first step).
+
+    >>> of(object()) is None
+    True
+    """
+    parts = [part for _, part in getattr(model, "steps", [("", model)]) if part not in (None, "passthrough")]
+    first = parts[0] if parts else None
+    return getattr(getattr(first, "model", first), "signal_limits_", None)
+
+
+def pack(fitted: Any) -> dict[str, Array]:
+    """Return the limits of what is fitted as arrays for a file: two, or none."""
+    limits: SignalLimits | None = getattr(fitted, "signal_limits_", None)
+    if limits is None:
+        return {}
+    columns = (limits.low, limits.high, limits.least, limits.repeats, limits.rails)
+    table = np.column_stack([*columns, limits.mains])
+    return {"signal_limits": table, "signal_limits_window": np.array([limits.window, limits.rate])}
+
+
+def restore(fitted: Any, arrays: dict[str, Array], features: int) -> None:
+    """Set the limits that `pack` gave, if a file has any; ValueError where they do not fit."""
+    if "signal_limits" not in arrays:
+        return
+    table, (window, rate) = arrays["signal_limits"], arrays["signal_limits_window"].tolist()
+    if table.dtype != np.float64 or table.shape != (features, 7) or np.isnan(table).any():
+        raise ValueError(f"signal_limits is not 7 numbers for each of {features} channels")
+    if not 2 <= window <= 2**24 or window != round(window) or rate <= 0:
+        raise ValueError(f"signal_limits_window is {window} steps at {rate} Hz")
+    low, high, least, repeats, rails = table[:, :5].T.copy()
+    mains = table[:, 5:].copy()
+    fitted.signal_limits_ = SignalLimits(int(window), rate, low, high, least, repeats, rails, mains)

@@ -1,0 +1,271 @@
+"""Losses: time stamps compared with the rate that is expected, so that lost samples are told from drift."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+
+from elman.data.sequences import Array
+
+_ALLOWED = 0.02  # of the samples: less is drift, or a sample that is lost now and then
+_JITTER = 0.15  # s of the clock: stamps differ by 0.1 s at most, as those of whole packets do
+_FEWEST = 3.0  # samples: the same for slow signals
+_OVER = 3.0  # s of the signal at the expected rate, after which it is sound again
+_LASTS = 3.0  # s of the signal in which too many samples must come: a burst that was held back does not last
+_BLOCK = 4.0  # s of the signal whose mean is one point of the drift
+_POINTS = 6  # points that the drift is measured over
+_DRIFT = 0.002  # relative; less is the clock of any device
+_KNOWN = 50  # stamps, after which it is known whether they are exact
+_RECENT = 400.0  # stamps that this is judged by
+
+
+class Turn(NamedTuple):
+    """From sample ``index`` of a chunk on the signal is ``sound``, or not; ``text`` says why.
+
+    ``kind`` is "loss", or "rate" where too many samples come.
+    """
+
+    index: int
+    sound: bool
+    kind: str
+    text: str
+
+
+class Losses:
+    """Counts the samples lost between time stamps, and says where the signal is damaged.
+
+    With d_k = step_k rate - 1 for the seconds between two stamps, jitter and packets with one stamp cancel
+    out in the sum of d; lost samples add up, one each, and so does the drift of a clock, slowly. The signal is
+    damaged from the sample where S_k = max(0, S_{k-1} + d_k - 0.02) exceeds 0.15 s of samples, until S has
+    reached no new maximum for 3 s. The same sum of -d finds too many samples, if they come for 3 s or longer.
+
+    Where the stamps are exact, a few samples lost now and then are counted too; they damage nothing.
+
+    Parameters
+    ----------
+    rate : float
+        Samples per second of the signal, in Hz.
+
+    Attributes
+    ----------
+    lost : int
+        Samples lost, without those in gaps.
+    times : int
+        How often the signal was damaged.
+    sound : bool
+        Whether the signal is undamaged now.
+    drift : float
+        The time between samples relative to that of the rate, minus 1, over the last 24 s without samples
+        that count as lost; NaN before that.
+
+    >>> losses = Losses(200.0)
+    >>> losses.feed(np.full(1000, 1 / 200)), losses.lost
+    ([], 0)
+    >>> losses.feed(np.full(1000, 2 / 200)), losses.lost  # each second sample is lost # doctest: +ELLIPSIS
+    ([Turn(index=30, sound=False, kind='loss', text='about 100 samples per second come, expected 200, ...')], 1000)
+    """
+
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+        self.lost = self.times = 0
+        self.drift = math.nan
+        self._found = rate  # Hz, where the signal turned last
+        self._sign = 0  # of a damage: 1 where samples are lost, -1 where there are too many, 0 where none
+        self._sums = {1: _Sum(), -1: _Sum()}
+        self._base = 0  # `lost` before the present damage
+        self._stamps = self._exact = self._early = 0.0  # recent ones, those exact, those too early
+        self._open = 0.0  # the sum of d since the last change of the stamp
+        self._late = 0.0  # the sum of d of a sound signal, without lost samples
+        self._seen = 0  # samples that are in the drift
+        self._block = (0, 0.0)  # samples of this block, and the sum over them of the sum of d
+        self._points: list[tuple[float, float]] = []
+
+    @property
+    def sound(self) -> bool:
+        return self._sign == 0
+
+    def feed(self, steps: Array, apart: Array | None = None, speed: float = 1.0) -> list[Turn]:
+        """Take the seconds from each sample to the one before (k,), and return where the signal turns.
+
+        NaN is for the first sample of all. ``apart`` (k,) marks gaps, which are counted elsewhere, and stamps
+        that go back. ``speed`` is seconds of the signal per second of the clock.
+        """
+        d = steps * (self.rate * speed) - 1.0
+        dense = d  # a burst after a gap is what was held back
+        if np.isnan(d[0]):
+            d[0] = 0.0
+        if apart is not None and apart.any():
+            d = np.where(apart, 0.0, d)
+            dense = np.where(apart & (steps < 0), 0.0, dense)
+        limit = max(_JITTER * self.rate * speed, _FEWEST)
+        turns: list[Turn] = []
+        begin, most = 0, max(round(_BLOCK * self.rate), 1)
+        while begin < len(d):
+            end = min(begin + most, len(d))
+            if self.sound:
+                stop = self._watch(d[begin:end], dense[begin:end], limit)
+            else:
+                stop = self._wait((d if self._sign > 0 else dense)[begin:end])
+            if stop is None:
+                begin = end
+                continue
+            if self.sound:
+                self._sums = {1: _Sum(), -1: _Sum()}
+            turns.append(self._turn(begin + stop))
+            begin += stop + 1
+        return turns
+
+    def _turn(self, index: int) -> Turn:
+        kind = "rate" if self._sign < 0 else "loss"
+        if self.sound:
+            text = f"samples come at the rate again, {self.lost - self._base} were lost; a new sequence begins"
+        else:
+            lost = f", {self.lost - self._base} are lost" if kind == "loss" else ""
+            came = f"about {self._found:.3g} samples per second come, expected {self.rate:g}"
+            text = f"{came}{lost}: no answers until they come at that rate"
+        return Turn(index, self.sound, kind, text)
+
+    def _watch(self, d: Array, dense: Array, limit: float) -> int | None:
+        """Take samples of a sound signal, and return the index of the one that damages it, if any."""
+        stops = []
+        for sign, late in ((1, d), (-1, -dense)):
+            stop = self._sums[sign].add(late, limit, 0.0 if sign > 0 else _LASTS * self.rate)
+            if stop is not None:
+                stops.append((stop, sign))
+        taken = min(stops)[0] + 1 if stops else len(d)
+        self._count(d[:taken], bool(stops))
+        if not stops:
+            return None
+        stop, self._sign = min(stops)
+        total = self._sums[self._sign]
+        self.times += 1
+        self._found = self.rate * total.samples / max(total.samples + self._sign * total.excess, 1e-9)
+        self._base = self.lost - total.counted
+        self._lose(total)
+        self._points, self._block = [], (0, 0.0)
+        return stop
+
+    def _wait(self, d: Array) -> int | None:
+        """Take samples of a damaged signal, and return the index of the one that makes it sound, if any."""
+        total = self._sums[self._sign]
+        stop = total.quiet(self._sign * d, _OVER * self.rate, self._sign)
+        self._lose(total)
+        if stop is not None:
+            self._sign = 0
+        return stop
+
+    def _lose(self, total: _Sum) -> None:
+        if self._sign > 0:
+            self.lost = max(self._base + max(round(total.excess), 0), 0)
+
+    def _count(self, d: Array, damaged: bool) -> None:
+        """Count what exact stamps say is lost, and measure the drift."""
+        total = np.cumsum(d)
+        ends = total[d > -0.999] + self._open  # where the stamp is another one than before
+        apart = np.diff(ends, prepend=0.0)  # from one stamp to the next, without the samples of the first
+        self._open += float(total[-1]) - (float(ends[-1]) if len(ends) else 0.0)
+        fade = math.exp(-len(apart) / _RECENT)
+        self._stamps = self._stamps * fade + len(apart)
+        self._exact = self._exact * fade + np.count_nonzero(np.abs(apart) < 0.25)
+        self._early = self._early * fade + np.count_nonzero(apart < -0.5)
+        lost = 0
+        if not damaged and self._stamps > _KNOWN and self._early < 0.01 * self._stamps:
+            if self._exact > 0.9 * self._stamps:
+                lost = int(np.rint(apart[apart > 0.75]).sum())
+                self.lost += lost
+                self._sums[1].counted += lost
+        self._follow(total + self._late)
+        self._late += float(total[-1]) - lost
+
+    def _follow(self, late: Array) -> None:
+        """Add the sum of d after each sample (k,) to the points that the drift is measured over."""
+        size = max(round(_BLOCK * self.rate), 2)
+        begin = 0
+        while begin < len(late):
+            count, total = self._block
+            stop = min(len(late), begin + size - count)
+            self._block = count, total = count + stop - begin, total + float(late[begin:stop].sum())
+            self._seen += stop - begin
+            begin = stop
+            if count == size:
+                self._points = [*self._points[1 - _POINTS :], (self._seen - size / 2, total / size)]
+                self._block = (0, 0.0)
+                if len(self._points) == _POINTS:
+                    x, y = np.array(self._points).T
+                    x -= x.mean()
+                    self.drift = float(x @ y / (x @ x))
+
+    @property
+    def drift_text(self) -> str:
+        """The drift as a sentence."""
+        rate, wrong = self.rate / (1.0 + self.drift), 100.0 * abs(self.drift)
+        reason = "samples are lost one at a time" if self.drift > 0.01 else ""
+        reason = f"a clock that is {wrong:.2g} % wrong" + (f", or {reason}" if reason else ", not a loss")
+        return f"{rate:.5g} samples per second come, expected {self.rate:g}: {reason}"
+
+    @property
+    def drifts(self) -> bool:
+        """Whether the drift is more than that of any clock."""
+        return abs(self.drift) > _DRIFT
+
+
+class _Sum:
+    """S_k = max(0, S_{k-1} + late_k - 0.02), and what has come since it was 0."""
+
+    def __init__(self) -> None:
+        self.value = self.excess = 0.0  # S; the sum of late since it was 0
+        self.samples = self.counted = 0  # since it was 0; `counted` of them are known to be lost
+        self.top = 0.0  # the largest S since it was 0
+        self.still = 0.0  # periods since then
+
+    def add(self, late: Array, limit: float, lasts: float) -> int | None:
+        """Take samples (k,), and return the index of the one where S exceeds the limit and still grows.
+
+        ``lasts`` is how many periods must have passed since S was 0. The samples after that are not taken.
+        """
+        sums = np.cumsum(late - _ALLOWED) + self.value
+        floor = np.minimum(np.minimum.accumulate(sums), 0.0)
+        grown = sums - floor
+        stop = None
+        if grown.max() > limit:
+            stop = self._passed(late, grown, limit, lasts)
+        taken = len(late) if stop is None else stop + 1
+        grown = grown[:taken]
+        zeros = np.flatnonzero(grown == 0.0)
+        begin = int(zeros[-1]) + 1 if len(zeros) else 0
+        if len(zeros):
+            self.samples, self.excess, self.top, self.counted = 0, 0.0, 0.0, 0
+        self.samples += taken - begin
+        self.excess += float(late[begin:taken].sum())
+        self.top = max(self.top, float(grown[begin:].max(initial=0.0)))
+        self.value = float(grown[-1])
+        return stop
+
+    def _passed(self, late: Array, grown: Array, limit: float, lasts: float) -> int | None:
+        over = grown > limit
+        if lasts:
+            places = np.arange(len(late))
+            zero = np.maximum.accumulate(np.where(grown == 0.0, places, -1))
+            total = np.concatenate([[0.0], np.cumsum(1.0 - late)])  # periods of the clock
+            before = self.samples - self.excess
+            passed = total[1:] - np.where(zero < 0, -before, total[zero + 1])
+            over &= (passed >= lasts) & (grown >= np.maximum(self.top, np.maximum.accumulate(grown)))
+        return int(np.argmax(over)) if over.any() else None
+
+    def quiet(self, late: Array, periods: float, sign: int) -> int | None:
+        """Take samples, and return the index of the one after which S has not grown for so many periods."""
+        sums = np.cumsum(late - _ALLOWED) + self.value
+        tops = np.maximum.accumulate(np.concatenate([[self.top], sums]))
+        places = np.arange(len(late))
+        last = np.maximum.accumulate(np.where(sums > tops[:-1], places, -1))
+        clock = np.concatenate([[-self.still], np.cumsum(1.0 + sign * late)])
+        still = clock[1:] - clock[last + 1]
+        over = still >= periods
+        stop = int(np.argmax(over)) if over.any() else None
+        taken = len(late) if stop is None else stop + 1
+        self.value, self.top, self.still = float(sums[taken - 1]), float(tops[taken]), float(still[taken - 1])
+        self.samples += taken
+        self.excess += float(late[:taken].sum())
+        return stop
