@@ -331,10 +331,10 @@ def test_a_record_goes_on_where_it_was_killed(tmp_path):
     record.event(Event(2.5, 9, "gap", "a gap of 2 s, or so"), 1.0)
     record.close()
     assert rows(path) == [
-        ["time", "stamp", "sample", "label", "p_a", "p_b", "alarm", "latency", "event"],
-        ["1970-01-01T00:00:00.250+00:00", "1.5", "7", "b", "0.1", "0.9", "1", "0.012346", ""],
+        ["time", "stamp", "sample", "label", "p_a", "p_b", "alarm", "reliable", "latency", "event"],
+        ["1970-01-01T00:00:00.250+00:00", "1.5", "7", "b", "0.1", "0.9", "1", "1", "0.012346", ""],
         ["1970-01-01T00:0"],
-        ["1970-01-01T00:00:01.000+00:00", "2.5", "9", "", "", "", "", "", "gap: a gap of 2 s, or so"],
+        ["1970-01-01T00:00:01.000+00:00", "2.5", "9", "", "", "", "", "", "", "gap: a gap of 2 s, or so"],
     ]
     with pytest.raises(ValueError, match="a file with other columns than time,stamp,sample,value,alarm"):
         Record(str(path), ["value"])

@@ -54,6 +54,10 @@ def monitor(
     off_steps: Annotated[
         int | None, of_alarm(help="Ended by so many answers in a row.", show_default="1")
     ] = None,
+    quality: Annotated[
+        bool,
+        of_stream("--quality/--no-quality", help="Compare the channels with the model's training data."),
+    ] = True,
     seconds: Annotated[
         float | None, typer.Option(metavar="SECONDS", help="Stop after this time; not given: at Ctrl-C.")
     ] = None,
@@ -83,6 +87,7 @@ def monitor(
         seconds=seconds,
         wait=wait,
         csv=csv,
+        quality=quality,
     )
     with _until_sigterm():
         seen = job.monitor(model, how, partial(_view, quiet, note if as_json else say))

@@ -20,14 +20,14 @@ class Record:
     """A file that rows are added to; rows of an older file with the same columns are kept.
 
     Columns: time (UTC), stamp (seconds of the LSL clock), sample (from 1), the answer, alarm (0 or 1),
-    latency (s), event. Numbers have enough digits to read back the same float. OSError for
+    reliable (0 or 1), latency (s), event. Numbers have enough digits to read back the same float. OSError for
     a file that cannot be written, ValueError for one with other columns.
     """
 
     def __init__(self, path: str, answer: Sequence[str]) -> None:
         self.path = path
         self._width = len(answer)
-        header = ["time", "stamp", "sample", *answer, "alarm", "latency", "event"]
+        header = ["time", "stamp", "sample", *answer, "alarm", "reliable", "latency", "event"]
         old = Path(path).is_file() and Path(path).stat().st_size > 0
         if old:
             _check(path, header)
@@ -43,13 +43,14 @@ class Record:
         """Add an answer, whose values are ``cells``, given at ``utc`` seconds since 1970."""
         alarm = "" if answer.alarm is None else int(answer.alarm)
         late = "" if latency is None else round(latency, 6)
-        self._row([moment(utc), repr(answer.time), answer.sample, *cells, alarm, late, ""])
+        good = int(answer.reliable)
+        self._row([moment(utc), repr(answer.time), answer.sample, *cells, alarm, good, late, ""])
 
     def event(self, event: Event, utc: float) -> None:
         """Add an event at ``utc`` seconds since 1970."""
         nothing = [""] * self._width
         text = f"{event.kind}: {event.text}"
-        self._row([moment(utc), repr(event.time), event.sample, *nothing, "", "", text])
+        self._row([moment(utc), repr(event.time), event.sample, *nothing, "", "", "", text])
 
     def _row(self, cells: list[Any]) -> None:
         self._writer.writerow(cells)

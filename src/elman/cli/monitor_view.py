@@ -28,13 +28,28 @@ _NOTES = 6
 def status(seen: Seen, monitor: Monitor) -> str:
     """Return the counts, the last answer, the alarm and the latency as one line."""
     parts = [f"samples {monitor.samples}", f"answers {monitor.answers}"]
-    if seen.values is not None:
+    if state := _state(monitor):
+        parts.append(state)
+    elif seen.values is not None:
         best = int(np.argmax(seen.values)) if seen.followed is None else seen.followed
         parts.append(f"{shown(seen.outputs[best])} {float(seen.values[best]):.4g}")
+    if not monitor.reliable:
+        parts.append("UNRELIABLE")
     if monitor.active:
         parts.append("ALARM")
     parts.append(f"latency {milliseconds(seen.latencies.live()['median'])}")
     return "  ".join(parts)
+
+
+def _state(monitor: Monitor) -> str:
+    """Return why there are no answers now; nothing where there are."""
+    if not monitor.sound:
+        return "no answers: not the rate that is expected"
+    if not monitor.waiting:
+        return ""
+    if monitor.rate is None:
+        return f"waiting for {monitor.waiting} samples"
+    return f"waiting for {monitor.waiting / monitor.rate:.1f} s of signal"
 
 
 def milliseconds(seconds: float) -> str:
@@ -156,6 +171,8 @@ def _range(values: Array) -> tuple[float, float]:
 
 def _answers(seen: Seen, monitor: Monitor, width: int) -> list[Text]:
     """Return a bar for each probability, and the last minute of the one with the alarm."""
+    if state := _state(monitor):
+        return [Text(state, "yellow")]
     if seen.values is None:
         return [Text("no answer yet", "dim")]
     names = [shown(name) for name in seen.outputs]
@@ -171,6 +188,9 @@ def _answers(seen: Seen, monitor: Monitor, width: int) -> list[Text]:
         else:
             line.append(f"{value:.4g}")
         lines.append(line.append("  ALARM", "bold red") if raised else line)
+    if not monitor.reliable:
+        faults = shown(", ".join(monitor.faults) or "a fault just before")
+        lines.append(Text(f"unreliable: {faults}", "bold red"))
     if monitor.alarm is not None:
         lines += _history(seen, monitor, monitor.alarm, label, room)
     return lines

@@ -140,11 +140,13 @@ def monitored(seen: Monitored) -> None:
     say("")
     times = "" if seen.connections == 1 else f", found {seen.connections} times"
     say(f"stream   {seen.stream}{times}; ended {seen.ended}")
-    lost = f"{seen.lost} lost in {plural(seen.gaps, 'gap')}"
+    often = f" and {plural(seen.losses, 'time')} between" if seen.losses else ""
+    lost = f"{seen.lost} lost in {plural(seen.gaps, 'gap')}{often}"
     say(f"samples  {seen.samples}; {lost}, {plural(seen.missing, 'value')} missing")
     left = f", {plural(seen.left_out, 'sample')} left out" if seen.left_out else ""
     again = f", {plural(seen.resets, 'new sequence')} begun" if seen.resets else ""
-    say(f"answers  {seen.answers}{left}{again}")
+    unsure = f", {seen.unreliable} of them unreliable" if seen.unreliable else ""
+    say(f"answers  {seen.answers}{unsure}{left}{again}")
     if seen.alarm is not None:
         say(f"alarms   {len(seen.alarms)} of {shown(seen.alarm)}")
         for one in seen.alarms[-_MOST:]:

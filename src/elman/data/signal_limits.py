@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -66,7 +67,8 @@ class SignalLimits:
 
     def check(self, windows: Array) -> Checked:
         """Return what is wrong in windows (m, window, F)."""
-        return Checked(self, _measure(np.ascontiguousarray(np.swapaxes(windows, 1, 2), np.float64), self.rate))
+        by_channel = np.ascontiguousarray(np.swapaxes(windows, 1, 2), np.float64)
+        return Checked(self, _measure(by_channel, self.rate))
 
 
 @dataclass(frozen=True, eq=False)
@@ -136,19 +138,26 @@ def _mains(windows: Float64, rate: float) -> Float64:
     """Return the share of power at 50 and 60 Hz, (m, F, 2); NaN where it cannot be measured."""
     steps = windows.shape[-1]
     out = np.full((*windows.shape[:2], 2), np.nan)
-    known = [i for i, hz in enumerate(_MAINS) if rate * 0.45 > hz and steps >= 0.9 * _SECONDS * rate]
+    known, taper, waves = _waves(steps, rate)
     if not known:
         return out
-    taper = np.hanning(steps + 2)[1:-1]
-    waves = np.exp(2j * np.pi / rate * np.outer(np.arange(steps), [_MAINS[i] for i in known]))
-    waves *= taper[:, None]
     x = windows - windows.mean(axis=-1, keepdims=True)
     x *= taper
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         total = np.einsum("mft,mft->mf", x, x) * np.sum(taper**2)
-        parts = np.matmul(x, np.hstack([waves.real, waves.imag])) ** 2
+        parts = np.matmul(x, waves) ** 2
         out[..., known] = 2.0 * (parts[..., : len(known)] + parts[..., len(known) :]) / total[..., None]
     return out  # 1 for a sine of that frequency
+
+
+@lru_cache(maxsize=8)
+def _waves(steps: int, rate: float) -> tuple[list[int], Float64, Float64]:
+    """Return which of `_MAINS` can be measured, a taper (steps,), and tapered waves (steps, 2 of each)."""
+    known = [i for i, hz in enumerate(_MAINS) if rate * 0.45 > hz and steps >= 0.9 * _SECONDS * rate]
+    taper = np.hanning(steps + 2)[1:-1]
+    waves = np.exp(2j * np.pi / rate * np.outer(np.arange(steps), [_MAINS[i] for i in known]))
+    waves *= taper[:, None]
+    return known, taper, np.hstack([waves.real, waves.imag])
 
 
 def learn(form: Any, batch: Batch) -> SignalLimits | None:
@@ -159,10 +168,9 @@ def learn(form: Any, batch: Batch) -> SignalLimits | None:
     """
     if getattr(form, "tabular_", False) or getattr(form, "symbols", 0):
         return None
-    rate = getattr(form, "fs", None)
-    known = isinstance(rate, (int, float, np.number)) and 0 < rate < np.inf
-    rate = float(rate) if known else np.nan
-    window = max(round(_SECONDS * rate), _SHORTEST) if known else _STEPS
+    given = getattr(form, "fs", None)
+    rate = float(given) if isinstance(given, (int, float, np.number)) and 0 < given < np.inf else np.nan
+    window = _STEPS if np.isnan(rate) else max(round(_SECONDS * rate), _SHORTEST)
     values = batch.values
     counts = batch.lengths() // window
     total = int(counts.sum())
@@ -196,7 +204,8 @@ def _over_steps(ufunc: np.ufunc, values: Array) -> Float64:
     rows = values[:whole].reshape(-1, _ROW * values.shape[1])
     parts = ufunc.reduce(rows, axis=0).reshape(_ROW, -1) if whole else values[:0]
     made = ufunc.reduce(np.concatenate([parts, values[whole:]]), axis=0)
-    return np.nan_to_num(made.astype(np.float64))
+    numbers: Float64 = np.nan_to_num(made.astype(np.float64))
+    return numbers
 
 
 def keep(form: Any, batch: Batch, fresh: bool = True) -> None:

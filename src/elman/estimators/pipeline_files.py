@@ -47,7 +47,8 @@ def _pack(name: str, part: Any, prefix: str, arrays: dict[str, Array]) -> dict[s
             f"the step {name!r} is {describe(part)}, expected features of elman's: {', '.join(KINDS)}"
         )
     check_is_fitted(part, "n_features_in_")
-    arrays |= {prefix + own: array for own, array in (part.learned_arrays() | signal_limits.pack(part)).items()}
+    learned = part.learned_arrays() | signal_limits.pack(part)
+    arrays |= {prefix + own: array for own, array in learned.items()}
     given, names = part.get_params(deep=False), getattr(part, "feature_names_in_", None)
     return {
         "name": name,

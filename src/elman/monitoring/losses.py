@@ -22,12 +22,12 @@ _RECENT = 400.0  # stamps that this is judged by
 
 
 class Turn(NamedTuple):
-    """From sample ``index`` of a chunk on the signal is ``sound``, or not; ``text`` says why.
+    """From the sample ``place`` of a chunk on the signal is ``sound``, or not; ``text`` says why.
 
     ``kind`` is "loss", or "rate" where too many samples come.
     """
 
-    index: int
+    place: int
     sound: bool
     kind: str
     text: str
@@ -37,8 +37,8 @@ class Losses:
     """Counts the samples lost between time stamps, and says where the signal is damaged.
 
     With d_k = step_k rate - 1 for the seconds between two stamps, jitter and packets with one stamp cancel
-    out in the sum of d; lost samples add up, one each, and so does the drift of a clock, slowly. The signal is
-    damaged from the sample where S_k = max(0, S_{k-1} + d_k - 0.02) exceeds 0.15 s of samples, until S has
+    out in the sum of d. Lost samples add up, one each, and so does the drift of a clock, slowly. The signal
+    is damaged from the sample where S_k = max(0, S_{k-1} + d_k - 0.02) exceeds 0.15 s of samples, until S has
     reached no new maximum for 3 s. The same sum of -d finds too many samples, if they come for 3 s or longer.
 
     Where the stamps are exact, a few samples lost now and then are counted too; they damage nothing.
@@ -51,7 +51,7 @@ class Losses:
     Attributes
     ----------
     lost : int
-        Samples lost, without those in gaps.
+        Samples lost, without those in gaps; single ones are counted once a second.
     times : int
         How often the signal was damaged.
     sound : bool
@@ -63,8 +63,9 @@ class Losses:
     >>> losses = Losses(200.0)
     >>> losses.feed(np.full(1000, 1 / 200)), losses.lost
     ([], 0)
-    >>> losses.feed(np.full(1000, 2 / 200)), losses.lost  # each second sample is lost # doctest: +ELLIPSIS
-    ([Turn(index=30, sound=False, kind='loss', text='about 100 samples per second come, expected 200, ...')], 1000)
+    >>> turns = losses.feed(np.full(1000, 2 / 200))  # each second sample is lost
+    >>> [(turn.place, turn.sound, turn.kind) for turn in turns], losses.lost
+    ([(30, False, 'loss')], 1000)
     """
 
     def __init__(self, rate: float) -> None:
@@ -73,11 +74,13 @@ class Losses:
         self.drift = math.nan
         self._found = rate  # Hz, where the signal turned last
         self._sign = 0  # of a damage: 1 where samples are lost, -1 where there are too many, 0 where none
-        self._sums = {1: _Sum(), -1: _Sum()}
+        self._late, self._dense = _Sum(), _Sum()  # too few samples, and too many
+        self._pending: list[tuple[Array, Array]] = []  # what is counted once a second
+        self._held = 0  # samples in it
         self._base = 0  # `lost` before the present damage
         self._stamps = self._exact = self._early = 0.0  # recent ones, those exact, those too early
         self._open = 0.0  # the sum of d since the last change of the stamp
-        self._late = 0.0  # the sum of d of a sound signal, without lost samples
+        self._drifted = 0.0  # the sum of d of a sound signal, without lost samples
         self._seen = 0  # samples that are in the drift
         self._block = (0, 0.0)  # samples of this block, and the sum over them of the sum of d
         self._points: list[tuple[float, float]] = []
@@ -92,75 +95,82 @@ class Losses:
         NaN is for the first sample of all. ``apart`` (k,) marks gaps, which are counted elsewhere, and stamps
         that go back. ``speed`` is seconds of the signal per second of the clock.
         """
-        d = steps * (self.rate * speed) - 1.0
-        dense = d  # a burst after a gap is what was held back
-        if np.isnan(d[0]):
+        d = steps * (self.rate * speed)
+        d -= 1.0
+        if math.isnan(d[0]):
             d[0] = 0.0
+        dense = d  # a burst after a gap is what was held back
         if apart is not None and apart.any():
             d = np.where(apart, 0.0, d)
             dense = np.where(apart & (steps < 0), 0.0, dense)
         limit = max(_JITTER * self.rate * speed, _FEWEST)
         turns: list[Turn] = []
-        begin, most = 0, max(round(_BLOCK * self.rate), 1)
+        begin, second = 0, max(round(self.rate), 1)
         while begin < len(d):
-            end = min(begin + most, len(d))
+            end = min(begin + second - self._held, len(d))
             if self.sound:
-                stop = self._watch(d[begin:end], dense[begin:end], limit)
+                stop = self._watch(d[begin:end], dense[begin:end], limit, second)
             else:
                 stop = self._wait((d if self._sign > 0 else dense)[begin:end])
-            if stop is None:
-                begin = end
-                continue
-            if self.sound:
-                self._sums = {1: _Sum(), -1: _Sum()}
-            turns.append(self._turn(begin + stop))
-            begin += stop + 1
+            if stop is not None:
+                turns.append(self._turn(begin + stop))
+                end = begin + stop + 1
+            begin = end
         return turns
 
     def _turn(self, index: int) -> Turn:
         kind = "rate" if self._sign < 0 else "loss"
         if self.sound:
-            text = f"samples come at the rate again, {self.lost - self._base} were lost; a new sequence begins"
+            lost = f", {self.lost - self._base} were lost" if self.lost > self._base else ""
+            text = f"samples come at the rate again{lost}; a new sequence begins"
         else:
             lost = f", {self.lost - self._base} are lost" if kind == "loss" else ""
             came = f"about {self._found:.3g} samples per second come, expected {self.rate:g}"
             text = f"{came}{lost}: no answers until they come at that rate"
         return Turn(index, self.sound, kind, text)
 
-    def _watch(self, d: Array, dense: Array, limit: float) -> int | None:
+    def _watch(self, d: Array, dense: Array, limit: float, second: int) -> int | None:
         """Take samples of a sound signal, and return the index of the one that damages it, if any."""
-        stops = []
-        for sign, late in ((1, d), (-1, -dense)):
-            stop = self._sums[sign].add(late, limit, 0.0 if sign > 0 else _LASTS * self.rate)
-            if stop is not None:
-                stops.append((stop, sign))
-        taken = min(stops)[0] + 1 if stops else len(d)
-        self._count(d[:taken], bool(stops))
-        if not stops:
-            return None
-        stop, self._sign = min(stops)
-        total = self._sums[self._sign]
-        self.times += 1
-        self._found = self.rate * total.samples / max(total.samples + self._sign * total.excess, 1e-9)
-        self._base = self.lost - total.counted
-        self._lose(total)
-        self._points, self._block = [], (0, 0.0)
+        stop = self._late.add(d, limit)
+        taken = len(d) if stop is None else stop + 1
+        self._pending.append((d[:taken], dense[:taken]))
+        self._held += taken
+        if stop is not None:
+            self._damage(1, self._late)
+        elif self._held == second:
+            late, early = (np.concatenate(parts) for parts in zip(*self._pending, strict=True))
+            self._pending, self._held = [], 0
+            lasting = self._dense.lasting(-early, limit, _LASTS * self.rate)
+            self._count(late)
+            if lasting:
+                self._damage(-1, self._dense)
+                stop = taken - 1
         return stop
+
+    def _damage(self, sign: int, total: _Sum) -> None:
+        """Begin to wait for a sound signal."""
+        self._sign = sign
+        self.times += 1
+        self._found = self.rate * total.samples / max(total.samples + sign * total.excess, 1e-9)
+        self._base = self.lost - (total.counted if sign > 0 else 0)
+        self._lose(total)
+        self._points, self._block, self._pending, self._held = [], (0, 0.0), [], 0
 
     def _wait(self, d: Array) -> int | None:
         """Take samples of a damaged signal, and return the index of the one that makes it sound, if any."""
-        total = self._sums[self._sign]
+        total = self._late if self._sign > 0 else self._dense
         stop = total.quiet(self._sign * d, _OVER * self.rate, self._sign)
         self._lose(total)
         if stop is not None:
-            self._sign = 0
+            self._sign, self._open, self._drifted = 0, 0.0, 0.0
+            self._late, self._dense = _Sum(), _Sum()
         return stop
 
     def _lose(self, total: _Sum) -> None:
         if self._sign > 0:
             self.lost = max(self._base + max(round(total.excess), 0), 0)
 
-    def _count(self, d: Array, damaged: bool) -> None:
+    def _count(self, d: Array) -> None:
         """Count what exact stamps say is lost, and measure the drift."""
         total = np.cumsum(d)
         ends = total[d > -0.999] + self._open  # where the stamp is another one than before
@@ -171,13 +181,12 @@ class Losses:
         self._exact = self._exact * fade + np.count_nonzero(np.abs(apart) < 0.25)
         self._early = self._early * fade + np.count_nonzero(apart < -0.5)
         lost = 0
-        if not damaged and self._stamps > _KNOWN and self._early < 0.01 * self._stamps:
-            if self._exact > 0.9 * self._stamps:
-                lost = int(np.rint(apart[apart > 0.75]).sum())
-                self.lost += lost
-                self._sums[1].counted += lost
-        self._follow(total + self._late)
-        self._late += float(total[-1]) - lost
+        if self._stamps > _KNOWN and self._early < 0.01 * self._stamps and self._exact > 0.9 * self._stamps:
+            lost = int(np.rint(apart[apart > 0.75]).sum())
+            self.lost += lost
+            self._late.counted += lost if self._late.value else 0
+        self._follow(total + self._drifted)
+        self._drifted += float(total[-1]) - lost
 
     def _follow(self, late: Array) -> None:
         """Add the sum of d after each sample (k,) to the points that the drift is measured over."""
@@ -220,39 +229,38 @@ class _Sum:
         self.top = 0.0  # the largest S since it was 0
         self.still = 0.0  # periods since then
 
-    def add(self, late: Array, limit: float, lasts: float) -> int | None:
-        """Take samples (k,), and return the index of the one where S exceeds the limit and still grows.
+    def add(self, late: Array, limit: float) -> int | None:
+        """Take samples (k,), and return the index of the one where S exceeds the limit, if any.
 
-        ``lasts`` is how many periods must have passed since S was 0. The samples after that are not taken.
+        The samples after that one are not taken.
         """
-        sums = np.cumsum(late - _ALLOWED) + self.value
-        floor = np.minimum(np.minimum.accumulate(sums), 0.0)
+        total = np.cumsum(late)
+        sums = total - _ALLOWED * np.arange(1, len(late) + 1)
+        sums += self.value
+        floor = np.minimum.accumulate(sums)
+        np.minimum(floor, 0.0, out=floor)
         grown = sums - floor
         stop = None
         if grown.max() > limit:
-            stop = self._passed(late, grown, limit, lasts)
-        taken = len(late) if stop is None else stop + 1
-        grown = grown[:taken]
-        zeros = np.flatnonzero(grown == 0.0)
-        begin = int(zeros[-1]) + 1 if len(zeros) else 0
-        if len(zeros):
+            stop = int(np.argmax(grown > limit))
+            sums, floor = sums[: stop + 1], floor[: stop + 1]
+        taken, before = len(sums), 0.0
+        if floor[-1] < 0.0:  # S was 0, last where the sum was least
+            zero = int(sums.argmin())
+            taken, before = taken - 1 - zero, float(total[zero])
             self.samples, self.excess, self.top, self.counted = 0, 0.0, 0.0, 0
-        self.samples += taken - begin
-        self.excess += float(late[begin:taken].sum())
-        self.top = max(self.top, float(grown[begin:].max(initial=0.0)))
-        self.value = float(grown[-1])
+        self.samples += taken
+        self.excess += float(total[len(sums) - 1]) - before
+        self.value = float(sums[-1] - floor[-1])
+        self.top = max(self.top, self.value)
         return stop
 
-    def _passed(self, late: Array, grown: Array, limit: float, lasts: float) -> int | None:
-        over = grown > limit
-        if lasts:
-            places = np.arange(len(late))
-            zero = np.maximum.accumulate(np.where(grown == 0.0, places, -1))
-            total = np.concatenate([[0.0], np.cumsum(1.0 - late)])  # periods of the clock
-            before = self.samples - self.excess
-            passed = total[1:] - np.where(zero < 0, -before, total[zero + 1])
-            over &= (passed >= lasts) & (grown >= np.maximum(self.top, np.maximum.accumulate(grown)))
-        return int(np.argmax(over)) if over.any() else None
+    def lasting(self, late: Array, limit: float, periods: float) -> bool:
+        """Take samples (k,); whether S exceeds the limit, and has grown for so many periods until now."""
+        top, samples = self.top, self.samples
+        self.add(late, math.inf)
+        passed = self.samples - self.excess  # periods of the clock since S was 0
+        return self.samples > samples and self.value > max(limit, top) and passed >= periods
 
     def quiet(self, late: Array, periods: float, sign: int) -> int | None:
         """Take samples, and return the index of the one after which S has not grown for so many periods."""

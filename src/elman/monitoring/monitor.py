@@ -11,8 +11,8 @@ import numpy as np
 
 from elman._validation import flag, integer, number
 from elman.data.sequences import Array
-from elman.errors import ArgumentValueError
 from elman.data.signal_limits import KINDS
+from elman.errors import ArgumentValueError
 from elman.monitoring.alarm import Alarm, Raised
 from elman.monitoring.losses import Losses, Turn
 from elman.monitoring.quality import Fault, Quality
@@ -37,8 +37,8 @@ class Answer(NamedTuple):
 class Event(NamedTuple):
     """Something that happened at a sample.
 
-    Its ``kind`` is "gap", "clock", "loss", "rate", "drift", "missing", "silent", "quality", "refused", "alarm"
-    or "all clear".
+    Its ``kind`` is "gap", "clock", "loss", "rate", "drift", "missing", "silent", "quality", "refused",
+    "alarm" or "all clear".
     """
 
     time: float
@@ -98,8 +98,8 @@ class Monitor:
     drift : float
         How much longer the time between two samples is than expected, relative; NaN in the first 24 s and
         without a rate.
-    reliable : bool
-        Whether the last answer is.
+    sound, reliable : bool
+        Whether samples come at the rate, and whether the last answer is reliable.
     alarms : list of Raised
 
     >>> from elman import Dense, Network, SimpleRNN, stream
@@ -136,7 +136,7 @@ class Monitor:
         self._taken = np.full(features, -math.inf)  # and its stamp
         self._last = math.nan  # the last stamp
         self._warned = -math.inf  # the last stamp at which a value was missing
-        self._readable = self._sound = True
+        self._readable = self.sound = True
         self._losses = None if self.rate is None else Losses(self.rate)
         self._drifts = False  # whether it was said
         self._gone = (0.0, -math.inf)  # seconds lost in recent gaps, and the stamp of the last one
@@ -208,7 +208,7 @@ class Monitor:
                 happened += self._gap(float(steps[start]), float(stamps[start]), start)
             if readable[start] != self._readable:
                 happened += self._turn(bool(readable[start]), float(stamps[start]), start, samples[start])
-            if self._readable and self._sound:
+            if self._readable and self.sound:
                 happened += self._answer(values[start:stop], stamps[start:stop], start)
             else:
                 self.left_out += stop - start
@@ -239,12 +239,12 @@ class Monitor:
             self._drifts = True
             last = self.samples + len(stamps)
             happened.append(Event(float(stamps[-1]), last, "drift", losses.drift_text))
-        return {turn.index: turn for turn in turns}
+        return {turn.place: turn for turn in turns}
 
     def _turned(self, turn: Turn, time: float, start: int) -> list[Answer | Event]:
         """Stop answering a signal that many samples are missing from, or begin anew."""
         sample = self.samples + start + 1
-        self._sound = turn.sound
+        self.sound = turn.sound
         reset = self._reset(time, sample) if turn.sound else []
         return [Event(time, sample, turn.kind, turn.text), *reset]
 
@@ -275,6 +275,7 @@ class Monitor:
     def _reset(self, time: float, sample: int) -> list[Answer | Event]:
         """Start a new sequence, and end an alarm that is on."""
         self.resets += 1
+        self.reliable = True
         self._stream.reset()
         if self._quality is not None:
             self._quality.reset()
@@ -332,7 +333,7 @@ class Monitor:
         happened: list[Answer | Event] = []
         if self._quality is not None:
             for fault in self._quality.feed(values):
-                time, sample = float(stamps[fault.index]), self.samples + start + fault.index + 1
+                time, sample = float(stamps[fault.place]), self.samples + start + fault.place + 1
                 happened.append(Event(time, sample, "quality", self._said(fault)))
         try:
             at, answers = self._stream.feed(values)

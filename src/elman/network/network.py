@@ -10,13 +10,13 @@ import numpy as np  # noqa: F401 - the examples of the docstrings use it
 from numpy.typing import ArrayLike
 
 from elman._validation import DType, choice, flag, number
+from elman.data import signal_limits
 from elman.data.input_types import (
     InitialState,
     SequenceInput,
     TargetInput,
     ValidationData,
 )
-from elman.data import signal_limits
 from elman.data.sequences import Array
 from elman.model import file
 from elman.model.history import History

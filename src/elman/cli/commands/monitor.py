@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
@@ -23,7 +24,7 @@ from elman.monitoring.description import Description, listed
 _WAIT = 0.05  # s to wait for samples before the view and the record are updated
 _SILENT = 2.0  # s without a sample before a note
 _RATES_DIFFER = 0.01
-_COUNTS = ("samples", "answers", "gaps", "lost", "missing", "left_out", "resets")
+_COUNTS = ("samples", "answers", "gaps", "lost", "missing", "left_out", "resets", "losses", "unreliable")
 
 
 class View(Protocol):
@@ -51,13 +52,16 @@ class Watching:
     seconds: float | None = None
     wait: float | None = None
     csv: str | None = None
+    quality: bool = True
 
 
 @dataclass(frozen=True)
 class Monitored:
     """The summary of a run: dates in UTC, ``latency`` in seconds from a sample to its answer.
 
-    ``channels`` are those that were read, ``outputs`` the names of the values of an answer.
+    ``channels`` are those that were read, ``outputs`` the names of the values of an answer. ``losses`` counts
+    the times that samples were lost between stamps, ``drift`` is that of the stamps, relative, NaN where it
+    is not known, ``unreliable`` counts answers to signals with a fault.
     """
 
     model: str
@@ -74,7 +78,10 @@ class Monitored:
     answers: int
     gaps: int
     lost: int
+    losses: int
+    drift: float
     missing: int
+    unreliable: int
     left_out: int
     resets: int
     connections: int
@@ -208,6 +215,7 @@ class _Run:
                 reset_after=self._reset_after,
                 takes_missing=self.model.takes_missing,
                 channels=[stream.channels[i] for i in self._picked],
+                quality=self.how.quality,
             )
         self.monitor.speed = stream.speed
         self.note(f"{'found again' if again else 'reading'}: {stream}")
@@ -278,6 +286,7 @@ class _Run:
             channels=[] if monitor is None else list(monitor.channels),
             outputs=self.outputs,
             alarm=self.how.alarm,
+            drift=math.nan if monitor is None else monitor.drift,
             connections=source.connections,
             alarms=[
                 {
