@@ -14,12 +14,12 @@ _NEVER = -(2**62)
 
 
 class Fault(NamedTuple):
-    """At sample ``index`` of a chunk a fault of channels ``which`` (F,) was found, or (``kind`` "good") ended.
+    """At the sample ``place`` of a chunk a fault of channels ``which`` (F,) was found; "good": it ended.
 
     ``text`` says of the first of these channels what is wrong.
     """
 
-    index: int
+    place: int
     kind: str
     which: Array
     text: str
@@ -37,7 +37,7 @@ class Quality:
     >>> class Form: tabular_, fs = False, 200.0
     >>> quality = Quality(learn(Form, sequence_batch([noise], None)))
     >>> noise[300:, 1] = 0.0
-    >>> [(fault.index, fault.kind, fault.which.tolist()) for fault in quality.feed(noise[:1000])]
+    >>> [(fault.place, fault.kind, fault.which.tolist()) for fault in quality.feed(noise[:1000])]
     [(399, 'flat', [False, True])]
     >>> quality.reliable(np.array([399, 400, 999]), 100).tolist()
     [False, False, False]
