@@ -9,6 +9,9 @@ from numpy.typing import ArrayLike
 
 from elman._validation import describe
 from elman.data import signal_limits
+from elman.data.alignment import aligned_rows
+from elman.data.estimator_input import features_of
+from elman.data.feature_names import UNKNOWN, Features
 from elman.data.sequences import Array
 from elman.data.stream_input import read_sample, read_samples, read_symbol, read_symbols
 from elman.errors import ArgumentTypeError, ArgumentValueError, NonFiniteError
@@ -33,7 +36,19 @@ def stream(model: Any) -> Stream:
     >>> stream.step(np.zeros(2)).shape, stream.steps(np.zeros((3, 2))).shape
     ((4,), (3, 4))
     """
-    return Stream(_stages(model, "model"), signal_limits.of(model))
+    return Stream(_stages(model, "model"), known_features(model), signal_limits.of(model))
+
+
+def known_features(model: Any) -> Features:
+    """Return what a fitted model, or the first step of a pipeline, knows of the features of its samples."""
+    if isinstance(model, Network):
+        return model.model.features
+    if hasattr(model, "steps"):
+        parts = [part for _, part in model.steps if part is not None and part != "passthrough"]
+        return known_features(parts[0])
+    if getattr(model, "tabular_", False):  # the names of a table are those of its steps
+        return UNKNOWN
+    return features_of(model)
 
 
 def _stages(model: Any, name: str) -> list[Any]:
@@ -79,8 +94,12 @@ class Stream:
     ``signal_limits`` is what the model learned of the channels, None where it learned nothing.
     """
 
-    def __init__(  # features' streams, then perhaps a network
-        self, stages: list[Any], limits: signal_limits.SignalLimits | None = None
+    # features' streams, then perhaps a network
+    def __init__(
+        self,
+        stages: list[Any],
+        known: Features = UNKNOWN,
+        limits: signal_limits.SignalLimits | None = None,
     ) -> None:
         self.signal_limits = limits
         # Features that a network reads are checked there.
@@ -90,6 +109,22 @@ class Stream:
         self._features, self._missing = first.features, first.missing
         self._symbols = first.symbols if isinstance(first, _Answers) else 0
         self._nothing = stages[-1].nothing
+        self._known = known
+
+    @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """The names of the features of a sample, in their order; None where the model does not know them."""
+        return self._known.names
+
+    @property
+    def feature_units(self) -> tuple[str, ...] | None:
+        """The units of the features, "" where one is unknown; None where all are."""
+        return self._known.units
+
+    @property
+    def rate(self) -> float | None:
+        """The sampling rate in Hz of what the model was trained on; None where it is unknown."""
+        return self._known.rate
 
     def step(self, sample: ArrayLike) -> Array | None:
         """Return the answer (C,) to one sample (F,), or None where the features need more samples.
@@ -97,8 +132,11 @@ class Stream:
         One sample completes one answer at most. A network that begins with an Embedding takes an integer.
         Errors: ValueError for NaN (where nothing fills it), a wrong shape or an integer out of range,
         TypeError for anything but numbers; the state is unchanged then. ValueError too for an answer that is
-        not finite: the next ones would not be either, until ``reset()``.
+        not finite: the next ones would not be either, until ``reset()``. A sample with names, such as a row
+        of a `NamedArray` or of a data frame, is put in the model's order.
         """
+        if type(sample) is not np.ndarray:
+            sample = aligned_rows(sample, self._known, "sample", one=True)
         if self._symbols:
             rows = self._advance(read_symbol(sample, self._symbols))
         else:
@@ -108,8 +146,10 @@ class Stream:
     def steps(self, samples: ArrayLike) -> Array:
         """Return the answers (m, C) that samples (k, F) in time order complete; m may be 0.
 
-        A network that begins with an Embedding takes integers (k,). Errors as in ``step``.
+        A network that begins with an Embedding takes integers (k,). Errors and names as in ``step``.
         """
+        if type(samples) is not np.ndarray:
+            samples = aligned_rows(samples, self._known, "samples")
         if self._symbols:
             return self._advance(read_symbols(samples, self._symbols))
         return self._advance(read_samples(samples, self._features, self._missing))

@@ -181,7 +181,7 @@ def test_the_form_of_the_input_and_the_names_of_columns_come_back(kept):
     with pytest.raises(ValueError, match="feature names should match"):
         other.predict(frame.iloc[:, ::-1])
     table = kept(model("classifier")[0].fit(frame.to_numpy(), CLASSES))
-    assert table.n_features_in_ == 4 and not hasattr(table, "feature_names_in_")
+    assert table.n_features_in_ == 4 and table.feature_names_in_ is None
     with pytest.raises(ValueError, match="X has 3 features, but RNNClassifier is expecting 4 features"):
         table.predict(frame.to_numpy()[:, :3])
     with pytest.raises(ValueError, match="2-D"):

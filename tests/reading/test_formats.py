@@ -825,11 +825,13 @@ def test_a_million_numbers_are_read():
 
 def test_readers_import_nothing_that_computes():
     readers = {"reading", *(f"reading.{kind}_files" for kind in ("ts", "npz", "csv", "parquet"))}
-    names = ("tables", "columns", "label_cells", "parsing", "paths", "row_numbers", "times")
+    names = ("tables", "columns", "label_cells", "parsing", "paths", "row_numbers", "times", "named")
     shared = {f"reading.{name}" for name in names}
     for name in readers | shared:
         allowed = (
-            shared | {"_validation", "data.sequences", "errors"} | (readers if name == "reading" else set())
+            shared
+            | {"_validation", "data.sequences", "data.feature_names", "errors"}
+            | (readers if name == "reading" else set())
         )
         assert imports(name) - {""} <= allowed, name
 

@@ -14,7 +14,7 @@ from elman.anaesthesia import pharmacology
 from elman.anaesthesia.filters import Carry, Count, Drug, Lags, Mean, Sum
 from elman.anaesthesia.pharmacology import Floats, Patient
 from elman.anaesthesia.simulator import PROPOFOL, REMIFENTANIL, SECONDS, TRACKS
-from elman.anaesthesia.vitals import find_track
+from elman.anaesthesia.vitals import find_track, in_order
 from elman.data.sequences import Array, Batch, Offsets
 from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.features.base import FeatureStream, Float64, SequenceTransformer
@@ -97,6 +97,9 @@ class DepthFeatures(SequenceTransformer):
         if self.patient is not None and not isinstance(self.patient, Patient):
             raise ArgumentTypeError("patient", f"is {describe(self.patient)}", "a Patient or None")
         columns(self.tracks)
+
+    def _read(self, X: Any, form: SequenceTransformer, fresh: bool) -> Batch:
+        return super()._read(in_order(X, self.tracks), form, fresh)
 
     def _learn(self, batch: Batch) -> dict[str, Any]:
         if batch.values.shape[1] != len(self.tracks):

@@ -18,8 +18,10 @@ from elman.anaesthesia.features import AWAKE, DepthFeatures
 from elman.anaesthesia.filters import Carry
 from elman.anaesthesia.pharmacology import Floats
 from elman.anaesthesia.simulator import TRACKS
-from elman.anaesthesia.vitals import BIS, find_track
+from elman.anaesthesia.vitals import BIS, find_track, in_order
 from elman.data import estimator_input
+from elman.data.alignment import aligned_rows
+from elman.data.feature_names import Features
 from elman.data.input_types import HasArray, SequenceInput, SequenceOutput
 from elman.data.sequences import Array, Batch, Sequences
 from elman.errors import ArgumentValueError
@@ -123,7 +125,7 @@ class DepthForecaster(BaseEstimator):  # type: ignore[misc]
                 "cells", f"is {self.cells!r}", "one cell or more, such as ('gru', 'rnn')"
             )
         features = DepthFeatures(self.tracks, ahead=self.ahead, patient=self.patient)
-        batch = estimator_input.sequence_batch(X, None)
+        batch = estimator_input.sequence_batch(in_order(X, self.tracks), None)
         known = Sequences(batch.values, batch.offsets)
         read: Any = features.fit_transform(known)
         answers = future(known, self.tracks, self.ahead)
@@ -224,7 +226,7 @@ class DepthForecaster(BaseEstimator):  # type: ignore[misc]
 
     def _shares(self, X: Any) -> tuple[Batch, Floats, Floats]:
         check_is_fitted(self, "networks_")
-        batch = estimator_input.sequence_batch(X, len(self.tracks))
+        batch = estimator_input.sequence_batch(in_order(X, self.tracks), len(self.tracks))
         read: Any = self.features_.transform(Sequences(batch.values, batch.offsets))
         found = [network.predict_proba(read).values for network in self.networks_]
         shares = mean_shares(self.networks_, found)
@@ -272,13 +274,14 @@ class ForecastStream:
     def __init__(self, model: DepthForecaster) -> None:
         self._networks, self._training = list(model.networks_), model.shares_
         self._features = model.features_.stream()
+        self._known = Features(tuple(model.features_.tracks))
         self._streams = [stream(network) for network in self._networks]
 
     def step(self, row: ArrayLike) -> Forecast:
         """Return the forecast after one more row (F,); NaN is no value. ValueError for a wrong shape."""
         if np.ndim(row) != 1:
             raise ArgumentValueError("row", f"has shape {np.shape(row)}", "(F,): one step")
-        rows: Any = [row]
+        rows: Any = [aligned_rows(row, self._known, "row", one=True)]
         read = self._features.steps(rows)
         shares = mean_shares(self._networks, [each.steps(read) for each in self._streams])
         last = read[:, 0].astype(np.float64)

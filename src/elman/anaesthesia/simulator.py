@@ -81,7 +81,8 @@ def simulate_anaesthesia(
     if high < low:
         raise ArgumentValueError("minutes", f"is {minutes}", "the shortest time first")
     cases = [operate(np.random.default_rng([seed, i]), (low, high), gaps).tracks for i in range(n)]
-    X = Sequences(np.concatenate(cases), np.cumsum([0, *map(len, cases)]))
+    offsets = np.cumsum([0, *map(len, cases)])
+    X = Sequences(np.concatenate(cases), offsets, feature_names=TRACKS, rate=1.0 / SECONDS)
     known = float((~np.isnan(X.values[:, 2])).mean())
     text = (
         f"{n} simulated operations, {len(X.values)} steps of {SECONDS:g} s; a BIS reading at {known:.0%} of "

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from elman import reading
+from elman.data.alignment import aligned
+from elman.data.feature_names import Features, known_of, named
 from elman.data.sequences import Array, Sequences
 from elman.datasets.dataset import Dataset, Description
 from elman.reading import csv_files, npz_files
@@ -69,7 +73,7 @@ def load_vitals(path: str | os.PathLike[str]) -> Dataset[list[Array]]:
         case[case[:, column] == 0, column] = np.nan
     values = np.concatenate(cases)
     offsets = np.cumsum([0, *(len(case) for case in cases)])
-    X = Sequences(values, offsets)
+    X = Sequences(values, offsets, feature_names=tracks, rate=1.0 / SECONDS)
     return Dataset(X, [case[:, column] for case in X], _describe(X, ids, tracks))
 
 
@@ -81,6 +85,29 @@ def find_track(tracks: list[str] | tuple[str, ...], name: str) -> int | None:
     """
     plain = name.rsplit("/", 1)[-1]
     return next((i for i, track in enumerate(tracks) if track in (name, plain)), None)
+
+
+def in_order(X: Any, tracks: Sequence[str], name: str = "X") -> Any:
+    """Return X with its columns in the order of the tracks, by their names, with or without the device.
+
+    What has no names stays as it is. Errors: as for `elman.data.alignment.aligned`.
+    """
+    spelled = {track.rsplit("/", 1)[-1]: track for track in tracks}
+
+    def respelled(item: Any) -> Any:
+        found = known_of(item)
+        if found.names is None:
+            return item
+        names = (
+            each if each in tracks else spelled.get(each.rsplit("/", 1)[-1], each) for each in found.names
+        )
+        found = replace(found, names=tuple(names))
+        if isinstance(item, Sequences):
+            return Sequences(item.values, item.offsets, **found.arguments())
+        return named(np.asarray(item), found)
+
+    X = [respelled(each) for each in X] if isinstance(X, (list, tuple)) else respelled(X)
+    return aligned(X, Features(tuple(tracks), None, 1.0 / SECONDS), name, None, "tracks")[0]
 
 
 def _from_npz(path: str, source: str) -> tuple[list[str], list[Array], list[str]]:

@@ -13,6 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman._validation import describe
+from elman.data.alignment import aligned
+from elman.data.feature_names import Features, Texts
 from elman.data.sequences import Array, Batch, Sequences, _asarray, as_batch, even_offsets
 from elman.errors import ArgumentTypeError, ArgumentValueError
 
@@ -27,6 +29,9 @@ class Form(Protocol):
     n_features_in_: int
 
 
+_FORM = ("tabular_", "n_features_in_", "feature_names_in_", "feature_units_", "rate_", "signal_limits_")
+
+
 def read(
     form: Any, X: Any, fresh: bool, check_table: Callable[[Any], Array], check: Callable[[Batch], object]
 ) -> Batch:
@@ -34,7 +39,8 @@ def read(
 
     ``form`` is an estimator or a transformer. Where ``fresh``, the form of X is written into it, otherwise X
     must have the form that it was fitted on. ``check_table`` is scikit-learn's check of 2-D input, which
-    writes the rest of the form; ``check`` raises for sequences that are not finite.
+    writes the rest of the form; ``check`` raises for sequences that are not finite. The
+    features of sequences are put in the order that ``form`` knows, which may be none where ``fresh``.
     """
     tabular = is_table(X)
     if not fresh and tabular != form.tabular_:
@@ -50,21 +56,41 @@ def read(
     if tabular:
         batch = table_batch(check_table(X))
     else:
+        who = None if fresh else type(form).__name__
+        X, found = aligned(X, features_of(form), "X", who)
         batch = sequence_batch(X, None if fresh else form.n_features_in_)
         check(batch)
         if fresh:
             form.n_features_in_ = batch.values.shape[1]
-            vars(form).pop("feature_names_in_", None)
+            keep_features(form, found)
     if fresh:
         form.tabular_ = tabular
+        if tabular:  # scikit-learn deletes the names of an earlier fit, or writes new ones
+            found = Features(_texts(vars(form).get("feature_names_in_")))
+            keep_features(form, found)
     return batch
+
+
+def features_of(form: Any) -> Features:
+    """Return what a fitted estimator or transformer knows of its features."""
+    own = vars(form)
+    return Features(_texts(own.get("feature_names_in_")), own.get("feature_units_"), own.get("rate_"))
+
+
+def keep_features(form: Any, known: Features) -> None:
+    """Let an estimator or a transformer keep what is known of its features."""
+    form.feature_names_in_ = None if known.names is None else np.array(known.names, object)
+    form.feature_units_, form.rate_ = known.units, known.rate
+
+
+def _texts(names: Any) -> Texts | None:
+    return None if names is None else tuple(names.tolist())
 
 
 def copy_form(source: Form, target: Form) -> None:
     """Let ``target`` have the form of X that `read` has written into ``source``."""
-    names = ("tabular_", "n_features_in_", "feature_names_in_", "signal_limits_")
-    known = {name: value for name, value in vars(source).items() if name in names}
-    for name in names:
+    known = {name: value for name, value in vars(source).items() if name in _FORM}
+    for name in _FORM:
         if name in known:
             setattr(target, name, known[name])
         else:

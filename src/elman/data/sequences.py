@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any, NamedTuple, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
 from elman._validation import describe, refuse_mask
+from elman.data.feature_names import UNKNOWN, Features, NamedArray, Texts, named, plain, read_features
 from elman.errors import ArgumentTypeError, ArgumentValueError
 
 Array = NDArray[Any]
@@ -29,22 +30,36 @@ class Sequences:
     """n sequences of any lengths in one buffer: sequence i is values[offsets[i]:offsets[i + 1]].
 
     Shapes: values (N, F), N = sum T_i, of any real dtype (a `numpy.memmap` is not copied; (N,) is for answers
-    of one number per step); offsets (n + 1,), integers from 0 to N in ascending order.
+    of one number per step); offsets (n + 1,), integers from 0 to N in ascending order. If they are known,
+    ``feature_names`` and ``feature_units`` are F strings ("" is an unknown unit) and ``rate`` is in Hz; the
+    sequences carry them as a `NamedArray`, and models keep them.
 
     Raises
     ------
     TypeError, ValueError
-        If values is no array of numbers or the offsets do not divide it.
+        If values is no array of numbers or the offsets do not divide it; if there is not one name, or not one
+        unit, for each feature.
 
-    >>> pair = Sequences(np.zeros((5, 2)), [0, 2, 5])
-    >>> len(pair), pair[1].shape
-    (2, (3, 2))
+    >>> pair = Sequences(np.zeros((5, 2)), [0, 2, 5], feature_names=["hr", "bp"])
+    >>> len(pair), pair[1].shape, pair[1].feature_names
+    (2, (3, 2), ('hr', 'bp'))
     """
 
-    __slots__ = ("_offsets", "_values")
+    __slots__ = ("_offsets", "_values", "features")
 
-    def __init__(self, values: Any, offsets: Any) -> None:
-        self._values: Array = values if isinstance(values, np.ndarray) else _asarray("values", values)
+    features: Features
+
+    def __init__(
+        self,
+        values: Any,
+        offsets: Any,
+        *,
+        feature_names: Any = None,
+        feature_units: Any = None,
+        rate: float | None = None,
+    ) -> None:
+        carried = values.features if isinstance(values, NamedArray) else UNKNOWN
+        self._values: Array = plain(values) if isinstance(values, np.ndarray) else _asarray("values", values)
         _check_dtype("values", self.values)
         if self.values.ndim not in (1, 2):
             raise ArgumentValueError(
@@ -70,6 +85,9 @@ class Sequences:
             raise ArgumentValueError(
                 f"offsets[{i + 1}]", f"is {given[i + 1]}", f"at least offsets[{i}], {given[i]}"
             )
+        width = self.values.shape[1] if self.values.ndim == 2 else 1
+        known = read_features(feature_names, feature_units, rate, width)
+        self.features = carried if known is UNKNOWN else known
 
     @property
     def values(self) -> Array:
@@ -81,6 +99,21 @@ class Sequences:
         """Where each sequence begins and the last one ends, (n + 1,) int64, never writeable."""
         return self._offsets
 
+    @property
+    def feature_names(self) -> Texts | None:
+        """The names of the features, or None."""
+        return self.features.names
+
+    @property
+    def feature_units(self) -> Texts | None:
+        """The units of the features, "" where one is unknown, or None."""
+        return self.features.units
+
+    @property
+    def rate(self) -> float | None:
+        """The steps per second, in Hz, or None."""
+        return self.features.rate
+
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
@@ -91,7 +124,7 @@ class Sequences:
             raise IndexError(f"sequence {i} of {n}")
         i %= n
         view: Array = self.values[self.offsets[i] : self.offsets[i + 1]]
-        return view
+        return view if self.features is UNKNOWN or view.ndim == 1 else named(view, self.features)
 
     def __iter__(self) -> Iterator[Array]:
         return (self[i] for i in range(len(self)))
@@ -99,8 +132,9 @@ class Sequences:
     def __repr__(self) -> str:
         return f"Sequences({len(self)} sequences, values {self.values.shape} {self.values.dtype})"
 
-    def __reduce__(self) -> tuple[type[Sequences], tuple[Array, Offsets]]:
-        return Sequences, (np.asarray(self.values), self.offsets)
+    def __reduce__(self) -> tuple[Any, tuple[Array, Offsets]]:
+        make = partial(Sequences, **self.features.arguments()) if self.features.known else Sequences
+        return make, (np.asarray(self.values), self.offsets)
 
 
 class Batch(NamedTuple):

@@ -13,7 +13,7 @@ import numpy as np
 
 from elman._validation import as_text, describe
 from elman.data.sequences import Array, Sequences
-from elman.datasets.dataset import Dataset, Description
+from elman.datasets.dataset import Dataset, Description, described
 from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.reading import read
 from elman.reading.parsing import listed, reason, shown
@@ -89,10 +89,11 @@ def load_bonn(path: Path_ | Sequence[Path_], *, sets: str | None = None) -> Data
             raise ValueError(f"no segment of set {_SETS[letter]} ({letter}001.txt ...) was found")
     values = np.concatenate([found[name][1] for name in order]).astype(np.float32)[:, None]
     counts = ", ".join(f"{int((y == name).sum())} of {name}" for name in sorted(set(y)))
+    description = Description(
+        f"EEG of the University of Bonn: {counts}", FS, ("EEG",), tuple(order), SOURCE, ("µV",)
+    )
     return Dataset(
-        Sequences(values, np.arange(len(order) + 1) * STEPS),
-        y,
-        Description(f"EEG of the University of Bonn: {counts}", FS, ("EEG",), tuple(order), SOURCE, ("µV",)),
+        described(Sequences(values, np.arange(len(order) + 1) * STEPS), description), y, description
     )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Generic, NamedTuple, TypeVar
 
+import numpy as np  # noqa: F401 - the examples of the docstrings use it
+
 from elman.data.sequences import Array, Sequences
 
 # One label per sequence, one array of labels for each sequence, or none.
@@ -54,8 +56,25 @@ class Description:
         return self.text
 
 
+def described(X: Sequences, description: Description) -> Sequences:
+    """Return sequences that carry the channels, the units and the rate of their description.
+
+    >>> described(Sequences(np.zeros((3, 1)), [0, 3]), Description("noise", 128.0, ("Fz",), ("a",)))[0].rate
+    128.0
+    """
+    return Sequences(
+        X.values,
+        X.offsets,
+        feature_names=description.channels,
+        feature_units=description.units or None,
+        rate=description.fs,
+    )
+
+
 class Dataset(NamedTuple, Generic[Labels]):
     """X, y, description: n sequences of (T_i, F), their labels, and their description.
+
+    X carries the names and units of the channels and the rate, and models keep them.
 
     >>> from elman.datasets import simulate_eeg
     >>> X, y, description = simulate_eeg(1, kinds=("healthy",), seconds=1.0)

@@ -16,7 +16,7 @@ from elman.data.recording_ids import RecordingId
 from elman.data.sequences import Array, Sequences
 from elman.datasets import edf_files
 from elman.datasets.annotation_files import Beside, read_beside
-from elman.datasets.dataset import Annotation, Dataset, Description
+from elman.datasets.dataset import Annotation, Dataset, Description, described
 from elman.datasets.edf_annotations import Records, read_annotations
 from elman.datasets.edf_channels import check_units, chosen_channels, common_rate, like_first
 from elman.datasets.edf_header import read_header
@@ -283,4 +283,4 @@ def _joined(
     values = first.values if len(found) == 1 else np.concatenate([one.values for one in found])
     offsets = np.cumsum([0, *(length for one in found for length in one.lengths)])
     y: Any = None if labels is None else [steps for one in found for steps in one.y]
-    return Dataset(Sequences(values, offsets), y, description)
+    return Dataset(described(Sequences(values, offsets), description), y, description)

@@ -12,7 +12,7 @@ import numpy as np
 from elman._validation import choice, describe, integer, number
 from elman.data.sequences import Array, Sequences
 from elman.datasets import neural_mass
-from elman.datasets.dataset import Annotation, Dataset, Description
+from elman.datasets.dataset import Annotation, Dataset, Description, described
 from elman.datasets.neural_mass import Floats
 from elman.errors import ArgumentTypeError, ArgumentValueError
 
@@ -139,7 +139,7 @@ def simulate_eeg(
     text = f"{n} simulated segments of {steps / fs:.1f} s of each kind: {', '.join(names)}."
     description = Description(text, fs, ("EEG",), ids, SOURCE, ("µV",))
     X = Sequences(values.reshape(-1, 1), np.arange(len(segments) + 1) * steps)
-    return Dataset(X, np.repeat(names, n), description)
+    return Dataset(described(X, description), np.repeat(names, n), description)
 
 
 def simulate_seizure(
@@ -215,7 +215,8 @@ def simulate_seizure(
     y = np.where((seen >= onset) & (seen < end), "ictal", "interictal")
     text = f"A simulated recording of {steps / fs:.1f} s; a seizure from {onset:g} to {end:g} s."
     events = (Annotation(onset, duration, "ictal"),)
-    return Dataset(X, [y], Description(text, fs, ("EEG",), ("seizure-000",), SOURCE, ("µV",), events))
+    description = Description(text, fs, ("EEG",), ("seizure-000",), SOURCE, ("µV",), events)
+    return Dataset(described(X, description), [y], description)
 
 
 def _segments(some: list[tuple[str, int]], steps: int, fs: float, substeps: int, seed: int) -> Floats:

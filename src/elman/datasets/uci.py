@@ -11,7 +11,7 @@ import numpy as np
 from elman._validation import as_text, flag
 from elman.data.sequences import Array, Sequences
 from elman.datasets.bonn import FS, SOURCE
-from elman.datasets.dataset import Dataset, Description
+from elman.datasets.dataset import Dataset, Description, described
 from elman.reading import csv_files
 from elman.reading.columns import Options
 from elman.reading.parsing import Codes, shown
@@ -81,7 +81,7 @@ def load_uci_seizure(path: str | os.PathLike[str], *, whole: bool = True) -> Dat
         f"Wu, Fokoue: Epileptic Seizure Recognition. UCI Machine Learning Repository (2017). From: {SOURCE}",
         ("µV",),
     )
-    return Dataset(Sequences(values, np.arange(len(y) + 1) * steps), y, description)
+    return Dataset(described(Sequences(values, np.arange(len(y) + 1) * steps), description), y, description)
 
 
 def _check_header(where: str, names: list[str]) -> None:

@@ -50,7 +50,9 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
 
     network_: Network
     n_features_in_: int
-    feature_names_in_: Array
+    feature_names_in_: Array | None
+    feature_units_: tuple[str, ...] | None
+    rate_: float | None
     signal_limits_: signal_limits.SignalLimits
     n_iter_: int
     loss_: float
@@ -144,6 +146,8 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
         if on_start is not None and not callable(on_start):
             raise ArgumentTypeError("on_start", f"is {describe(on_start)}", "a callable or None")
         form = copy.copy(self)  # is given the form of X, in which validation_data must come
+        if fresh:
+            estimator_input.keep_features(form, files.features_of_run(path, resume))
         known = None if fresh else self._known_answers()
         warm = not (fresh or partial)
         data, learned = self._read_data(form, fresh, X, y, sample_weight, known, classes, warm)

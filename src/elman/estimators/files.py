@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from elman._validation import describe, real_dtype
-from elman.data import signal_limits
+from elman.data import estimator_input, signal_limits
+from elman.data.feature_names import UNKNOWN, Features
 from elman.data.sequences import Array
 from elman.errors import ArgumentTypeError
 from elman.estimators.scaling import Scaler
 from elman.model import file
+from elman.training.checkpoint import peek
 
 KINDS: dict[str, type[Any]] = {}  # the estimators that a file can hold, by name; `elman.estimators` fills it
 
@@ -29,8 +32,7 @@ def pack(estimator: Any) -> tuple[dict[str, Any], dict[str, Array]]:
         "feature_names": None,
         "epochs": estimator.n_iter_,
     }
-    if hasattr(estimator, "feature_names_in_"):
-        own["feature_names"] = [str(name) for name in estimator.feature_names_in_]
+    own |= features_to_json(estimator)
     pack_scaler(arrays, "scaler", estimator.scaler_)
     arrays |= signal_limits.pack(estimator)
     estimator.pack_answers(own, arrays)
@@ -81,8 +83,7 @@ def _unpack(kind: type[Any], own: dict[str, Any], arrays: dict[str, Array], netw
         raise ValueError("the network's input or output is not the estimator's")
     estimator.network_ = network
     estimator.tabular_, estimator.n_features_in_, estimator.n_iter_ = table, features, epochs
-    if own["feature_names"] is not None:
-        estimator.feature_names_in_ = feature_names(own["feature_names"], features)
+    keep_features(estimator, own)
     signal_limits.restore(estimator, arrays, width)
     estimator.scaler_ = unpack_scaler(arrays, "scaler", width)
     estimator.loss_curve_ = _numbers(arrays["loss_curve"])
@@ -95,12 +96,23 @@ def _unpack(kind: type[Any], own: dict[str, Any], arrays: dict[str, Array], netw
     return estimator
 
 
-def feature_names(names: Any, count: int) -> Array:
-    """Return the names of columns, as scikit-learn holds them, if there are so many."""
-    found = np.array(names, dtype=object)
-    if found.shape != (count,) or not all(isinstance(n, str) for n in found):
-        raise ValueError("feature_names is not one name a feature")
-    return found
+def features_to_json(part: Any) -> dict[str, Any]:
+    """Return what an estimator or a transformer knows of its features, as a file holds it."""
+    return file.features_to_json(estimator_input.features_of(part))
+
+
+def keep_features(part: Any, own: dict[str, Any]) -> None:
+    """Let an estimator or a transformer know the features that a file has; ValueError for wrong ones."""
+    estimator_input.keep_features(part, file.features_in(own, part.n_features_in_))
+
+
+def features_of_run(path: Any, resume: Any) -> Features:
+    """Return what the run in a checkpoint knows of its features, if it is going to be resumed."""
+    spec = peek(path) if resume and isinstance(path, (str, os.PathLike)) else None
+    own = None if spec is None else spec.get("estimator")
+    if not isinstance(own, dict) or type(own.get("features")) is not int:  # `open_run` says what is wrong
+        return UNKNOWN
+    return file.features_in(own, own["features"])
 
 
 def pack_scaler(arrays: dict[str, Array], name: str, scaler: Scaler) -> None:

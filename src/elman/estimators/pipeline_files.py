@@ -49,14 +49,15 @@ def _pack(name: str, part: Any, prefix: str, arrays: dict[str, Array]) -> dict[s
     check_is_fitted(part, "n_features_in_")
     learned = part.learned_arrays() | signal_limits.pack(part)
     arrays |= {prefix + own: array for own, array in learned.items()}
-    given, names = part.get_params(deep=False), getattr(part, "feature_names_in_", None)
+    given = part.get_params(deep=False)
     return {
         "name": name,
         "kind": kind.__name__,
         "parameters": {key: files.parameter_to_json(key, value) for key, value in given.items()},
         "table": part.tabular_,
         "features": part.n_features_in_,
-        "feature_names": None if names is None else [str(each) for each in names],
+        "feature_names": None,
+        **files.features_to_json(part),
     }
 
 
@@ -92,8 +93,7 @@ def _unpack(step: dict[str, Any], prefix: str, arrays: dict[str, Array]) -> tupl
         raise ValueError(f"its window is {part.window_size}, expected at most {_LONGEST} samples")
     part.tabular_ = flag("table", step["table"])
     part.n_features_in_ = integer("features", step["features"], 1)
-    if step["feature_names"] is not None:
-        part.feature_names_in_ = files.feature_names(step["feature_names"], part.n_features_in_)
+    files.keep_features(part, step)
     own = {key.removeprefix(prefix): each for key, each in arrays.items() if key.startswith(prefix)}
     part.restore_arrays(own)
     signal_limits.restore(part, own, part.n_channels)

@@ -7,6 +7,9 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
+from elman.data.alignment import aligned_rows
+from elman.data.estimator_input import features_of
+from elman.data.feature_names import UNKNOWN
 from elman.data.input_types import State
 from elman.data.sequences import Array
 from elman.errors import ArgumentTypeError, ArgumentValueError
@@ -19,6 +22,7 @@ class FittedEstimator(Protocol):
 
     scaler_: Scaler
     network_: Network
+    tabular_: bool
 
     def to_answers(self, outputs: Array) -> Array: ...
 
@@ -33,6 +37,7 @@ class EstimatorStream:
         self._fitted = fitted
         network = fitted.network_
         self._dtype = network.dtype
+        self._known = UNKNOWN if fitted.tabular_ else features_of(fitted)
         self._native = network.stream(rows)
         self._shape = (network.input_size,) if rows is None else (rows, network.input_size)
 
@@ -41,6 +46,8 @@ class EstimatorStream:
 
         ValueError for NaN or a wrong shape, TypeError for anything but numbers; the state is unchanged then.
         """
+        if type(x) is not np.ndarray and len(self._shape) == 1:
+            x = aligned_rows(x, self._known, "x", one=True)
         given = np.asarray(x)
         if given.dtype.kind not in "fiub":
             raise ArgumentTypeError("x", f"has dtype {given.dtype}", "real numbers")
@@ -59,6 +66,8 @@ class EstimatorStream:
 
         The bits are those of ``step``. Errors as there; all steps are checked before the first is taken.
         """
+        if type(x) is not np.ndarray:
+            x = aligned_rows(x, self._known, "x")
         given = np.asarray(x)
         if given.dtype.kind not in "fiub":
             raise ArgumentTypeError("x", f"has dtype {given.dtype}", "real numbers")

@@ -154,8 +154,10 @@ def chunk(
     >>> [x.ravel().tolist() for x in chunks.X], chunks.y.tolist(), chunks.groups.tolist()
     ([[0.0, 1.0], [2.0, 3.0], [0.0, 1.0], [2.0, 3.0]], ['rest', 'rest', 'seizure', 'seizure'], [0, 0, 1, 1])
     """
+    from elman.data.alignment import aligned
     from elman.data.estimator_input import sequence_batch
 
+    X, known = aligned(X)
     batch = sequence_batch(X, None)
     length = integer("length", length, 1)
     hop = length if hop is None else integer("hop", hop, 1)
@@ -170,7 +172,7 @@ def chunk(
     of = np.repeat(np.arange(batch.n), counts)
     number = np.arange(len(of)) - np.repeat(np.cumsum(counts) - counts, counts)
     rows = (batch.offsets[:-1][of] + number * hop)[:, None] + np.arange(length)
-    cut = Sequences(batch.values[rows.ravel()], np.arange(len(of) + 1) * length)
+    cut = Sequences(batch.values[rows.ravel()], np.arange(len(of) + 1) * length, **known.arguments())
     if groups is not None:
         names = recording_ids.carried(groups, names)
     return Chunks(cut, _labels(y, lengths, of, rows), names[of])

@@ -14,6 +14,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from elman import _engine
 from elman._validation import describe
 from elman.data import estimator_input, signal_limits
+from elman.data.alignment import RATES_DIFFER
+from elman.data.feature_names import UNKNOWN
 from elman.data.input_types import HasArray, SequenceInput, SequenceOutput
 from elman.data.sequences import Array, Batch, Offsets, Sequences
 from elman.data.stream_input import read_sample, read_samples
@@ -92,7 +94,9 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
     """
 
     n_features_in_: int
-    feature_names_in_: Array
+    feature_names_in_: Array | None
+    feature_units_: tuple[str, ...] | None
+    rate_: float | None
     signal_limits_: signal_limits.SignalLimits
 
     tabular_: bool
@@ -163,13 +167,25 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         """Learn the number of features, and what the transformer needs, from sequences X; y is ignored."""
         self.check_parameters()
         form = copy.copy(self)
+        estimator_input.keep_features(form, UNKNOWN)
         batch = self._read(X, form, True)
         learned = self._learn(batch)
         signal_limits.keep(form, batch)
+        self._check_rate(form)
         estimator_input.copy_form(form, self)
         for name, value in learned.items():
             setattr(self, name, value)
         return self
+
+    def _check_rate(self, form: SequenceTransformer) -> None:
+        """Raise ValueError if X has another rate than ``fs``, where both are known."""
+        fs = getattr(self, "fs", None)
+        if fs is None or form.tabular_:
+            return
+        if form.rate_ is None:
+            form.rate_ = float(fs)
+        elif abs(form.rate_ - fs) > RATES_DIFFER * fs:
+            raise ArgumentValueError("X", f"has {form.rate_:g} Hz", f"{fs:g} Hz (fs)")
 
     @overload
     def transform(self, X: HasArray) -> Array: ...
@@ -213,8 +229,9 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
     def get_feature_names_out(self, input_features: Iterable[str] | None = None) -> Array:
         """Return the names of the columns of the result, (F',).
 
-        Input features are called x0, x1, ... if no names are given. Where the transformer was fitted on 2-D
-        input, whose columns are steps, there is one input feature, x0.
+        Input features have the names that they had in fit; without names, and if none are given, they are
+        called x0, x1, ... Where the transformer was fitted on 2-D input, whose columns are steps, there is
+        one input feature, x0.
         """
         check_is_fitted(self, "n_features_in_")
         given = None if input_features is None else [str(name) for name in input_features]
@@ -224,6 +241,9 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
                 f"should have length equal to number of features ({self.n_features_in_}), got {len(given)}",
             )
         channels = given
+        known = estimator_input.features_of(self).names
+        if channels is None and known is not None:
+            channels = list(known)
         if channels is None or self.tabular_:
             channels = [f"x{i}" for i in range(self.n_channels)]
         return np.array(self._names(channels), dtype=object)

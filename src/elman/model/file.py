@@ -19,6 +19,7 @@ import numpy as np
 
 from elman._validation import as_text, describe, flag, integer, real_dtype
 from elman.data import signal_limits
+from elman.data.feature_names import UNKNOWN, Features, read_features
 from elman.data.sequences import Array
 from elman.model import atomic_write
 from elman.model.history import History
@@ -156,6 +157,7 @@ def pack(model: Model) -> tuple[dict[str, Any], dict[str, Array]]:
         "optimizer": optimizer,
         "updates": model.updates if optimizer else 0,
         "history": list(model.history.history),
+        **features_to_json(model.features),
     }
     arrays = {"parameters": model.parameters.copy(), **signal_limits.pack(model)}
     if optimizer:
@@ -192,9 +194,29 @@ def _unpack(spec: dict[str, Any], arrays: dict[str, Array]) -> Model:
         model.updates = integer("updates", spec["updates"], maximum=MOST_COUNTED)
     model.history = _history(spec["history"], arrays)
     signal_limits.restore(model, arrays, model.input_size)
+    model.features = features_in(spec, model.input_size)
     if "run" in spec:  # only in a checkpoint
         _take_up_run(model, spec["run"], arrays)
     return model
+
+
+def features_to_json(known: Features) -> dict[str, Any]:
+    """Return names, units and rate of features as a file holds them: nothing where nothing is known.
+
+    >>> features_to_json(Features(("hr",), None, 1.0))
+    {'feature_names': ['hr'], 'rate': 1.0}
+    """
+    found = {"feature_names": known.names, "feature_units": known.units, "rate": known.rate}
+    return {
+        key: list(value) if isinstance(value, tuple) else value
+        for key, value in found.items()
+        if value is not None
+    }
+
+
+def features_in(spec: dict[str, Any], width: int) -> Features:
+    """Return what a file says of F = ``width`` features; ValueError or TypeError for what does not fit."""
+    return read_features(spec.get("feature_names"), spec.get("feature_units"), spec.get("rate"), width)
 
 
 def _current_keys(spec: dict[str, Any]) -> dict[str, Any]:
@@ -283,6 +305,7 @@ def state(model: Model) -> dict[str, Any]:
         "began": model.began,
         "carry": None if model.carry is None else [c.copy() for c in model.carry],
         "history": {key: list(values) for key, values in model.history.history.items()},
+        "features": model.features,
     }
 
 
@@ -301,4 +324,5 @@ def restore(values: dict[str, Any]) -> Model:
     model.carry = values["carry"]
     model.history = History()
     model.history.history = values["history"]
+    model.features = values.get("features", UNKNOWN)
     return model

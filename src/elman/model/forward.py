@@ -7,6 +7,7 @@ from typing import Any, Generic, NamedTuple
 import numpy as np
 
 from elman import _engine
+from elman.data.alignment import labeled
 from elman.data.input_types import Form, SequenceInput, SequenceOutput, State
 from elman.data.sequences import Array, Batch, Sequences, as_batch
 from elman.errors import ArgumentTypeError, ArgumentValueError, NonFiniteError
@@ -81,6 +82,7 @@ class Tape(Generic[Form]):
         self._native.backward(flat, d_parameters, d_inputs, d_initial, self._threads)
         named = Weights(views(self._model.table, d_parameters))
         inputs: Any = None if d_inputs is None else self._batch.restore_form(d_inputs)
+        inputs = labeled(inputs, self._model.features)  # in the network's order, perhaps not that of X
         return Gradients(d_parameters, named, inputs, to_user_form(d_initial, self._model))
 
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 import fnmatch
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol
 
 import numpy as np
@@ -16,6 +17,8 @@ from numpy.typing import NDArray
 
 from elman import _engine
 from elman._validation import describe, integer, real_dtype
+from elman.data.alignment import aligned
+from elman.data.feature_names import UNKNOWN, Features
 from elman.data.sequences import Array, Batch, Offsets, as_batch, as_symbols
 from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.model import seeds
@@ -71,6 +74,8 @@ class Model:
         c side by side, (n, 2H).
     history : History
         The reports of the latest fit.
+    features : Features
+        What is known of the input features since the first fit.
     lock : ReadWriteLock
         Who uses the network now.
     stop : threading.Event or None
@@ -109,6 +114,7 @@ class Model:
         self.began: int | None = None
         self.carry: list[Array] | None = None
         self.history = History()
+        self.features: Features = UNKNOWN
 
         self.lock = ReadWriteLock()
         self.stop: threading.Event | None = None
@@ -154,18 +160,36 @@ class Model:
                 if isinstance(layer, LSTM) and layer.unit_forget_bias and bias in self.weights:
                     self.weights[bias][layer.units : 2 * layer.units] += 1.0
 
-    def batch(self, X: Any, name: str = "X") -> tuple[Batch, Any]:
+    def batch(self, X: Any, name: str = "X", adopt: bool = False) -> tuple[Batch, Any]:
         """Return X in the inner form, and as the engine reads it; its values are checked."""
-        batch = self.sequences(X, name)
+        batch = self.sequences(X, name, adopt)
         if self.symbols:
             return batch, _engine.symbols(batch, self.symbols, name)
         return batch, _engine.data(batch, self.dtype, name)
 
-    def sequences(self, X: Any, name: str = "X") -> Batch:
-        """Return X in the inner form; its values are not checked."""
+    def sequences(self, X: Any, name: str = "X", adopt: bool = False) -> Batch:
+        """Return X in the inner form, its features in the known order; its values are not checked.
+
+        ``adopt``: what X says of its features is kept, if nothing has been trained yet.
+        """
         if self.symbols:
             return as_symbols(X, self.symbols, name)
+        if type(X) is not np.ndarray or self.features.names is not None:
+            X, found = aligned(X, self.features, name, "the network" if self.epoch else None)
+            if adopt and not self.epoch:
+                self.features = found
         return as_batch(X, self.input_size, self.dtype, name)
+
+    @contextmanager
+    def keeping_features(self) -> Iterator[None]:
+        """Forget what was adopted of the features if an error comes before anything is trained."""
+        before, epoch = self.features, self.epoch
+        try:
+            yield
+        except BaseException:
+            if self.epoch == epoch:
+                self.features = before
+            raise
 
     def new_cotangents(self, batch: Batch) -> Array | None:
         """Return room for the cotangents of the inputs (N, F); None where these are integers."""

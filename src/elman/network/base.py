@@ -84,6 +84,25 @@ class BaseNetwork:
         return self.model.history
 
     @property
+    def feature_names_in_(self) -> Array | None:
+        """The names of the input features since the first fit, (F,) of str; None where they are unknown.
+
+        With names, later X are put in this order by their own names.
+        """
+        names = self.model.features.names
+        return None if names is None else np.array(names, object)
+
+    @property
+    def feature_units_(self) -> tuple[str, ...] | None:
+        """The units of the input features, "" where one is unknown; None where all are."""
+        return self.model.features.units
+
+    @property
+    def rate_(self) -> float | None:
+        """The sampling rate of the sequences of the first fit, in Hz; None where it is unknown."""
+        return self.model.features.rate
+
+    @property
     def frozen(self) -> tuple[str, ...]:
         """The names of the frozen parameters, which fit does not change, in the order of ``weights``."""
         return tuple(name for name in self.model.weights if name in self.model.frozen)

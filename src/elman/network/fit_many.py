@@ -11,8 +11,9 @@ from typing import Any
 
 from elman import _engine
 from elman._validation import describe, flag
+from elman.data.alignment import aligned
 from elman.data.input_types import SequenceInput, TargetInput
-from elman.data.sequences import Sequences
+from elman.data.sequences import Sequences, as_batch
 from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.model.history import History
 from elman.network.network import Network
@@ -142,6 +143,11 @@ def _once(nets: list[Network], X: Any) -> Any:
     sizes = {(net.input_size, net.model.symbols, net.dtype) for net in nets}
     if not isinstance(X, (list, tuple)) or len(sizes) > 1:
         return X
+    if not nets[0].model.symbols:
+        X, known = aligned(X)
+        if known.known:
+            batch = as_batch(X, nets[0].input_size, nets[0].dtype)
+            return Sequences(batch.values, batch.offsets, **known.arguments())
     batch = nets[0].model.sequences(X)
     return Sequences(batch.values, batch.offsets)
 

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from elman._validation import describe, integer, number
+from elman.data.alignment import with_names
 from elman.data.sequences import Array
 from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.model.model import Float64, Model
@@ -100,7 +101,7 @@ def _check_loop(model: Model, softmax: bool) -> None:
 
 def _start(model: Model, start: Any, softmax: bool) -> Any:
     """Return the first inputs, one per step; TypeError or ValueError where they do not fit."""
-    array = np.asarray(start)
+    array = with_names(start)
     if array.size == 0:
         raise ArgumentValueError("start", "is empty", "at least one step")
     n = model.symbols or model.input_size

@@ -28,7 +28,7 @@ from elman.nn.losses import Loss, Reduction
 from elman.nn.optimizers import FirstOrderName, OptimizerName
 from elman.nn.stack import check_stack
 from elman.training import loop
-from elman.training.checkpoint import open_run
+from elman.training.checkpoint import open_run, take_up_features
 from elman.training.online import Learner, Rule
 from elman.training.plan import (
     BATCH_SIZE,
@@ -181,8 +181,9 @@ class Network(NetworkOutputs):
         >>> net.fit(X, [0, 1], optimizer=Adam(0.05), epochs=50, verbose=False).history["accuracy"][-1]
         1.0
         """
-        with self.model.lock.writing("fit"):
-            train = read_training_data(self.model, X, y, sample_weight, loss)
+        with self.model.lock.writing("fit"), self.model.keeping_features():
+            take_up_features(self.model, checkpoint, resume)
+            train = read_training_data(self.model, X, y, sample_weight, loss, adopt=True)
             validation = read_validation_data(self.model, validation_data, train.loss)
             plan = make_plan(
                 self.model,

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from elman._validation import describe
+from elman.data.alignment import aligned
 from elman.data.input_types import HasArray, SequenceInput, TargetInput
 from elman.data.sequences import Batch, Sequences
 from elman.data.targets import as_answers
@@ -66,6 +67,7 @@ def gradient_norms(
         raise ArgumentValueError("net", "begins with an Embedding", "numbers: integers have no gradient")
     name = _loss_of(net, y, loss)
     twin = _twin(net, name)
+    X = aligned(X, net.model.features, "X", "the network" if net.model.epoch else None)[0]
     batch, _ = twin.model.batch(X)
     targets = None if y is None else _targets(y, batch, net, name)
     norms = np.empty(batch.rows)

@@ -13,6 +13,7 @@ from elman.data.sequences import Array
 from elman.errors import ArgumentValueError
 from elman.reading import csv_files, npz_files, parquet_files, ts_files
 from elman.reading.columns import Layout, Options
+from elman.reading.named import with_names
 from elman.reading.parsing import SequenceFile, shown
 from elman.reading.paths import check_file
 
@@ -49,6 +50,8 @@ def read_sequences(
 
     Shapes: X is a list of n float64 arrays (T_i, F), with NaN where the file has no value. y is None, an
     array (n,) of int64, float64 or str, or a list of n arrays (T_i,), where -1, NaN or "" is a missing label.
+    Where the file names its features, the arrays carry the names (`elman.data.feature_names.NamedArray`), and
+    models keep them.
 
     ``label``, ``id``, ``time`` and ``features`` are columns of a table, by name or by number from 1. In an
     .npz file ``label`` and ``id`` are keys. By default columns and keys are found by their usual names.
@@ -100,7 +103,7 @@ def read(path: str | os.PathLike[str], **options: Any) -> SequenceFile:
     reader = _reader(text, source, chosen)
     check_file(text, source)
     try:
-        return reader(text, source, chosen)
+        return with_names(reader(text, source, chosen))
     except MemoryError:
         raise ValueError(f"{source} needs more memory than there is") from None
 

@@ -15,6 +15,7 @@ from elman.data.sequences import Array, Sequences
 from elman.errors import ArgumentTypeError, Mention, MentionError
 from elman.reading.columns import Options
 from elman.reading.label_cells import labels_from_cells, missing_label
+from elman.reading.named import of_archive
 from elman.reading.parsing import SequenceFile, listed, reason, shown, suspicious
 
 _BLOCK = 2**20
@@ -25,7 +26,8 @@ def read(path: str, source: str, options: Options) -> SequenceFile:
     """Return the sequences of an .npz file; a ValueError names the key at fault.
 
     Shapes: ``X`` (n, T, F) or (n, T), or ``values`` (N, F) or (N,) with ``offsets`` (n + 1,); ``y`` (n,), or
-    one label per step: (n, T) or (N,); ``ids`` (n,). The options may name other keys for y and ids.
+    one label per step: (n, T) or (N,); ``ids`` (n,); ``feature_names`` and ``feature_units`` (F,); ``fs``, a
+    rate in Hz. The options may name other keys for y and ids.
     """
     with Path(path).open("rb") as file:
         archive = Archive(file, source)
@@ -39,10 +41,11 @@ def read(path: str, source: str, options: Options) -> SequenceFile:
         arrays = [archive.array(key) for key in wanted]
         y = archive.chosen("label", options.label, "y")
         ids = archive.chosen("id", options.id, "ids")
-    rectangular = len(arrays) == 1
-    X, offsets = _from_array(arrays[0], source) if rectangular else _from_packed(arrays, source)
+        rectangular = len(arrays) == 1
+        X, offsets = _from_array(arrays[0], source) if rectangular else _from_packed(arrays, source)
+        known = of_archive(archive, X[0].shape[1])
     answers = None if y is None else _answers(y, offsets, rectangular, options, source)
-    return SequenceFile(X, answers, None if ids is None else _names(ids, len(X), source))
+    return SequenceFile(X, answers, None if ids is None else _names(ids, len(X), source), **known)
 
 
 class Archive:

@@ -34,8 +34,9 @@ class SequenceFile:
     """The content of a file: n sequences, their labels and names.
 
     X: float64 arrays (T_i, F); y: None, an array (n,), or a list of arrays (T_i,); ids: n names, or None;
-    features: F names, or None; times: arrays (T_i,), or None without a column of times; gaps: whether cells
-    of a column of labels per step were empty, so that a whole number -1 in y stands for none.
+    features: F names, or None; times: arrays (T_i,), or None without a column of times; units: F units, and
+    rate in Hz, or None; gaps: whether cells of a column of labels per step were empty, so that a whole number
+    -1 in y stands for none.
     """
 
     X: list[Array]
@@ -44,6 +45,8 @@ class SequenceFile:
     features: list[str] | None = None
     times: list[Array] | None = None
     gaps: bool = False
+    units: list[str] | None = None
+    rate: float | None = None
 
 
 def text_blocks(path: str, source: str) -> Iterator[tuple[int, list[str]]]:

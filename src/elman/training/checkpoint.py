@@ -327,6 +327,15 @@ def peek(path: str | os.PathLike[str]) -> dict[str, Any] | None:
         return None
 
 
+def take_up_features(model: Model, path: Any, resume: Any) -> None:
+    """Let a network that is not trained yet know the features of the run that it is going to resume."""
+    if resume and not model.epoch and isinstance(path, (str, os.PathLike)):
+        spec = peek(path)
+        if spec is not None:
+            found = file.features_in(network_spec(spec, repr(os.fspath(path))), model.input_size)
+            model.features = found if found.known else model.features
+
+
 def network_spec(spec: dict[str, Any], name: str) -> dict[str, Any]:
     """Return the network's part of a spec: all of it, or the entry that an estimator's file has for it."""
     network = spec if spec.get("kind") == "network" else spec.get("network")

@@ -41,14 +41,21 @@ class TrainingData:
 
 
 def read_training_data(
-    model: Model, X: Any, y: Any, weights: Any, loss: Any, names: tuple[str, str, str] = NAMES
+    model: Model,
+    X: Any,
+    y: Any,
+    weights: Any,
+    loss: Any,
+    names: tuple[str, str, str] = NAMES,
+    adopt: bool = False,
 ) -> TrainingData:
     """Return X, y and sample weights, checked; ``names`` are used in the messages of errors.
 
-    ``loss`` is the name of a loss, or None for the one that belongs to the last layer.
+    ``loss`` is the name of a loss, or None for the one that belongs to the last layer. ``adopt``: the network
+    keeps what X says of its features.
     """
     loss = losses.check_loss(loss, model.layers[-1])
-    batch, data = model.batch(X, names[0])
+    batch, data = model.batch(X, names[0], adopt)
     return training_data(model, batch, data, y, weights, loss, names)
 
 
