@@ -15,8 +15,9 @@ from elman.data.sequences import Array, Batch
 Float64 = NDArray[np.float64]
 Codes = NDArray[np.int8]
 
-FLAT, CLIPPED, LARGE, SMALL, MAINS = range(1, 6)  # what is wrong with a channel in a window; 0: nothing
-KINDS = ("good", "flat", "clipped", "too large", "too small", "mains")
+# What is wrong with a channel in a window; 0: nothing.
+FLAT, CLIPPED, REPEATED, LARGE, SMALL, MAINS = range(1, 7)
+KINDS = ("good", "flat", "clipped", "repeated", "too large", "too small", "mains")
 
 _SECONDS = 0.5  # of a window
 _STEPS = 64  # of a window where the rate is unknown
@@ -28,6 +29,7 @@ _BEYOND = 0.5  # of the range of the training data: so far may a value lie outsi
 _QUIET = 4.0  # times less than the least variation in training: too small
 _RARE = 0.01  # of the windows in training: constant ones that are rarer are faults too
 _REPEATS, _RAILS = 0.1, 0.05  # shares that any signal may have, besides 1.5 times those of training
+_LONG = 0.1  # of a window: a channel that repeats values for longer is flat there
 _HUM = 0.5  # of the power may be mains, besides twice as much as in training
 _MAINS = (50.0, 60.0)  # Hz
 
@@ -73,11 +75,12 @@ class SignalLimits:
 
 @dataclass(frozen=True, eq=False)
 class Measures:
-    """Measures of windows, each (m, F); ``mains`` (m, F, 2)."""
+    """Measures of windows, each (m, F); ``mains`` (m, F, 2). ``runs`` counts the runs of repeated values."""
 
     low: Float64
     high: Float64
     repeats: Float64
+    runs: NDArray[np.int64]
     rails: Float64
     mains: Float64
 
@@ -97,7 +100,8 @@ class Checked:
             codes = np.where(hums.any(axis=-1), MAINS, 0)
             codes[(varies < limits.least / _QUIET) & (varies > 0.0)] = SMALL
             codes[(found.high > limits.high + beyond) | (found.low < limits.low - beyond)] = LARGE
-            codes[held] = FLAT
+            codes[held] = REPEATED
+            codes[held & (found.repeats > _LONG * found.runs)] = FLAT
             codes[clipped & (varies > 0.0)] = CLIPPED
             codes[(varies == 0.0) & (limits.least > 0.0)] = FLAT
         self.codes: Codes = codes.astype(np.int8)
@@ -111,6 +115,8 @@ class Checked:
             return "is flat"
         if code == CLIPPED:
             return f"is clipped at {low:.4g} or {high:.4g}"
+        if code == REPEATED:
+            return f"repeats {float(found.repeats[window, channel]):.0%} of its values"
         if code == LARGE:
             value = high if abs(high) > abs(low) else low
             known = f"{limits.low[channel]:.3g} to {limits.high[channel]:.3g}"
@@ -128,10 +134,12 @@ def _measure(windows: Float64, rate: float) -> Measures:
     """Measure windows (m, F, window)."""
     steps = windows.shape[-1]
     low, high = windows.min(axis=-1), windows.max(axis=-1)
-    repeats = np.count_nonzero(windows[..., 1:] == windows[..., :-1], axis=-1) / (steps - 1)
+    same = windows[..., 1:] == windows[..., :-1]
+    repeats = np.count_nonzero(same, axis=-1) / (steps - 1)
+    runs = np.count_nonzero(same[..., 1:] > same[..., :-1], axis=-1) + same[..., 0]
     lows = np.count_nonzero(windows == low[..., None], axis=-1)
     highs = np.count_nonzero(windows == high[..., None], axis=-1)
-    return Measures(low, high, repeats, (lows + highs) / steps, _mains(windows, rate))
+    return Measures(low, high, repeats, runs, (lows + highs) / steps, _mains(windows, rate))
 
 
 def _mains(windows: Float64, rate: float) -> Float64:
@@ -206,6 +214,14 @@ def _over_steps(ufunc: np.ufunc, values: Array) -> Float64:
     made = ufunc.reduce(np.concatenate([parts, values[whole:]]), axis=0)
     numbers: Float64 = np.nan_to_num(made.astype(np.float64))
     return numbers
+
+
+def any_signal(features: int, rate: float) -> SignalLimits:
+    """Return limits that know no training data: only what is flat, clipped, or mostly mains is a fault."""
+    window = _STEPS if np.isnan(rate) else max(round(_SECONDS * rate), _SHORTEST)
+    zeros, huge = np.zeros(features), np.full(features, np.finfo(np.float64).max / 4)
+    least = np.full(features, np.finfo(np.float64).tiny)
+    return SignalLimits(window, rate, -huge, huge, least, zeros, zeros, np.zeros((features, 2)))
 
 
 def keep(form: Any, batch: Batch, fresh: bool = True) -> None:

@@ -1,8 +1,9 @@
-"""Evaluation: splits without leaks, scores by event, calibration, alarms."""
+"""Evaluation: splits without leaks, scores by event, calibration, alarms, signal quality."""
 
 from elman.evaluation.calibration import Reliability, TemperatureScaling, reliability
 from elman.evaluation.events import Event, EventScores, event_scores, events
 from elman.evaluation.hysteresis import Hysteresis
+from elman.evaluation.quality import SignalFault, signal_quality
 from elman.evaluation.splits import Chunks, check_no_leak, chunk, folds
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "EventScores",
     "Hysteresis",
     "Reliability",
+    "SignalFault",
     "TemperatureScaling",
     "check_no_leak",
     "chunk",
@@ -18,4 +20,5 @@ __all__ = [
     "events",
     "folds",
     "reliability",
+    "signal_quality",
 ]

@@ -79,6 +79,7 @@ class Losses:
         self._held = 0  # samples in it
         self._base = 0  # `lost` before the present damage
         self._stamps = self._exact = self._early = 0.0  # recent ones, those exact, those too early
+        self._singles = 0  # samples lost now and then, where the stamps are exact
         self._open = 0.0  # the sum of d since the last change of the stamp
         self._drifted = 0.0  # the sum of d of a sound signal, without lost samples
         self._seen = 0  # samples that are in the drift
@@ -182,7 +183,9 @@ class Losses:
         self._early = self._early * fade + np.count_nonzero(apart < -0.5)
         lost = 0
         if self._stamps > _KNOWN and self._early < 0.01 * self._stamps and self._exact > 0.9 * self._stamps:
-            lost = int(np.rint(apart[apart > 0.75]).sum())
+            # Samples that came together after a pause make up for what seemed lost in it.
+            lost = max(int(np.rint(apart[np.abs(apart) > 0.75]).sum()), -self._singles)
+            self._singles += lost
             self.lost += lost
             self._late.counted += lost if self._late.value else 0
         self._follow(total + self._drifted)

@@ -51,9 +51,7 @@ class Quality:
         self._good = np.zeros(features, np.int64)  # windows since the last fault
         self.faults = np.zeros(features, np.int64)  # of each channel now: its number in `KINDS`, 0 for none
         self._begin = self._seen = 0  # samples before the last chunk, and with it
-        self._bad: list[int] = [
-            _NEVER
-        ]  # the last samples of windows with a fault: the latest, those of a chunk
+        self._bad = [_NEVER]  # the last samples of windows with a fault: the latest, and those of a chunk
 
     def feed(self, samples: Array) -> list[Fault]:
         """Take samples (k, F), and return the faults that begin and end at them."""
