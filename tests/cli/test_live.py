@@ -343,6 +343,79 @@ def test_a_window_answers_to_the_last_seconds_alone(folder, pipeline):
     assert np.isnan(run.seen.latencies.largest)  # the other machine's clock is not known
 
 
+def scripted(folder, samples, stamps, record=None, **options):
+    """Watch samples (k, 1) of a stream of one channel with 200 Hz; return the run and what was noted."""
+    how = jobs.Watching("amp", channels=("1",), **options)
+    run = jobs._Run(loaded_model.load(str(folder / "spectra.elman")), how)
+    run.record = record
+    parts = zip(np.array_split(samples, 60), np.array_split(stamps, 60), strict=True)
+    chunks = [SimpleNamespace(samples=np.repeat(x, 3, axis=1), stamps=t, timed=True) for x, t in parts]
+    notes = []
+    run.note = notes.append
+    source = Scripted(chunks)
+    source.description = dataclasses.replace(STREAM, rate=200.0, speed=1.0)
+    lines = []
+    view = SimpleNamespace(note=notes.append, tick=lambda: run.monitor and lines.append(_status(run)))
+    ended = jobs._watch(run, source, view, lambda: stamps[-1])
+    return run, notes, lines, run.summary(source, ended, 0.0)
+
+
+def _status(run):
+    from elman.cli.monitor_view import status
+
+    return status(run.seen, run.monitor)
+
+
+def test_a_dead_channel_is_shown_recorded_and_counted(folder, pipeline, capsys):
+    from elman.cli import report
+
+    samples = np.random.default_rng(7).normal(size=(3000, 1))
+    samples[1000:1500] = 0.25
+    stamps = 100.0 + np.arange(3000) / 200.0
+    record = Record(str(folder / "dead.csv"), ["label", "p_healthy", "p_ictal"])
+    options = {"window": 2.0, "alarm": "ictal", "on": 0.0, "off": 0.0, "on_steps": 3}
+    _, notes, lines, seen = scripted(folder, samples, stamps, record, **options)
+    record.close()
+    assert notes[1].startswith("alarm: ictal 0.")
+    assert notes[2:] == ["quality: Fp1 is flat; answers are unreliable", "quality: Fp1: good again"]
+    assert "waiting for 0.8 s of signal" in lines[2]  # 150 of 304: the first frame that ends after 300
+    assert any("UNRELIABLE" in line for line in lines)
+    assert "UNRELIABLE" not in lines[-1]
+    table = answers(rows(folder / "dead.csv"))
+    assert int(table[0]["sample"]) == 304
+    unreliable = [int(row["sample"]) for row in table if row["reliable"] == "0"]
+    assert len(unreliable) == seen.unreliable > 0
+    assert 1000 < unreliable[0] <= 1064 + 16
+    assert {row["reliable"] for row in table} == {"0", "1"}
+    assert [row["alarm"] for row in table[:3]] == ["0", "0", "1"]
+    assert seen.losses == 0
+    report.monitored(seen)
+    assert f"answers  {seen.answers}, {seen.unreliable} of them unreliable" in capsys.readouterr().out
+    said = [row["event"] for row in rows(folder / "dead.csv") if row["event"].startswith("quality")]
+    assert said == notes[2:]
+    _, notes, _, seen = scripted(folder, samples, stamps, quality=False)
+    assert (notes[1:], seen.unreliable) == ([], 0)
+
+
+def test_samples_lost_one_at_a_time_are_shown_and_counted(folder, pipeline, capsys):
+    from elman.cli import report
+    from elman.cli.json_output import plain
+
+    samples = np.random.default_rng(7).normal(size=(6000, 1))
+    kept = np.arange(6000) % 9 < 5
+    stamps = (100.0 + np.arange(6000) / 200.0)[kept]
+    options = {"window": 2.0, "alarm": "ictal", "on": 0.0, "off": 0.0}
+    _, notes, lines, seen = scripted(folder, samples[kept], stamps, **options)
+    assert len(notes) == 2
+    assert notes[1].startswith("loss: about ")
+    assert (seen.gaps, seen.losses, seen.alarms, seen.answers) == (0, 1, [], 0)
+    assert seen.lost == pytest.approx(6000 * 4 / 9, rel=0.01)
+    assert "no answers: not the rate that is expected" in lines[-1]
+    report.monitored(seen)
+    assert f"{seen.lost} lost in 0 gaps, and 1 time without a gap, " in capsys.readouterr().out
+    assert plain(seen)["drift"] is None
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

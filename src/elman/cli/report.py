@@ -140,7 +140,7 @@ def monitored(seen: Monitored) -> None:
     say("")
     times = "" if seen.connections == 1 else f", found {seen.connections} times"
     say(f"stream   {seen.stream}{times}; ended {seen.ended}")
-    often = f" and {plural(seen.losses, 'time')} between" if seen.losses else ""
+    often = f", and {plural(seen.losses, 'time')} without a gap" if seen.losses else ""
     lost = f"{seen.lost} lost in {plural(seen.gaps, 'gap')}{often}"
     say(f"samples  {seen.samples}; {lost}, {plural(seen.missing, 'value')} missing")
     left = f", {plural(seen.left_out, 'sample')} left out" if seen.left_out else ""
