@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import json
 import re
+import shlex
 import shutil
 import sys
 from pathlib import Path
@@ -936,7 +937,7 @@ def test_a_wrong_gradient_is_exit_code_1(folder, monkeypatch):
 
 def test_every_option_is_in_the_docs():
     page = (Path(__file__).parents[2] / "docs" / "commands.md").read_text(encoding="utf-8")
-    app = get_command(sys.modules["elman.cli.app"].app)
+    app = get_command(importlib.import_module("elman.cli.app").app)
     for name in ("train", "predict", "evaluate", "check"):
         section = re.search(rf"^## .*`elman {name}`.*?(?=^## )", page + "\n## ", re.MULTILINE | re.DOTALL)
         assert section, name
@@ -946,6 +947,24 @@ def test_every_option_is_in_the_docs():
                 where = page[page.index(shared) :] if shared else section[0]
                 if option.startswith("-"):
                     assert f"`{option}" in where, f"elman {name} {option}"
+
+
+def test_the_commands_in_the_docs_run(tmp_path, monkeypatch):
+    """Each line of commands.md as it stands, with files of these names, without ``jq`` and ``sensor``."""
+    monkeypatch.chdir(tmp_path)
+    for seed, name in enumerate(("train.csv", "valid.csv", "test.csv")):
+        write_long(tmp_path / name, walks(30, seed=seed), lambda x, _: rising(x))
+    text = (Path(__file__).parents[2] / "docs" / "commands.md").read_text(encoding="utf-8")
+    lines = "".join(re.findall(r"```sh\n(.*?)```", text, re.DOTALL)).splitlines()
+    assert len(lines) >= 8
+    for line in lines:
+        program, *arguments = shlex.split(line.removeprefix("sensor | ").partition(" | ")[0])
+        done = command(*arguments, stdin=b"0.1,0.2\n0.3,0.4\n" if line.startswith("sensor") else b"")
+        assert program == "elman" and done.code == 0, (line, done.err)
+        if "jq" in line:
+            assert done.document["predictions"][0]
+        if line.startswith("sensor"):
+            assert len(done.out.splitlines()) == 2
 
 
 def test_the_defaults_in_the_docs_are_those_of_the_options():
@@ -981,7 +1000,7 @@ _OF_COLUMNS = (
 
 
 def test_the_options_of_a_file_are_the_same_in_all_commands():
-    commands = get_command(sys.modules["elman.cli.app"].app).commands
+    commands = get_command(importlib.import_module("elman.cli.app").app).commands
     found = {
         name: [(p.opts, p.secondary_opts, p.help) for p in command.params if p.opts[0] in _OF_COLUMNS]
         for name, command in commands.items()
