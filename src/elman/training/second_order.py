@@ -32,6 +32,9 @@ Way = Literal["auto", "tangents", "reverse"]
 WAYS: dict[Way, int] = {"auto": 0, "tangents": 1, "reverse": 2}  # the engine's ways to derivatives of answers
 _FLOOR = 1e-2  # of diag G, as a part of its largest entry: parameters that do nothing stay where they are
 _LEAST_DAMPING = 1e-15
+_GAIN = (
+    0.15  # of the fall that the model of the loss promises: with less, a step may end where units saturate
+)
 
 
 class Curvature(NamedTuple):
@@ -252,23 +255,29 @@ class _Marquardt:
         diagonal = np.diagonal(now.matrix).copy()
         top = float(diagonal.max(initial=0.0))
         scale = np.maximum(diagonal, _FLOOR * top)
-        start, lowered = objective.parameters, False
+        start, best = objective.parameters, now.loss
+        found: tuple[Array, float] | None = None  # the best point so far, and its mu
         damped = now.matrix
         while top > 0.0 and mu <= rule.damping_limit:
             damped.flat[:: len(damped) + 1] = diagonal + mu * scale
             factor, failed = self.factorize(damped, lower=1, overwrite_a=0, clean=0)
             if not failed:
                 step, _ = self.solve(factor, now.gradient, lower=1)
-                objective.set((start - step).astype(start.dtype))
-                lowered = objective.loss() < now.loss
-                if lowered:
+                point = (start - step).astype(start.dtype)
+                objective.set(point)
+                loss = objective.loss()
+                if loss < best:
+                    best, found = loss, (point, mu)
+                promised = 0.5 * float(step @ (now.gradient + mu * scale * step))
+                if loss < now.loss and now.loss - loss >= _GAIN * promised:
+                    found = point, mu
                     break
             mu *= rule.increase
-        if lowered:
-            memory[0] = max(mu / rule.decrease, _LEAST_DAMPING)
-        else:
-            objective.set(start)
-        return now.sums, lowered
+        # Where none keeps its promise, the loss falls by no more than rounding: then any fall will do.
+        objective.set(start if found is None else found[0])
+        if found is not None:
+            memory[0] = max(found[1] / rule.decrease, _LEAST_DAMPING)
+        return now.sums, found is not None
 
 
 class _LimitedMemory:
