@@ -560,20 +560,21 @@ class Sums(NamedTuple):
         return Sums(*(a + b for a, b in zip(self, other, strict=True)))
 
 
-def metrics_of(loss: str, p: Array, answers: Array, weight: float) -> tuple[float, float, float]:
-    """Sums of metric, absolute error and weight, over answers (argmax) or over elements."""
+def metrics_of(loss: str, p: Array, answers: Array, weight: Array) -> tuple[float, float, float]:
+    """Sums of metric, absolute error and weight, over answers (argmax) or over elements; weight (A,)."""
     known = ~np.isnan(answers)
     if loss == "cross_entropy":
         known = known.all(axis=1)
         right = p[known].argmax(axis=1) == answers[known].argmax(axis=1)
-        return weight * right.sum(), 0.0, weight * known.sum()
+        return float((weight[known] * right).sum()), 0.0, float(weight[known].sum())
+    each = np.broadcast_to(weight[:, None], answers.shape)[known]
     if loss == "binary_cross_entropy":
         right = (p[known] > 0.5) == (
             answers[known] > 0.5
         )  # exactly 0.5 is a no, as in Keras and scikit-learn
-        return weight * right.sum(), 0.0, weight * known.sum()
+        return float((each * right).sum()), 0.0, float(each.sum())
     difference = p[known] - answers[known]
-    return weight * (difference**2).sum(), weight * np.abs(difference).sum(), weight * known.sum()
+    return float((each * difference**2).sum()), float((each * np.abs(difference)).sum()), float(each.sum())
 
 
 def report(sums: Sums, loss: str) -> dict[str, float]:
@@ -611,13 +612,16 @@ def minibatch(
     Y: list[Any],
     loss: str,
     *,
-    sample_weight: Array | None = None,
+    sample_weight: Any = None,
     reduction: str = "mean",
     l2: float = 0.0,
     starts: list[Any] | None = None,
     masks: list[Any] | None = None,
 ) -> Minibatch:
-    """Loss and gradient of rows X (T_i, F) with answers Y; an answer of None: the row has none here."""
+    """Loss and gradient of rows X (T_i, F) with answers Y; an answer of None: the row has none here.
+
+    A row's sample_weight is a number, or (T_i,) with one number a step; an answer of weight 0 is none.
+    """
     total = {name: np.zeros_like(w) for name, w in weights.items()}
     sums, states = Sums(), []
     for row, x in enumerate(X):
@@ -626,13 +630,15 @@ def minibatch(
         states.append(final_state(traces))
         if Y[row] is None:
             continue
-        weight = 1.0 if sample_weight is None else float(sample_weight[row])
         answers = answers_of(Y[row], traces[-1].y, loss)
+        weight = np.ones(len(answers)) * (1.0 if sample_weight is None else np.asarray(sample_weight[row]))
+        answers = np.where(weight[:, None] == 0.0, np.nan, answers)
         values, d, at_z = losses_of(loss, traces[-1], answers)
-        count = float((~np.isnan(answers)).any(axis=1).sum())
+        count = float((weight * (~np.isnan(answers)).any(axis=1)).sum())
         metrics = metrics_of(loss, np.atleast_2d(traces[-1].y), answers, weight)
-        sums = sums.plus(Sums(weight * float(values.sum()), weight * count, *metrics))
-        gradient = backward(layers, weights, traces, (weight * d).reshape(traces[-1].y.shape), at_z).weights
+        sums = sums.plus(Sums(float((weight * values).sum()), count, *metrics))
+        d = (weight[:, None] * d).reshape(traces[-1].y.shape)
+        gradient = backward(layers, weights, traces, d, at_z).weights
         total = {name: total[name] + gradient[name] for name in weights}
     if sums.weight == 0.0:
         return Minibatch(0.0, total, sums, states, False)
@@ -761,12 +767,16 @@ class Trainer:
         return report(sums, self.loss)
 
     def train_rows(self, rows: list[int], X: list[Array], Y: list[Any], states: list[Any]) -> Sums:
-        sums = Sums()
-        for members, steps, answers in chunks(
-            self.layers, [X[r] for r in rows], [Y[r] for r in rows], self.truncation
-        ):
+        sums, w = Sums(), self.sample_weight
+        given = [X[r] for r in rows]
+        cut = chunks(self.layers, given, [Y[r] for r in rows], self.truncation)
+        cut_weights = [None] * len(cut)
+        if isinstance(w, list):  # one weight a step
+            cut_weights = [c[2] for c in chunks(self.layers, given, [w[r] for r in rows], self.truncation)]
+        for (members, steps, answers), weight in zip(cut, cut_weights, strict=True):
             active = [rows[member] for member in members]
-            weight = None if self.sample_weight is None else self.sample_weight[active]
+            if w is not None and weight is None:
+                weight = w[active]
             done = minibatch(
                 self.layers,
                 self.weights,
@@ -860,7 +870,7 @@ def loss_curvature(loss: str, p: Array, answers: Array) -> Array:
 
 
 def gauss_newton(
-    layers: list[Any], weights: Weights, X: list[Array], Y: list[Any], loss: str, sample_weight: Array
+    layers: list[Any], weights: Weights, X: list[Array], Y: list[Any], loss: str, sample_weight: Any
 ) -> tuple[Array, Weights]:
     """The matrix (P, P), sum of J' W J over the answers, and the gradient of the sum of their losses."""
     P = sum(w.size for w in weights.values())
@@ -877,7 +887,8 @@ def gauss_newton(
                 d[a, c] = 1.0
                 gradient = backward(layers, weights, traces, d.reshape(traces[-1].y.shape), fused).weights
                 J[c] = np.concatenate([g.ravel() for g in gradient.values()])
-            G += weight * J.T @ loss_curvature(loss, outputs[a], answers[a]) @ J
+            own = np.broadcast_to(weight, len(outputs))[a]
+            G += own * J.T @ loss_curvature(loss, outputs[a], answers[a]) @ J
     done = minibatch(layers, weights, X, Y, loss, sample_weight=sample_weight, reduction="sum")
     return G, done.gradient
 

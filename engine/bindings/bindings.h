@@ -78,12 +78,13 @@ struct AnswersObject {
   std::optional<Rows2<const float>> values32;
   std::optional<Rows2<const double>> values64;
   std::optional<Vector<const double>> class_weight;  // [C]
+  std::optional<Vector<const double>> row_weight;    // [rows]
   bool missing = false;
   Index largest = -1;  // class
 
   AnswersObject(std::optional<Vector<const std::int64_t>> indices, std::optional<Rows2<const float>> values32,
-                std::optional<Rows2<const double>> values64,
-                std::optional<Vector<const double>> class_weight);
+                std::optional<Rows2<const double>> values64, std::optional<Vector<const double>> class_weight,
+                std::optional<Vector<const double>> row_weight);
   template <class Real> Answers<Real> view(const Spec& spec, const Data& data, Loss loss) const;
 };
 

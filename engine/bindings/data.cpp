@@ -44,8 +44,12 @@ DataObject::DataObject(AnyRows v, const Vector<const std::int64_t>& o)
 
 AnswersObject::AnswersObject(std::optional<Vector<const std::int64_t>> i,
                              std::optional<Rows2<const float>> v32, std::optional<Rows2<const double>> v64,
-                             std::optional<Vector<const double>> w)
-    : indices(std::move(i)), values32(std::move(v32)), values64(std::move(v64)), class_weight(std::move(w)) {
+                             std::optional<Vector<const double>> w, std::optional<Vector<const double>> rw)
+    : indices(std::move(i)),
+      values32(std::move(v32)),
+      values64(std::move(v64)),
+      class_weight(std::move(w)),
+      row_weight(std::move(rw)) {
   require(indices.has_value() + values32.has_value() + values64.has_value() == 1,
           "Targets: give exactly one of indices, values32, values64");
   require(indices.has_value() || !class_weight.has_value(), "class_weight: only with indices");
@@ -68,13 +72,15 @@ AnswersObject::AnswersObject(std::optional<Vector<const std::int64_t>> i,
 
 template <class Real> Answers<Real> AnswersObject::view(const Spec& spec, const Data& data, Loss loss) const {
   const Index rows = spec.per_step ? data.N : data.n, C = spec.output_size;
+  require(!row_weight || has_size(*row_weight, rows), "row_weight: wrong number of rows");
+  const double* own = row_weight ? row_weight->data() : nullptr;
   if (indices) {
     require(has_size(*indices, rows), "targets: wrong number of rows");
     require(loss == Loss::cross_entropy ? largest < C : C == 1, "targets: class out of range");
     require(!class_weight || (loss == Loss::cross_entropy && has_size(*class_weight, C)),
             "class_weight: one a class of cross_entropy");
     return {reinterpret_cast<const long long*>(indices->data()), nullptr, rows, C, missing,
-            class_weight ? class_weight->data() : nullptr};
+            class_weight ? class_weight->data() : nullptr,       own};
   }
   const auto& values = [&]() -> const auto& {
     if constexpr (sizeof(Real) == 4) return values32;
@@ -82,7 +88,7 @@ template <class Real> Answers<Real> AnswersObject::view(const Spec& spec, const 
   }();
   require(values.has_value(), "targets: of another dtype than the network");
   require(has_shape(*values, rows, C), "targets: wrong shape");
-  return {nullptr, values->data(), rows, C, missing, nullptr};
+  return {nullptr, values->data(), rows, C, missing, nullptr, own};
 }
 template Answers<float> AnswersObject::view(const Spec&, const Data&, Loss) const;
 template Answers<double> AnswersObject::view(const Spec&, const Data&, Loss) const;
@@ -119,12 +125,14 @@ void bind_data(nb::module_& m) {
           nb::arg("n"), "The first step with an integer outside 0 .. n - 1; -1 none.");
   nb::class_<AnswersObject>(m, "Targets", "Answers: classes, or rows of numbers.")
       .def(nb::init<std::optional<Vector<const std::int64_t>>, std::optional<Rows2<const float>>,
-                    std::optional<Rows2<const double>>, std::optional<Vector<const double>>>(),
+                    std::optional<Rows2<const double>>, std::optional<Vector<const double>>,
+                    std::optional<Vector<const double>>>(),
            nb::arg("indices").noconvert() = nb::none(), nb::arg("values32").noconvert() = nb::none(),
            nb::arg("values64").noconvert() = nb::none(), nb::arg("class_weight").noconvert() = nb::none(),
+           nb::arg("row_weight").noconvert() = nb::none(),
            nb::sig("def __init__(self, indices: numpy.ndarray | None = None, values32: numpy.ndarray | None "
                    "= None, values64: numpy.ndarray | None = None, class_weight: numpy.ndarray | None = "
-                   "None) -> None"));
+                   "None, row_weight: numpy.ndarray | None = None) -> None"));
 }
 
 }  // namespace elman::bindings

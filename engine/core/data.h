@@ -38,8 +38,9 @@ template <class Real> struct Answers {
   const long long* classes;
   const Real* values;
   Index rows, C;
-  bool missing;                // is any answer missing?
-  const double* class_weight;  // [C] what an answer of each class counts, or null: 1
+  bool missing;                        // is any answer missing?
+  const double* class_weight;          // [C] what an answer of each class counts, or null: 1
+  const double* row_weight = nullptr;  // [rows] what each answer counts, or null: 1; 0 is no answer
 
   bool given(Index row) const {
     if (classes) return classes[row] >= 0;
@@ -49,9 +50,10 @@ template <class Real> struct Answers {
   }
   // What the answer of a row counts, before its sequence's weight.
   double weight(Index row) const {
-    if (!class_weight) return given(row) ? 1.0 : 0.0;
+    const double own = row_weight ? row_weight[row] : 1.0;
+    if (!class_weight) return given(row) ? own : 0.0;
     const long long c = classes[row];
-    return c >= 0 && c < C ? class_weight[c] : 0.0;
+    return c >= 0 && c < C ? own * class_weight[c] : 0.0;
   }
 };
 

@@ -246,10 +246,19 @@ template <class Real> void loss(const LossRows<Real>& p, Real* y, Index ld, Inde
       const Index c = p.classes[target];
       counts = c >= 0 && c < p.C ? p.class_weight[c] : 0;
     }
-    const Real own = p.scale ? p.scale[r] * Real(counts) : Real(0);
+    const Real of_class = Real(counts);
+    Real of_row = p.scale ? p.scale[r] : Real(0);
+    bool counted = target >= 0;
+    if (p.row_weight && counted) {
+      const double weight = p.row_weight[target];
+      counts *= weight;
+      counted = weight != 0;
+      of_row = Real(p.weight[r] * weight / p.divisor);  // in double, as `scale`: weights may be large
+    }
+    const Real own = of_row * of_class;
     const Real* scale = p.scale ? &own : nullptr;
     Answer a = {0, 0, 0, 0, false};
-    if (target >= 0) {
+    if (counted) {
       switch (p.loss) {
         case Loss::cross_entropy: a = cross_entropy(p, y, target, scale); break;
         case Loss::binary_cross_entropy:

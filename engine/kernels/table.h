@@ -132,6 +132,8 @@ template <class Real> struct LossRows {
   const long long* classes;    // [.] class of a row or -1, or null
   const Real* values;          // [., C] probabilities or values, NaN = none, or null
   const double* class_weight;  // [C] what an answer of each class counts, or null: 1
+  const double* row_weight;    // [.] what each answer counts, or null: 1; 0 is no answer
+  double divisor;              // with `row_weight`: what it is divided by for the gradient
   const Index* first;          // [n] target row of each output row, before `t` is added; negative: none
   const Real* scale;     // [n] what a row's loss gradient is multiplied by, or null: no gradient is wanted
   const double* weight;  // [n] weight of each row in the sums

@@ -8,7 +8,7 @@ namespace {
 // The answers of row b that this chunk brings, counted by their weight; `first`: of the first one.
 template <class Real> double answers_of(const Answers<Real>& answers, Index first, Index steps) {
   if (first < 0) return 0;
-  if (!answers.missing && !answers.class_weight) return static_cast<double>(steps);
+  if (!answers.missing && !answers.class_weight && !answers.row_weight) return static_cast<double>(steps);
   double given = 0;
   for (Index t = 0; t < steps; ++t) given += answers.weight(first + t);
   return given;
@@ -42,6 +42,7 @@ void Rows<Real>::prepare(const Spec& spec, const Data& data, const Answers<Real>
     weight[b] = objective.weights ? objective.weights[row] : 1.0;
     total += weight[b] * answers_of(answers, first[b], steps);
   }
+  divisor = objective.mean ? total : 1;
   for (std::size_t b = 0; b < B; ++b)
     scale[b] = static_cast<Real>(objective.mean ? weight[b] / total : weight[b]);
 }
@@ -70,6 +71,8 @@ void Rows<Real>::run(Pass<Real>& pass, const Spec& spec, const Answers<Real>& an
                               .classes = answers.classes,
                               .values = answers.values,
                               .class_weight = answers.class_weight,
+                              .row_weight = answers.row_weight,
+                              .divisor = divisor,
                               .first = first.data() + r,
                               .scale = gradient ? scale.data() + r : nullptr,
                               .weight = weight.data() + r,

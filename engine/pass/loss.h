@@ -36,6 +36,7 @@ template <class Real> struct Rows {
   std::vector<double> weight;  // [B]
   std::vector<double> sums;    // [B, 5]
   double total = 0;            // weight of the answers
+  double divisor = 1;          // of the gradient: the total for the mean, or 1
 
   void prepare(const Spec& spec, const Data& data, const Answers<Real>& answers, const Objective& objective,
                const Batch& batch, const Chunk& chunk);

@@ -52,6 +52,8 @@ template <class Real> double Online<Real>::loss_of_step(const Answers<Real>& ans
                            .classes = answer.classes,
                            .values = answer.values,
                            .class_weight = nullptr,
+                           .row_weight = nullptr,
+                           .divisor = 1,
                            .first = &first,
                            .scale = &scale,
                            .weight = &weight,

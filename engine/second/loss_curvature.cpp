@@ -49,7 +49,7 @@ void LossCurvature<Real>::weigh(const Real* J, Real* WJ, Index ld, Index row, In
 // What the loss of an answer is multiplied by.
 template <class Real> Real LossCurvature<Real>::scale_of(Index b, Index target) const {
   Real scale = rows_.scale[to_size(b)];
-  if (answers_->class_weight) scale *= static_cast<Real>(answers_->weight(target));
+  if (answers_->class_weight || answers_->row_weight) scale *= static_cast<Real>(answers_->weight(target));
   return scale;
 }
 

@@ -45,7 +45,7 @@ class Data:
 class Targets:
     """Answers: classes, or rows of numbers."""
 
-    def __init__(self, indices: numpy.ndarray | None = None, values32: numpy.ndarray | None = None, values64: numpy.ndarray | None = None, class_weight: numpy.ndarray | None = None) -> None: ...
+    def __init__(self, indices: numpy.ndarray | None = None, values32: numpy.ndarray | None = None, values64: numpy.ndarray | None = None, class_weight: numpy.ndarray | None = None, row_weight: numpy.ndarray | None = None) -> None: ...
 
 class Trainer32:
     """

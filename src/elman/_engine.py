@@ -222,11 +222,13 @@ def symbols(batch: Batch, n: int, name: str = "X") -> Any:
 def targets(answers: Answers) -> Any:
     """Return the answers for the engine."""
     if answers.indices is not None:
-        return _core.Targets(indices=answers.indices, class_weight=answers.class_weight)
+        return _core.Targets(
+            indices=answers.indices, class_weight=answers.class_weight, row_weight=answers.row_weight
+        )
     values = cast(Array, answers.values)
     if values.dtype == np.float32:
-        return _core.Targets(values32=values)
-    return _core.Targets(values64=values)
+        return _core.Targets(values32=values, row_weight=answers.row_weight)
+    return _core.Targets(values64=values, row_weight=answers.row_weight)
 
 
 def threads(n_threads: Any) -> int:

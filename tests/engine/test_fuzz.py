@@ -57,10 +57,11 @@ def right_problems(draw):
     per_step = ref.has_time_axis(layers)
     missing = draw(st.sampled_from([0.0, 0.3, 0.9])) if per_step else 0.0
     answers = [one_answer(generator, loss, C, T if per_step else 1, missing, draw) for T in lengths]
+    of_steps = [[generator.uniform(0.1, 3.0, size=T) for T in lengths]] if per_step else []
     options = {
         "reduction": draw(st.sampled_from(["mean", "sum"])),
         "l2": draw(st.sampled_from([0.0, 0.1])),
-        "sample_weight": draw(st.sampled_from([None, generator.uniform(0.1, 3.0, size=n)])),
+        "sample_weight": draw(st.sampled_from([None, generator.uniform(0.1, 3.0, size=n), *of_steps])),
     }
     return layers, F, dtype, form, rows, [y if per_step else y[0] for y in answers], loss, options, generator
 
@@ -478,6 +479,8 @@ def test_training_with_any_options_is_the_reference(batch_size, epochs, truncati
         "reduction": data.draw(st.sampled_from(["mean", "sum"])),
         "l2": data.draw(st.sampled_from([0.0, 0.05])),
     }
+    if per_step and data.draw(st.booleans()):
+        options["sample_weight"] = [generator.uniform(0.1, 3.0, T) for T in lengths]
     net = network(layers, 3, "float64", ref.random_weights(layers, 3, generator))
     trainer = ref.Trainer(layers, weights_of(net), made, loss="cross_entropy", **options)
     expected = trainer.fit(X, Y, epochs, batch_size)

@@ -81,10 +81,13 @@ def test_gradient_is_the_central_difference(cell, loss, per_step):
     elif per_step:
         Y[0][1, 0] = np.nan
     options = {"sample_weight": np.array([1.0, 0.3, 2.0]), "l2": 0.1}
-    done = ref.minibatch(layers, weights, X, Y, loss, **options)
-    assert_gradient(
-        lambda: ref.minibatch(layers, weights, X, Y, loss, **options).loss, weights, done.gradient
-    )
+    of_steps = [np.linspace(0.0, 2.0, len(x)) for x in X]  # the first step of each row has no answer
+    for sample_weight in (options["sample_weight"], *([of_steps] if per_step else [])):
+        options["sample_weight"] = sample_weight
+        done = ref.minibatch(layers, weights, X, Y, loss, **options)
+        assert_gradient(
+            lambda: ref.minibatch(layers, weights, X, Y, loss, **options).loss, weights, done.gradient
+        )
 
 
 @pytest.mark.parametrize("pool", [MeanPool(), MaxPool()], ids=ref.kind)
@@ -188,6 +191,20 @@ def test_missing_answers_and_weights_count_as_defined():
         layers, weights, X, Y, "squared_error", sample_weight=np.array([1.0, 3.0]), reduction="sum", l2=0.2
     )
     assert total.loss == pytest.approx(0.5 + 6 + 0.1, rel=EXACT)
+
+
+def test_weights_of_steps_count_as_defined():
+    """Answers of weights 1, 3 and 0, the last of which is none: the mean is over 4."""
+    layers = [Dense(1, use_bias=False)]
+    weights = {"0.kernel": np.ones((1, 1))}
+    X = [np.array([[1.0], [9.0]]), np.array([[2.0]])]
+    Y = [np.array([[0.0], [0.0]]), np.array([[0.0]])]
+    given = [np.array([1.0, 0.0]), np.array([3.0])]
+    done = ref.minibatch(layers, weights, X, Y, "squared_error", sample_weight=given)
+    assert done.loss == pytest.approx((0.5 * 1 + 3 * 0.5 * 4) / 4, rel=EXACT)
+    assert ref.report(done.sums, "squared_error")["mean_absolute_error"] == pytest.approx(
+        (1 + 3 * 2) / 4, rel=EXACT
+    )
 
 
 def test_accuracy_counts_the_right_answers():

@@ -150,14 +150,21 @@ def test_weights_come_in_every_form(kind):
 
 BAD = [
     (np.ones(3), ValueError, "sample_weight has shape (3,), expected (12,) (one for each sequence of X)"),
-    (np.ones((12, 1)), ValueError, "sample_weight has shape (12, 1), expected (12,)"),
     (2.0, ValueError, "sample_weight has shape (), expected (12,)"),
     (-np.ones(12), ValueError, "sample_weight[0] is -1.0, expected a finite number of at least 0"),
     (np.full(12, np.nan), ValueError, "sample_weight[0] is nan, expected a finite number of at least 0"),
     (np.full(12, np.inf), ValueError, "sample_weight[0] is inf, expected a finite number of at least 0"),
     (np.zeros(12), ValueError, "sample_weight is zero everywhere, expected at least one weight above 0"),
     (["1"] * 12, TypeError, "sample_weight has dtype <U1, expected numbers"),
-    (LABELS, ValueError, "sample_weight is not one array of numbers"),
+    ([[1.0], 2.0] * 6, ValueError, "sample_weight"),
+]
+BAD_STEPS = [  # one answer a sequence, one answer a step
+    (
+        np.ones((12, 1)),
+        "sample_weight has shape (12, 1), expected (12,)",
+        "sample_weight[0] has 1 steps, expected 4 (as X[0])",
+    ),
+    (LABELS, "sample_weight has weights of steps, expected (12,)", "sample_weight[0] has dtype <U1"),
 ]
 
 
@@ -169,6 +176,15 @@ def test_bad_weights_have_their_sentence(kind, weights, error, said):
         each.fit(X, y, sample_weight=weights)
     assert said in str(raised.value)
     assert not hasattr(each, "network_")
+
+
+@pytest.mark.parametrize(("weights", "of_rows", "of_steps"), BAD_STEPS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_bad_weights_of_steps_have_their_sentence(kind, weights, of_rows, of_steps):
+    each, y = model(kind)
+    with pytest.raises((ValueError, TypeError)) as raised:
+        each.fit(X, y, sample_weight=weights)
+    assert (of_rows if kind in ("classifier", "regressor") else of_steps) in str(raised.value)
 
 
 BAD_CLASS_WEIGHTS = [

@@ -80,6 +80,7 @@ def estimators() -> None:
     RNNClassifier((3, 2), max_iter=1).fit([[0.0, 1.0], [1.0, 0.0]], [True, False])
     labels = [np.array([0, 1, -1]), np.array([1, 0])]
     tagger = RNNTagger(3, max_iter=1, cell="gru", learning_rate="cosine", missing_label=-1).fit(LIST, labels)
+    tagger.fit(LIST, labels, sample_weight=[np.ones(3), np.array([0.5, 2.0])])
     assert_type(tagger.predict(ARRAY), Array)
     assert_type(tagger.predict(LIST), Array | list[Array])
     assert_type(tagger.predict(SEQUENCES), list[Array] | Sequences)

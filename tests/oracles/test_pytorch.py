@@ -194,6 +194,37 @@ def test_networks_are_pytorchs(seed, cell, bidirectional, dtype):
     assert_near(net.parameters, after, dtype, "weights")
 
 
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("cell", ["tanh", "gru", "lstm"])
+@pytest.mark.parametrize("loss", list(OUTPUT_OF))
+def test_weights_of_steps_are_pytorchs(loss, cell, dtype):
+    """Unreduced losses, weighted by hand: the mean is by the sum of the weights."""
+    torch = pytest.importorskip("torch")
+    torch.set_num_threads(1)
+    generator = np.random.default_rng(len(cell))
+    layers = [rnn(7, cell, steps=True), elman.Dense(4, activation=OUTPUT_OF[loss])]
+    lengths = generator.integers(1, 30, size=9).tolist()
+    net = network(layers, 3, dtype, lively_weights(layers, 3, generator))
+    X = ragged(generator, lengths, 3, dtype)
+    answers = random_answers(generator, layers, 4, lengths, loss)
+    weights = [generator.uniform(0, 3, T) * (generator.uniform(size=T) > 0.3) for T in lengths]
+    twin = Twin(torch, layers, 3, {name: np.array(w, float) for name, w in net.weights.items()})
+    z, _ = twin.forward([torch.from_numpy(x.astype(float)) for x in X])
+    y, w = torch.from_numpy(np.concatenate(answers)), torch.from_numpy(np.concatenate(weights))
+    functional = torch.nn.functional
+    if loss == "cross_entropy":
+        each = functional.cross_entropy(z, y, reduction="none")
+    elif loss == "binary_cross_entropy":
+        each = functional.binary_cross_entropy_with_logits(z, y, reduction="none").sum(dim=1)
+    else:
+        each = 0.5 * functional.mse_loss(z, y, reduction="none").sum(dim=1)
+    value = (w * each).sum() / w.sum()
+    value.backward()
+    found, gradient = net.loss_and_gradient(X, answers, loss=loss, sample_weight=weights)
+    assert_near(found, value.item(), dtype, "loss")
+    assert_near(gradient, twin.flat(gradient=True), dtype, "gradient")
+
+
 @pytest.mark.parametrize("seed", range(proofs(20)))
 @pytest.mark.parametrize("dtype", DTYPES)
 @pytest.mark.parametrize("cell", ["tanh", "gru", "lstm"])

@@ -20,8 +20,11 @@ class HasArray(Protocol):
 SequenceInput = HasArray | Sequence[ArrayLike] | Sequences
 # y: numbers or labels, one per sequence or one per step.
 TargetInput = ArrayLike | Sequence[ArrayLike] | Sequences
+# Weights: one per sequence or, where there is one answer per step, one per step.
+WeightInput = ArrayLike | Sequence[ArrayLike] | Sequences
 ValidationData = (
-    tuple[SequenceInput, TargetInput] | tuple[SequenceInput, TargetInput, ArrayLike | None]  # (X, y, weights)
+    tuple[SequenceInput, TargetInput]
+    | tuple[SequenceInput, TargetInput, WeightInput | None]  # (X, y, weights)
 )
 # One entry for each recurrent layer; None is zeros, an LSTM has the pair (h, c).
 InitialState = Sequence[ArrayLike | None]

@@ -29,12 +29,14 @@ class Answers:
     """Class indices int64 (rows,), or values (rows, C) of the network's dtype; the other one is None.
 
     ``class_weight`` (C,), only with indices: the weight of an answer of each class in loss and metrics. An
-    answer of weight 2 counts as two answers.
+    answer of weight 2 counts as two answers. ``row_weight`` (rows,): the weight of each answer, by which that
+    of its class is multiplied; an answer of weight 0 is none.
     """
 
     indices: NDArray[np.int64] | None
     values: Array | None
     class_weight: NDArray[np.float64] | None = None
+    row_weight: NDArray[np.float64] | None = None
 
 
 def as_answers(
@@ -248,12 +250,54 @@ def as_weights(sample_weight: Any, n: int, name: str = "sample_weight") -> NDArr
     given = _numbers(name, sample_weight)
     if given.shape != (n,):
         raise ArgumentValueError(name, f"has shape {given.shape}", f"({n},) (one for each sequence of X)")
+    return _checked_weights(given, name, _Where(name, None))
+
+
+def sample_weights(
+    given: Any, batch: Batch, per_step: bool, name: str = "sample_weight"
+) -> tuple[NDArray[np.float64] | None, NDArray[np.float64] | None]:
+    """Return the weights of sequences (n,), or those of steps (N,), as float64; what is not given is None.
+
+    Weights of steps, which need one answer per step, are a list of (T_i,), an array (n, T) or `Sequences`.
+
+    >>> batch = Batch(np.zeros((3, 1)), np.array([0, 2, 3]), 0, True)
+    >>> sample_weights([[1, 0], [2]], batch, True)
+    (None, array([1., 0., 2.]))
+    >>> sample_weights([[1, 0], [2, 2]], batch, True)
+    Traceback (most recent call last):
+    ...
+    elman.errors.ArgumentValueError: sample_weight[1] has 2 steps, expected 1 (as X[1])
+    """
+    if not _has_steps(given):
+        return as_weights(given, batch.n, name), None
+    if not per_step:
+        expected = f"({batch.n},): one for each sequence of X, as there is one answer a sequence"
+        shape = getattr(given, "shape", None)
+        raise ArgumentValueError(name, f"has shape {shape}" if shape else "has weights of steps", expected)
+    rows = per_step_rows(given, batch, name)
+    if rows.ndim != 1:
+        raise ArgumentValueError(name, f"has {rows.shape[1]} values a step", "one weight")
+    weights = _checked_weights(rows, name, _Where(name, batch))
+    weights[weights < _SMALLEST_WEIGHT] = 0.0
+    return None, weights
+
+
+def _has_steps(given: Any) -> bool:
+    if isinstance(given, (list, tuple)):
+        several: Any = tuple(kind for kind in set(map(type, given)) if hasattr(kind, "__len__"))
+        return any(np.ndim(item) > 0 for item in given if isinstance(item, several))
+    if isinstance(given, np.ndarray) and given.dtype.kind == "O" and given.ndim == 1:
+        return _has_steps(list(given))
+    return isinstance(given, Sequences) or len(getattr(given, "shape", ())) > 1
+
+
+def _checked_weights(given: Array, name: str, where: _Where) -> NDArray[np.float64]:
     with np.errstate(over="ignore"):
         weights = np.array(given, dtype=np.float64)
     bad = ~((weights >= 0.0) & (weights < np.inf))
     if bad.any():
         i = int(np.argmax(bad))
-        raise ArgumentValueError(f"{name}[{i}]", f"is {weights[i]}", "a finite number of at least 0")
+        raise ArgumentValueError(where(i), f"is {weights[i]}", "a finite number of at least 0")
     if not (weights >= _SMALLEST_WEIGHT).any():
         raise ArgumentValueError(name, "is zero everywhere", "at least one weight above 0")
     with np.errstate(over="ignore"):

@@ -251,7 +251,8 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
         """Return the data of a fit, checked, and what there is to know of its answers."""
         batch, y = self._read_fit(X, y, form, fresh)
         data = estimator_data.given_data(batch, self._read_answers(y, batch), sample_weight, self.per_step)
-        return self._encode_answers(data, known, classes, warm)
+        data, found = self._encode_answers(data, known, classes, warm)
+        return data.without_zero_weights(), found
 
     def _read_validation(
         self, form: SequenceEstimator, given: Any, learned: Any, scale: bool

@@ -12,7 +12,7 @@ from elman import _engine
 from elman.data import estimator_input
 from elman.data.estimator_input import Rows
 from elman.data.sequences import Array, Batch, Offsets, Sequences
-from elman.data.targets import as_weights
+from elman.data.targets import sample_weights
 from elman.estimators import scaling
 from elman.estimators.scaling import Scaler
 from elman.model.model import Float64, Model
@@ -28,8 +28,9 @@ class EstimatorData:
     """Sequences with answers: class indices, or values and the scaler that standardizes them.
 
     Shapes: ``batch`` holds all sequences of X, ``rows`` (n,) are those that count, None for all; answers (n,
-    ...), or (N, ...) per step, and weights (n,) are theirs. ``class_weight`` (C,) is for answers per step;
-    ``outputs`` is C; ``strata`` (n,) are classes whose shares a split keeps.
+    ...), or (N, ...) per step, and weights (n,) are theirs; or ``answer_weights`` (N,), one a step, which do
+    not weigh the steps of X. ``class_weight`` (C,) is for answers per step; ``outputs`` is C; ``strata`` (n,)
+    are classes whose shares a split keeps.
     """
 
     batch: Batch
@@ -40,6 +41,7 @@ class EstimatorData:
     outputs: int = 0
     strata: Array | None = None
     targets: Scaler | None = None
+    answer_weights: Float64 | None = None
 
     @property
     def n(self) -> int:
@@ -58,7 +60,9 @@ class EstimatorData:
         return np.concatenate([[0], np.cumsum(self.lengths())]).astype(np.int64)
 
     def step_weights(self) -> Float64 | None:
-        """Return the weight of each step, (N,)."""
+        """Return the weight of each step's answer, (N,)."""
+        if self.answer_weights is not None:
+            return self.answer_weights
         return None if self.weights is None else np.repeat(self.weights, self.lengths())
 
     def network_answers(self, dtype: np.dtype[Any]) -> Array:
@@ -72,22 +76,36 @@ class EstimatorData:
 
     def part(self, rows: Rows, per_step: bool) -> EstimatorData:
         """Return some of the sequences that count."""
-        answers = self.answers
+        answers, each = self.answers, self.answer_weights
         if per_step:
             o = self.offsets()
             answers = np.concatenate([answers[o[i] : o[i + 1]] for i in rows])
+            each = None if each is None else np.concatenate([each[o[i] : o[i + 1]] for i in rows])
         else:
             answers = answers[rows]
         weights = None if self.weights is None else self.weights[rows]
         strata = None if self.strata is None else self.strata[rows]
         chosen = rows if self.rows is None else self.rows[rows]
-        return replace(self, rows=chosen, answers=answers, weights=weights, strata=strata)
+        return replace(
+            self, rows=chosen, answers=answers, weights=weights, strata=strata, answer_weights=each
+        )
+
+    def without_zero_weights(self) -> EstimatorData:
+        """Return the data with weight 1 for the steps of weight 0, whose answers are taken for missing.
+
+        So what a split leaves to one side may have no other steps than these.
+        """
+        w = self.answer_weights
+        return self if w is None else replace(self, answer_weights=np.where(w == 0.0, 1.0, w))
 
 
 def given_data(batch: Batch, answers: Array, sample_weight: Any, per_step: bool) -> EstimatorData:
-    """Return sequences and answers without those of weight 0, which count as not given."""
-    weights = as_weights(sample_weight, batch.n)
-    data = EstimatorData(batch, None, answers, weights)
+    """Return sequences and answers without those of weight 0, which count as not given.
+
+    Steps of weight 0 stay: their input counts, and what becomes of their answers each estimator decides.
+    """
+    weights, each = sample_weights(sample_weight, batch, per_step)
+    data = EstimatorData(batch, None, answers, weights, answer_weights=each)
     if weights is None or weights.all():
         return data
     return data.part(np.flatnonzero(weights), per_step)
@@ -120,9 +138,12 @@ def for_training(
     batch = _scaled(data, scaler, model.dtype)
     native = _engine.unchecked_data(batch) if finite else _engine.data(batch, model.dtype, names[0])
     y: Any = data.network_answers(model.dtype)
+    weights: Any = data.weights
     if model.per_step:
         y = Sequences(y, batch.offsets)
-    return training_data(model, batch, native, y, data.weights, names=names, class_weight=data.class_weight)
+        if data.answer_weights is not None:
+            weights = Sequences(data.answer_weights, batch.offsets)
+    return training_data(model, batch, native, y, weights, names=names, class_weight=data.class_weight)
 
 
 def _scaled(data: EstimatorData, scaler: Scaler, dtype: np.dtype[Any]) -> Batch:

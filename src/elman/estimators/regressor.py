@@ -16,9 +16,16 @@ from sklearn.utils.validation import check_is_fitted
 
 from elman._validation import flag, refuse_mask
 from elman.data import estimator_input
-from elman.data.input_types import HasArray, SequenceInput, SequenceOutput, TargetInput, ValidationData
+from elman.data.input_types import (
+    HasArray,
+    SequenceInput,
+    SequenceOutput,
+    TargetInput,
+    ValidationData,
+    WeightInput,
+)
 from elman.data.sequences import Array, Batch, Sequences
-from elman.data.targets import as_weights, per_step_rows
+from elman.data.targets import per_step_rows, sample_weights
 from elman.errors import ArgumentValueError
 from elman.estimators import files, scaling
 from elman.estimators.base import SequenceEstimator
@@ -46,7 +53,8 @@ class RNNRegressor(RegressorMixin, PooledParameters, SequenceEstimator):  # type
     and every answer is brought back.
 
     Shapes: X as for `RNNClassifier`; y (n,) or (n, C); with ``return_sequences`` one answer a step: a list of
-    (T_i,) or (T_i, C), an array (n, T) or (n, T, C), or `Sequences`, where NaN is no answer.
+    (T_i,) or (T_i, C), an array (n, T) or (n, T, C), or `Sequences`, where NaN is no answer. Then
+    ``sample_weight`` is (n,) or one weight a step, as for `RNNTagger`.
 
     Parameters
     ----------
@@ -95,7 +103,7 @@ class RNNRegressor(RegressorMixin, PooledParameters, SequenceEstimator):  # type
         self,
         X: SequenceInput,
         y: TargetInput,
-        sample_weight: ArrayLike | None = None,
+        sample_weight: WeightInput | None = None,
         *,
         validation_data: ValidationData | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
@@ -116,7 +124,7 @@ class RNNRegressor(RegressorMixin, PooledParameters, SequenceEstimator):  # type
 
     @first_order_only
     def partial_fit(
-        self, X: SequenceInput, y: TargetInput, sample_weight: ArrayLike | None = None
+        self, X: SequenceInput, y: TargetInput, sample_weight: WeightInput | None = None
     ) -> RNNRegressor:
         """Train one epoch more; the scales of input and targets are those of the first call.
 
@@ -138,8 +146,11 @@ class RNNRegressor(RegressorMixin, PooledParameters, SequenceEstimator):  # type
             values = values[:, 0]
         return estimator_input.restore_form(values, batch, X) if self.network_.per_step else values
 
-    def score(self, X: SequenceInput, y: TargetInput, sample_weight: ArrayLike | None = None) -> float:
-        """Return R2, with ``return_sequences`` over the answered steps; the mean over several outputs."""
+    def score(self, X: SequenceInput, y: TargetInput, sample_weight: WeightInput | None = None) -> float:
+        """Return R2, with ``return_sequences`` over the answered steps; the mean over several outputs.
+
+        ``sample_weight`` (n,) weighs the sequences; with ``return_sequences`` it may weigh the steps.
+        """
         check_is_fitted(self, "network_")
         if not self.network_.per_step:
             refuse_mask("y", y)
@@ -149,9 +160,11 @@ class RNNRegressor(RegressorMixin, PooledParameters, SequenceEstimator):  # type
         expected = _step_numbers(y, batch).reshape(batch.rows, -1)
         if expected.shape != values.shape:
             raise ArgumentValueError("y", f"has {expected.shape[1]} values a step", f"{values.shape[1]}")
-        weights = as_weights(sample_weight, batch.n)
+        of_sequences, weights = sample_weights(sample_weight, batch, True)
         if weights is not None:
-            weights = np.repeat(weights, batch.lengths())
+            expected = np.where(weights[:, None] > 0.0, expected, np.nan)
+        elif of_sequences is not None:
+            weights = np.repeat(of_sequences, batch.lengths())
         scores = []
         for column in range(expected.shape[1]):
             given = ~np.isnan(expected[:, column])
@@ -178,6 +191,8 @@ class RNNRegressor(RegressorMixin, PooledParameters, SequenceEstimator):  # type
         self, data: EstimatorData, known: Any, classes: Any, warm: bool
     ) -> tuple[EstimatorData, Targets]:
         values = data.answers.reshape(len(data.answers), -1)
+        if data.answer_weights is not None:
+            values = np.where(data.answer_weights[:, None] > 0.0, values, np.nan)
         width = values.shape[1]
         learned: Targets = known or Targets(scaling.identity(width), data.answers.ndim == 1)
         if known is None:

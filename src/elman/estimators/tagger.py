@@ -11,9 +11,16 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from elman.data import estimator_input
-from elman.data.input_types import HasArray, SequenceInput, SequenceOutput, TargetInput, ValidationData
+from elman.data.input_types import (
+    HasArray,
+    SequenceInput,
+    SequenceOutput,
+    TargetInput,
+    ValidationData,
+    WeightInput,
+)
 from elman.data.sequences import Array, Batch, Sequences
-from elman.data.targets import as_weights, per_step_rows
+from elman.data.targets import per_step_rows, sample_weights
 from elman.errors import ArgumentValueError
 from elman.estimators.base import SequenceEstimator
 from elman.estimators.class_answers import ClassParameters
@@ -40,6 +47,8 @@ class RNNTagger(ClassParameters, SequenceEstimator):
     no answer: they add nothing to loss, score or class balance, but the network reads them.
 
     Shapes: X as for `RNNClassifier`; y in the same form: a list of (T_i,), an array (n, T) or `Sequences`.
+    ``sample_weight`` (n,) weighs sequences as for `RNNClassifier`. In the form of y it weighs labels: a step
+    of weight 2 has its label twice, one of weight 0 has none. Then it does not weigh the steps of X.
 
     Parameters
     ----------
@@ -76,7 +85,7 @@ class RNNTagger(ClassParameters, SequenceEstimator):
         self,
         X: SequenceInput,
         y: TargetInput,
-        sample_weight: ArrayLike | None = None,
+        sample_weight: WeightInput | None = None,
         *,
         validation_data: ValidationData | None = None,
         checkpoint: str | os.PathLike[str] | None = None,
@@ -101,7 +110,7 @@ class RNNTagger(ClassParameters, SequenceEstimator):
         X: SequenceInput,
         y: TargetInput,
         classes: ArrayLike | None = None,
-        sample_weight: ArrayLike | None = None,
+        sample_weight: WeightInput | None = None,
     ) -> RNNTagger:
         """Train one epoch more; the first call needs all ``classes`` to come, unless y has them.
 
@@ -132,20 +141,22 @@ class RNNTagger(ClassParameters, SequenceEstimator):
         batch, probabilities = self._outputs(X)
         return estimator_input.restore_form(probabilities, batch, X)
 
-    def score(self, X: SequenceInput, y: TargetInput, sample_weight: ArrayLike | None = None) -> float:
-        """Return the accuracy over all labeled steps; ``sample_weight`` (n,) weighs sequences."""
+    def score(self, X: SequenceInput, y: TargetInput, sample_weight: WeightInput | None = None) -> float:
+        """Return the accuracy over all labeled steps; ``sample_weight`` weighs sequences (n,), or steps."""
         batch, probabilities = self._outputs(X)
         labels = self._read_answers(y, batch)
         given = ~missing_steps(labels, self.missing_label)
+        weights, each = sample_weights(sample_weight, batch, True)
+        if each is not None:
+            given &= each > 0.0
         if not given.any():
             raise ArgumentValueError("y", "has no label", f"some that are not {self.missing_label!r}")
-        weights = as_weights(sample_weight, batch.n)
         if weights is not None:
-            weights = np.repeat(weights, batch.lengths())[given]
+            each = np.repeat(weights, batch.lengths())
         found = self.classes_[probabilities[given].argmax(axis=1)]
         expected = labels[given].tolist()
         right = np.array([a == b for a, b in zip(found.tolist(), expected, strict=True)])
-        return float(np.average(right, weights=weights))
+        return float(np.average(right, weights=None if each is None else each[given]))
 
     def _read_answers(self, y: Any, batch: Batch) -> Array:
         read_missing_label(self.missing_label)
@@ -160,6 +171,8 @@ class RNNTagger(ClassParameters, SequenceEstimator):
     ) -> tuple[EstimatorData, Array]:
         y = data.answers
         given = ~missing_steps(y, self.missing_label)
+        if data.answer_weights is not None:
+            given &= data.answer_weights > 0.0
         if not given.any():
             raise ArgumentValueError("y", "has no label", f"some that are not {self.missing_label!r}")
         labels = own_type(y if given.all() else y[given])

@@ -16,6 +16,7 @@ from elman.data.input_types import (
     SequenceInput,
     TargetInput,
     ValidationData,
+    WeightInput,
 )
 from elman.data.sequences import Array
 from elman.model import file
@@ -88,7 +89,7 @@ class Network(NetworkOutputs):
         epochs: int = 1,
         batch_size: int = BATCH_SIZE,
         validation_data: ValidationData | None = None,
-        sample_weight: ArrayLike | None = None,
+        sample_weight: WeightInput | None = None,
         l2: float = 0.0,
         shuffle: bool = True,
         truncation: int | None = None,
@@ -119,7 +120,9 @@ class Network(NetworkOutputs):
         validation_data : (X, y) or (X, y, sample_weight)
             Evaluated after each epoch, under ``val_`` keys.
         sample_weight : (n,), at least 0
-            Weights of the sequences.
+            Weights of the sequences. With one answer per step also weights of the steps: a list of (T_i,),
+            (n, T), or `Sequences`. An answer of weight 2 counts as two answers; a step of weight 0 is one
+            without an answer. The state passes through it.
         l2 : float, at least 0
             Adds l2/2 times the sum of squares of kernels and recurrent kernels to each update's loss.
         shuffle : bool
@@ -234,7 +237,7 @@ class Network(NetworkOutputs):
         y: TargetInput,
         *,
         loss: Loss | None = None,
-        sample_weight: ArrayLike | None = None,
+        sample_weight: WeightInput | None = None,
         stateful: bool = False,
         n_threads: int | None = None,
     ) -> dict[str, float]:
@@ -260,7 +263,7 @@ class Network(NetworkOutputs):
         *,
         loss: Loss | None = None,
         reduction: Reduction = "mean",
-        sample_weight: ArrayLike | None = None,
+        sample_weight: WeightInput | None = None,
         l2: float = 0.0,
         initial_state: InitialState | None = None,
         memory: Literal["auto"] | int = "auto",

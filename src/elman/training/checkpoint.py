@@ -292,7 +292,7 @@ def _checkpoint(model: Model, plan: Plan, path: Any, resume: Any, owner: FileOwn
     settings = {
         "X": _size(plan.train),
         "validation_data": None if plan.validation is None else _size(plan.validation),
-        "sample_weight": None if plan.train.weights is None else "given",
+        "sample_weight": _weights(plan.train),
         "batch_size": plan.batch_size,
         "loss": plan.loss,
         "l2": plan.l2,
@@ -308,6 +308,12 @@ def _checkpoint(model: Model, plan: Plan, path: Any, resume: Any, owner: FileOwn
     rows = plan.train.batch.n if plan.stateful else None
     given = fingerprint.of_run(model, plan, owner.learned)
     return Checkpoint(path, model, owner, settings, given, plan.optimizer, rows, plan.callbacks, resume)
+
+
+def _weights(data: TrainingData) -> str | None:
+    if data.answers.row_weight is not None:
+        return "given for steps"
+    return None if data.weights is None else "given"
 
 
 def _size(data: TrainingData) -> str:

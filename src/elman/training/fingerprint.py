@@ -122,7 +122,7 @@ def _of_data(
     """Return the checksums of sequences, answers and weights; the last one is None where nothing weighs."""
     batch, answers = data.batch, data.answers
     read = np.dtype(np.int64) if model.symbols else model.dtype  # the same numbers may come in another dtype
-    weights = (data.weights, answers.class_weight)
+    weights = (data.weights, answers.class_weight, answers.row_weight)
     weighs = any(each is not None for each in weights)
     return (
         checksum(batch.values, batch.offsets, *learned.get("X", ()), dtype=read),

@@ -11,7 +11,7 @@ import numpy as np
 from elman import _engine
 from elman._validation import choice, describe, flag, integer, number
 from elman.data.sequences import Array, Batch
-from elman.data.targets import Answers, as_answers, as_weights
+from elman.data.targets import Answers, as_answers, sample_weights
 from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.model.initial_states import initial_states
 from elman.model.memory import check_memory
@@ -29,7 +29,7 @@ VALIDATION_NAMES = ("validation_data[0]", "validation_data[1]", "validation_data
 class TrainingData:
     """Sequences, answers and weights, checked for one loss; ``data`` and ``targets`` are the engine's views.
 
-    Shapes: batch of n sequences; weights (n,) or None.
+    Shapes: batch of n sequences; weights (n,) or None. Weights of steps are a part of the answers.
     """
 
     batch: Batch
@@ -77,8 +77,10 @@ def training_data(
     answers = as_answers(y, batch, model.outputs, model.per_step, loss, model.dtype, names[1])
     if class_weight is not None:
         answers = replace(answers, class_weight=np.ascontiguousarray(class_weight, np.float64))
-    checked = as_weights(weights, batch.n, names[2])
-    return TrainingData(batch, answers, checked, loss, data, _engine.targets(answers))
+    of_sequences, of_steps = sample_weights(weights, batch, model.per_step, names[2])
+    if of_steps is not None:
+        answers = replace(answers, row_weight=of_steps)
+    return TrainingData(batch, answers, of_sequences, loss, data, _engine.targets(answers))
 
 
 def read_validation_data(model: Model, given: Any, loss: str) -> TrainingData | None:
