@@ -308,6 +308,22 @@ def test_a_tiny_file_trains_without_held_out_data(folder):
     assert answer.document["validation"]["sequences"] == 30
 
 
+def test_what_is_held_out_of_a_subject_that_is_trained_on_is_said(folder):
+    """By ids that name a subject; a file of --valid may have the same ids for other sequences."""
+    X, quick = walks(60), (*QUICK, "--valid-fraction", 0.25)
+    write_long(folder / "night.csv", X, lambda x, t: rising(x), lambda i: f"sub-{i // 2}_ses-{i % 2}")
+    write_long(folder / "other.csv", X[:30], lambda x, t: rising(x), lambda i: f"sub-{i + 100}_ses-1")
+    sentence = ", a recording of the same subject: the scores say little of new subjects\n"
+    for options in (quick, (*QUICK, "--valid", "night2.csv")):
+        write_long(folder / "night2.csv", X[:30], lambda x, t: rising(x), lambda i: f"sub-{i}_ses-7")
+        answer = command("train", "night.csv", "-m", "m.elman", *options)
+        assert answer.code == 0 and re.search(r"night.csv: sub-.* was not trained on, but sub-", answer.err)
+        assert answer.err.count(sentence) == 1
+    for file, options in (("classify.csv", quick), ("night.csv", (*QUICK, "--valid", "other.csv"))):
+        answer = command("train", file, "-m", "m.elman", *options)
+        assert answer.code == 0 and sentence not in answer.err
+
+
 @pytest.mark.parametrize("file", ["classify", "tag", "steps", "regress"])
 def test_the_estimator_holds_out_and_its_rows_are_scored(folder, file):
     """The scores of the document are those of the rows that the estimator did not train on."""

@@ -509,3 +509,16 @@ def test_an_edf_file_whose_names_look_like_options(tmp_path, monkeypatch, option
     recordings.edf(Path("channels=fs.edf"), [("channels=", 200, x), ("fs", 50, x[:50])])
     answer = command("replay", "channels=fs.edf", "--lsl", "s", *options)
     assert answer.sentence().startswith(sentence)
+
+
+def test_a_damaged_edf_file_is_played_on_request(folder, network, monkeypatch, tmp_path):
+    pytest.importorskip("edfio")
+    monkeypatch.setenv("LSLAPICFG", network)
+    monkeypatch.chdir(tmp_path)
+    content = recordings.edf_plus(Path("cut.edf"), {"Cz": np.zeros((4, 100), int)})
+    Path("cut.edf").write_bytes(content[:-5])
+    sentence = command("replay", "cut.edf", "--lsl", "cut").sentence()
+    assert sentence.endswith("it is truncated or damaged (--damaged 'read' reads the first 3)")
+    answer = command("replay", "cut.edf", "--lsl", "cut", "--damaged", "read", "--speed", 100)
+    assert answer.code == 0 and "the first 3 data records are read\n" in answer.err, answer
+    assert answer.out.startswith("cut: 300 samples, 3.0 s of cut.edf") and "UserWarning" not in answer.err

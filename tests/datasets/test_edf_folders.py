@@ -127,7 +127,9 @@ def test_texts_may_occur_in_any_of_the_files():
     record("a.edf", notes=[(1, "seizure", 1)])
     record("b.edf")
     assert [int(y.sum()) for y in load_edf(["a.edf", "b.edf"], labels={"seizure": 1}).y] == [100, 0]
-    with pytest.warns(UserWarning, match="the text 'fit' does not occur in 'a.edf' and 1 other files"):
+    with pytest.warns(
+        UserWarning, match="the text 'fit' does not occur in any of 2 files, the first is 'a.edf': its a"
+    ):
         load_edf(["a.edf", "b.edf"], labels={"fit": 1})
 
 

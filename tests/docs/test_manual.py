@@ -62,11 +62,12 @@ def test_recordings():
     lines, _ = recordings.uci_table(2)
     Path("data.csv").write_text("\n".join(lines))
     noise = np.random.default_rng(0).normal(size=2560)
-    notes = [(1.0, 2.0, "seizure"), (0.0, 5.0, "Sleep stage W"), (5.0, 5.0, "Sleep stage N2")]
+    notes = [(1.0, 2.0, "seizure"), (0.0, 5.0, "Sleep stage W"), (5.0, 4.0, "Sleep stage N2")]
+    notes.append((9.0, 1.0, "Sleep stage R"))
     signals = [("EEG Fp1", 256, noise), ("EEG Fp2", 256, noise)]
     recordings.edf(Path("night.edf"), signals, notes)
     names = pages.run("docs/recordings.md")
-    assert names["y"][0].tolist() == ["wake"] * 500 + ["sleep"] * 500
+    assert names["y"][0].tolist() == ["wake"] * 500 + ["sleep"] * 400 + ["dream"] * 100
     assert names["description"].annotations[1].text == "seizure"
 
 

@@ -145,9 +145,10 @@ def edf_plus(
         *((fields["duration"], 8), (str(count + 1).encode(), 4)),
         *((one, size) for many, last, size in columns for one in (*many, last)),
     ]
-    content = b"".join(text.ljust(size) for text, size in parts)
+    blocks = [text.ljust(size) for text, size in parts]
     for i, text in enumerate(texts):
-        content += b"".join(np.asarray(x[i], "<i2").tobytes() for x in samples.values())
-        content += text.ljust(width, b"\0")
+        blocks += [np.asarray(x[i], "<i2").tobytes() for x in samples.values()]
+        blocks.append(text.ljust(width, b"\0"))
+    content = b"".join(blocks)
     path.write_bytes(content)
     return content

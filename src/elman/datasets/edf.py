@@ -152,7 +152,9 @@ def load_edf(
     dataset = _joined(found, edf_files.ids(files), who, wanted.labels)
     notes += [note for one in found for note in one.notes]
     if wanted.labels is not None:
-        source = repr(files[0]) if len(files) == 1 else f"{files[0]!r} and {len(files) - 1} other files"
+        source = (
+            repr(files[0]) if len(files) == 1 else f"any of {len(files)} files, the first is {files[0]!r}"
+        )
         notes += wanted.labels.check_texts((text for one in found for text in one.texts), source)
     for note in notes:
         warnings.warn(note, UserWarning, stacklevel=2)
@@ -204,7 +206,7 @@ def _read(
     rate = common_rate(rates, names, source) if wanted.rate is None else wanted.rate
     if first is not None:
         _check_same(first, rate, units, source)
-    bounds = parts(records.starts, header, max(rates))
+    bounds = parts(records.starts, header, float(max(rates)))
     notes += jump(records, bounds, source)
     values, lengths = read_samples(content, header, chosen, rate, bounds, source)
     known = Beside(records.annotations, tuple(one.text for one in records.annotations))
@@ -250,9 +252,8 @@ def _labeled(
     source: str,
 ) -> tuple[list[Array], list[str]]:
     """Return the labels of each sequence of a recording, and notes."""
-    starts = np.array([float(start) for start in records.starts])
-    duration = records.header.duration
-    intervals = labels.intervals(known.annotations, float(records.starts[-1] + duration), source)
+    starts, duration = records.starts, records.header.duration
+    intervals = labels.intervals(known.annotations, float(starts[-1]) + float(duration), source)
     each = float(duration * rate)
     labeled = [
         labels.steps(intervals, Clock(starts[first:last], each, float(rate)), steps, source)

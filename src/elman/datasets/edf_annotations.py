@@ -9,9 +9,11 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 from typing import NamedTuple
 
+import numpy as np
+
 from elman.datasets.dataset import Annotation
 from elman.datasets.edf_header import Header, decoded, way_out
-from elman.datasets.edf_times import backward
+from elman.datasets.edf_times import Seconds, backward
 from elman.errors import MentionError
 from elman.reading.parsing import shown
 
@@ -39,7 +41,7 @@ class Records(NamedTuple):
     """
 
     header: Header
-    starts: list[Fraction]
+    starts: Seconds
     annotations: tuple[Annotation, ...]
     first: Fraction
 
@@ -62,8 +64,8 @@ def read_annotations(
         if header.interrupted:
             kind = header.kind
             raise ValueError(f"{source} was interrupted ({kind}), but has no times of its data records")
-        return Records(header, [i * header.duration for i in range(header.records)], (), Fraction(0))
-    starts: list[Fraction] = []
+        return Records(header, _steady(header), (), Fraction(0))
+    onsets: list[Fraction] = []
     found: list[_Note] = []
     commas = False
     for record in range(header.records):
@@ -73,14 +75,15 @@ def read_annotations(
         except _DamageError as damage:
             header = _until(record, str(damage), header, damaged)
             break
-        starts.append(notes[0].onset)
-        found += notes
+        onsets.append(notes[0].onset)
+        found += [note for note in notes if note.texts]
         commas = commas or not points
     if commas:
         sentence = f"{source} has decimal commas in its annotations: read as points"
         header = replace(header, notes=(*header.notes, sentence))
-    first = starts[0]
-    header, starts = _in_order(header, [start - first for start in starts], source, damaged)
+    first = onsets[0]
+    starts = np.array([float(onset - first) for onset in onsets])
+    header, starts = _in_order(header, starts, source, damaged)
     found.sort(key=lambda note: note.onset)
     annotations = tuple(
         Annotation(float(note.onset - first), note.duration, text) for note in found for text in note.texts
@@ -99,12 +102,12 @@ def _record(blocks: list[bytes], where: str) -> tuple[list[_Note], bool]:
             if match is None:
                 begin = shown(rest[:30].decode("latin-1"))
                 raise _DamageError(f"{where}: {begin} is no list of annotations")
-            points = points and b"," not in match[1] + (match[2] or b"")
-            onset, duration = ((number or b"").decode().replace(",", ".") for number in (match[1], match[2]))
-            texts = decoded(match[3] or b"").split("\x14")
-            found.append(
-                _Note(Fraction(onset), float(duration) if duration else None, [t for t in texts if t])
-            )
+            onset, duration = match[1].decode(), (match[2] or b"").decode()
+            if "," in onset or "," in duration:
+                points = False
+                onset, duration = onset.replace(",", "."), duration.replace(",", ".")
+            texts = [text for text in decoded(match[3] or b"").split("\x14") if text]
+            found.append(_Note(Fraction(onset), float(duration) if duration else None, texts))
             at = len(block) - len(rest) + match.end()
         if i == 0 and not found:
             raise _DamageError(f"{where}: its annotations do not say when it begins")
@@ -119,9 +122,7 @@ def _until(record: int, damage: str, header: Header, damaged: bool) -> Header:
     return replace(header, records=record, notes=(*header.notes, sentence))
 
 
-def _in_order(
-    header: Header, starts: list[Fraction], source: str, damaged: bool
-) -> tuple[Header, list[Fraction]]:
+def _in_order(header: Header, starts: Seconds, source: str, damaged: bool) -> tuple[Header, Seconds]:
     """Return the starts of data records that follow each other."""
     wrong = backward(starts, header)
     if wrong is None:
@@ -133,4 +134,9 @@ def _in_order(
     # Where nothing was interrupted the times say nothing new, and some writers give every record the same.
     sentence = f"{what}, although it is marked as continuous: the times of its records are ignored"
     header = replace(header, notes=(*header.notes, sentence))
-    return header, [i * header.duration for i in range(len(starts))]
+    return header, _steady(header)
+
+
+def _steady(header: Header) -> Seconds:
+    """Return the starts of data records without a gap."""
+    return np.array([float(i * header.duration) for i in range(header.records)])

@@ -97,7 +97,7 @@ def edf_info(path: str | os.PathLike[str]) -> EdfInfo:
     header = records.header
     signals = [signal for signal in header.signals if not signal.annotations]
     rates = [signal.samples / header.duration for signal in signals]
-    bounds = parts(records.starts, header, max(rates)) if rates else []
+    bounds = parts(records.starts, header, float(max(rates))) if rates else []
     wrong = [f"{source}, channel {shown(one.label)}: {one.problem}" for one in signals if one.problem]
     return EdfInfo(
         path=text,
@@ -119,7 +119,7 @@ def time_notes(records: Records, bounds: list[tuple[int, int]], source: str) -> 
     header, starts = records.header, records.starts
     late = drift(starts, header)
     if late and bounds:
-        every = float(header.duration + late)
+        every = float(header.duration) + late
         found.append(f"{source}: its data records of {float(header.duration):g} s begin every {every:g} s")
     return found + jump(records, bounds, source)
 
@@ -129,7 +129,7 @@ def jump(records: Records, bounds: list[tuple[int, int]], source: str) -> list[s
     if len(bounds) < 2 or records.header.interrupted:
         return []
     at = bounds[1][0]
-    end = float(records.starts[at - 1] + records.header.duration)
+    end = float(records.starts[at - 1]) + float(records.header.duration)
     length = float(records.starts[at]) - end
     note = (
         f"{source} is marked as continuous, but its times jump by {length:g} s after {end:g} s: it is read "

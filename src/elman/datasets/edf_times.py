@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -10,59 +9,65 @@ from numpy.typing import NDArray
 
 from elman.datasets.edf_header import Header
 
-JITTER = Fraction(1, 50)  # s by which the times in a file may be off, because its writer rounds them
+Seconds = NDArray[np.float64]
+
+JITTER = 0.02  # s by which the times in a file may be off, because its writer rounds them
 _SLOWEST = 0.02  # the largest drift, as a share of a data record
 _GAP = 0.25  # what no drift explains, as a share of a data record
+_EXACT = 1e-9  # s, the error of differences of times
 _ENOUGH = 10  # steps from record to record that a drift is measured from
 
 
-def drift(starts: list[Fraction], header: Header) -> Fraction:
+def drift(starts: Seconds, header: Header) -> float:
     """Return how much later than its length says each data record begins, 0 where that is no steady drift.
 
     A recorder whose clock runs 0.4 % slow writes records of 1 s that begin every 1.004 s, without a loss.
     """
-    if len(starts) <= _ENOUGH or not header.duration:
-        return Fraction(0)
-    late = np.diff(np.array([float(start) for start in starts])) - float(header.duration)
+    length = float(header.duration)
+    if len(starts) <= _ENOUGH or not length:
+        return 0.0
+    late = np.diff(starts) - length
     off = np.abs(late - np.median(late))
-    mean = float(
-        np.mean(late[off <= _GAP * float(header.duration)])
-    )  # where times are rounded, not the median
-    if np.mean(off <= 0.001) < 0.75 or abs(mean) > _SLOWEST * header.duration:
-        return Fraction(0)
-    return Fraction(round(mean * 1_000_000), 1_000_000)
+    mean = float(np.mean(late[off <= _GAP * length]))  # where times are rounded, not the median
+    steady = np.mean(off <= 0.001) >= 0.75 and abs(mean) <= _SLOWEST * length
+    return round(mean, 6) if steady else 0.0
 
 
-def backward(starts: list[Fraction], header: Header) -> int | None:
+def backward(starts: Seconds, header: Header) -> int | None:
     """Return the first data record that begins before the one before it has ended, None if there is none."""
     most = max((s.samples for s in header.signals if not s.annotations), default=1)
-    allowed = max(JITTER, header.duration / most / 2)
-    step = header.duration + drift(starts, header)
-    return next((i for i in range(1, len(starts)) if starts[i] - starts[i - 1] - step < -allowed), None)
+    allowed = max(JITTER, float(header.duration) / most / 2)
+    found = np.flatnonzero(_gaps(starts, header) < -allowed)
+    return int(found[0]) + 1 if len(found) else None
 
 
-def parts(starts: list[Fraction], header: Header, rate: Fraction) -> list[tuple[int, int]]:
+def parts(starts: Seconds, header: Header, rate: float) -> list[tuple[int, int]]:
     """Return first and last + 1 data record of each part without a gap.
 
     In a file that is marked as interrupted, half a sample of ``rate`` is a gap. In one that is marked as
     continuous, a gap is what no rounding explains: the times do not come back to what they were before.
     """
-    least = Fraction(1, 2) / rate
+    least = 0.5 / rate
     if not header.interrupted:
         least = max(least, JITTER)
-    step = header.duration + drift(starts, header)
-    bounds = [i for i in range(1, len(starts)) if starts[i] - starts[i - 1] - step > least]
+    gaps = _gaps(starts, header)
+    bounds = (np.flatnonzero(gaps > least + _EXACT) + 1).tolist()
     if bounds and not header.interrupted:
-        late = np.array([float(start - i * step) for i, start in enumerate(starts)])
+        late = np.concatenate([[0.0], np.cumsum(gaps)])
         before, after = np.maximum.accumulate(late), np.minimum.accumulate(late[::-1])[::-1]
         bounds = [i for i in bounds if after[i] - before[i - 1] > least]
     return list(zip([0, *bounds], [*bounds, len(starts)], strict=True))
 
 
+def _gaps(starts: Seconds, header: Header) -> Seconds:
+    """Return the time from the end of each data record to the next one, in s, without a drift."""
+    return np.diff(starts) - (float(header.duration) + drift(starts, header))
+
+
 class Clock(NamedTuple):
     """The times of one sequence: ``starts`` of its data records in s, and the steps in each at ``rate``."""
 
-    starts: NDArray[np.float64]
+    starts: Seconds
     each: float
     rate: float
 
