@@ -66,9 +66,32 @@ def test_recordings():
     notes.append((9.0, 1.0, "Sleep stage R"))
     signals = [("EEG Fp1", 256, noise), ("EEG Fp2", 256, noise)]
     recordings.edf(Path("night.edf"), signals, notes)
+    night = np.zeros((10, 100), int)
+    stages = [(0.0, "Sleep stage W", 5), (5.0, "Sleep stage N2", 4), (9.0, "Sleep stage R", 1)]
+    recordings.edf_plus(Path("stages.edf"), {}, stages, record=0, when="01.01.8500.00.00")
+    Path("events.tsv").write_text("onset\tduration\ttrial_type\n1.0\t2.0\tseizure\n")
+    Path("study").mkdir()
+    files = [f"anna{i}_night{j}.edf" for i in range(4) for j in range(2)]
+    for file in files:
+        recordings.edf_plus(Path("study", file), {"EEG Fp1": night})
+    rows = "".join(f"{file},anna{i // 2}\n" for i, file in enumerate(files))
+    Path("subjects.csv").write_text(f"file,subject\n{rows}")
     names = pages.run("docs/recordings.md")
-    assert names["y"][0].tolist() == ["wake"] * 500 + ["sleep"] * 400 + ["dream"] * 100
-    assert names["description"].annotations[1].text == "seizure"
+    assert names["info"].texts["Sleep stage W"] == 1 and names["info"].rates == (256.0, 256.0)
+    assert names["description"].subjects == (
+        "anna0",
+        "anna0",
+        "anna1",
+        "anna1",
+        "anna2",
+        "anna2",
+        "anna3",
+        "anna3",
+    )
+    assert [len(test) for _, test in names["split"]] == [4, 4]
+    for options in ({}, {"annotations": "stages.edf"}):
+        _, y, _ = names["load_edf"]("night.edf", fs=100, labels=names["stages"], other="unknown", **options)
+        assert y[0].tolist() == ["wake"] * 500 + ["sleep"] * 400 + ["dream"] * 100
 
 
 def test_evaluation():
