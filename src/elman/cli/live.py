@@ -156,6 +156,9 @@ def replay(
     damaged: Annotated[
         str, typer.Option(metavar="refuse|read", help="read: a damaged EDF file up to the damage.")
     ] = "refuse",
+    lan: Annotated[
+        bool, typer.Option("--lan", help="Offer it to the whole network, not to this machine alone.")
+    ] = False,
     columns: FileColumns = FileColumns(),  # noqa: B008 (frozen)
     as_json: Json = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, only the result.")] = False,
@@ -177,6 +180,7 @@ def replay(
             wait=wait,
             kind=kind,
             damaged=damaged,
+            lan=lan,
             say=silence if quiet else note,
         )
     if as_json:

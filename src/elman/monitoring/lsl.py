@@ -16,6 +16,7 @@ import numpy as np
 
 from elman.data.sequences import Array
 from elman.errors import ArgumentValueError
+from elman.monitoring import loopback
 from elman.monitoring.description import Description
 
 try:
@@ -35,8 +36,12 @@ _SILENCE = 5.0  # s without a sample before the network is searched again
 _BUFFER = 360  # s that either end keeps while the other is busy
 
 
-def _be_quiet() -> None:
-    """Keep liblsl's own log off the terminal; its other settings stay those of the user's file."""
+def _configure() -> None:
+    """Keep liblsl's own log off the terminal, and find streams that are kept on this machine.
+
+    Multicast does not reach them, and not every liblsl asks at all ports of 127.0.0.1 by itself. The other
+    settings stay those of the user's file.
+    """
     places = (
         os.environ.get("LSLAPICFG"),
         "lsl_api.cfg",
@@ -45,11 +50,13 @@ def _be_quiet() -> None:
     )
     found = next((Path(place) for place in places if place and Path(place).is_file()), None)
     text = "" if found is None else found.read_text(encoding="utf-8", errors="replace")
-    if "[log]" not in text and hasattr(pylsl, "set_config_content"):
-        pylsl.set_config_content(f"{text}\n[log]\nlevel = -3\n")
+    own = "" if "KnownPeers" in text else "[lab]\nKnownPeers = {127.0.0.1}\n"
+    own += "" if "[log]" in text else "[log]\nlevel = -3\n"
+    if own and hasattr(pylsl, "set_config_content"):
+        pylsl.set_config_content(f"{text}\n{own}")
 
 
-_be_quiet()
+_configure()
 
 
 def clock() -> float:
@@ -231,9 +238,13 @@ class Source:
 
 
 class Outlet:
-    """A stream of float32 samples that others can find by its name, as `elman replay` makes it."""
+    """A stream of float32 samples that others can find by its name, as `elman replay` makes it.
 
-    def __init__(self, description: Description, unit: str = "") -> None:
+    It is open to this machine alone, or with ``lan`` to all that reach one of its network interfaces. OSError
+    where liblsl cannot be kept from that.
+    """
+
+    def __init__(self, description: Description, unit: str = "", *, lan: bool = False) -> None:
         rate = description.rate
         info = pylsl.StreamInfo(
             description.name,
@@ -250,7 +261,14 @@ class Outlet:
             channel.append_child_value("unit", unit)
             channel.append_child_value("type", description.kind)
         info.desc().append_child("elman").append_child_value("speed", repr(description.speed))
+        before = None if lan else loopback.sockets()
         self._outlet = pylsl.StreamOutlet(info, 0, _BUFFER)
+        if before is not None:
+            try:
+                loopback.confine(before)
+            except OSError:
+                del self._outlet
+                raise
 
     def push(self, samples: Array, stamps: Array) -> None:
         """Send samples (k, F) with their stamps (k,)."""

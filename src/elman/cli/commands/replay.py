@@ -65,16 +65,24 @@ def replay(
     wait: float = 0.0,
     kind: str = "EEG",
     damaged: str = "refuse",
+    lan: bool = False,
     say: Say,
 ) -> Replayed:
     """Play a recording until it ends, or until Ctrl-C.
 
     ``options`` are those of `elman.read_sequences`. All sequences of the file are played one after the other,
-    or ``only`` one, by its id or its number from 0. ``damaged`` is that of `elman.datasets.load_edf`. Errors:
-    ValueError for a file that cannot be read, or has no rate if ``rate`` is None; ImportError without pylsl.
+    or ``only`` one, by its id or its number from 0. ``damaged`` is that of `elman.datasets.load_edf`. Only
+    this machine can read the stream, with ``lan`` the network too. Errors: ValueError for a file that cannot
+    be read, or has no rate if ``rate`` is None; ImportError without pylsl.
     """
-    from elman.monitoring import lsl
+    from elman.monitoring import loopback, lsl
 
+    if not lan and not loopback.possible():
+        raise ArgumentValueError(
+            "--lan",
+            "is not given, but on this system a stream can only be offered on every network interface",
+            "--lan, if others may read the recording",
+        )
     number("--speed", speed, positive=True)
     number("--wait", wait)
     if seconds is not None:
@@ -87,13 +95,14 @@ def replay(
     stream = Description(
         name, f"elman replay {name}", "", kind, recording.rate * speed, recording.channels, speed
     )
-    outlet = lsl.Outlet(stream, recording.unit)
+    outlet = lsl.Outlet(stream, recording.unit, lan=lan)
     whole = math.inf if loop else len(recording.samples)
     total = whole if seconds is None else min(whole, round(seconds * stream.rate))
     length = len(recording.samples) / recording.rate
     say(
         f"{path}: {plural(len(recording.channels), 'channel')} ({listed(recording.channels)}), "
-        f"{recording.rate:g} Hz, {length:.1f} s; the stream is {name!r}"
+        f"{recording.rate:g} Hz, {length:.1f} s; the stream is {name!r}, "
+        + ("open to the whole network (--lan)" if lan else "open to this machine alone")
     )
     player = None
     try:
