@@ -98,6 +98,7 @@ def test_evaluation():
     names = pages.run("docs/evaluation.md")
     error = text_blocks("docs/evaluation.md")[0]
     assert len(names["cv"]) == 5 and len(names["chunks"].X) == 150
+    assert names["faults"] == [(0, 0, 64, 256, "flat", "is flat")]
     assert names["after"].error < names["before"].error and names["calibrated"].temperature_ > 1
     by_rows = np.arange(150) % 2 == 1
     with pytest.raises(ValueError, match="is on both sides") as caught:
