@@ -177,7 +177,7 @@ def predict(
             "FILE", "is '-', standard input, which is read with --stream only: expected a file"
         )
     written = None if out == "-" else out
-    found = job.predict(file, model, options=columns.given(), out=written)
+    found = job.predict(file, model, options=columns.given(), out=written, say=note)
     if written is not None:
         job.write(found, written)
         note(f"{written}: answers to {len(found.ids)} sequences")
@@ -262,7 +262,7 @@ def check(
     from elman.cli import report
     from elman.cli.commands.check import check as run_check
 
-    checked = run_check(model, file, columns=columns.given(), entries=entries, seed=seed)
+    checked = run_check(model, file, columns=columns.given(), entries=entries, seed=seed, say=note)
     if as_json:
         document(checked)
     else:
@@ -311,24 +311,25 @@ def demo(
 def info(
     path: Annotated[
         str | None,
-        typer.Argument(metavar="[FILE]", show_default=False, help="A recording: .edf or .bdf."),
+        typer.Argument(
+            metavar="[FILE]", show_default=False, help="A saved model, or a recording: .edf or .bdf."
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Version, instruction set, CPUs and what is installed; or what is in a recording."""
+    """Version, instruction set, CPUs and what is installed; or what is in a model or a recording."""
     from elman.cli import info
-    from elman.cli.commands import edf_info
+    from elman.cli.commands import edf_info, model_info
 
     if path is None:
         document(info.facts()) if as_json else say(info.report())
         return
-    if not edf_info.is_recording(path) and Path(path).is_file():
-        raise ValueError(f"{path!r} is no EDF or BDF file")
-    found = edf_info.info(path)
-    if as_json:
-        document(edf_info.document(found))
-    else:
-        edf_info.show(found)
+    if edf_info.is_recording(path):
+        recording = edf_info.info(path)
+        document(edf_info.document(recording)) if as_json else edf_info.show(recording)
+        return
+    model = model_info.describe(path)
+    document(model) if as_json else model_info.show(model)
 
 
 def run(arguments: list[str]) -> int:

@@ -14,6 +14,7 @@ from elman import _engine
 PACKAGES = ("numpy", "scikit-learn", "scipy", "safetensors", "tqdm")
 # The extra that brings each optional package.
 OPTIONAL = {"typer": "cli", "rich": "cli", "matplotlib": "plot", "pyarrow": "parquet"}
+OPTIONAL |= {"edfio": "eeg", "pylsl": "eeg"}
 
 
 def facts() -> dict[str, str]:

@@ -38,11 +38,11 @@ def aligned(
     if isinstance(X, Sequences):
         if not X.features.known:
             return X, _nameless(known, name, who)
-        order = _Order(known, who, source, name)
+        order = FeatureOrder(known, who, source, name)
         values = order.bring(X.values, X.features, name)
         return Sequences(values, X.offsets), order.finish(name)
     if isinstance(X, NamedArray):
-        order = _Order(known, who, source, name)
+        order = FeatureOrder(known, who, source, name)
         return order.bring(plain(X), X.features, name), order.finish(name)
     if isinstance(X, np.ndarray) and X.dtype.kind == "O" and X.ndim == 1:
         X = list(X)
@@ -50,7 +50,7 @@ def aligned(
         if not isinstance(X, (list, tuple, np.ndarray)) and known_of(X).known:
             return X, known  # one data frame, which is no collection of sequences: others say so
         return X, _nameless(known, name, who)
-    order = _Order(known, who, source, name)
+    order = FeatureOrder(known, who, source, name)
     items = [order.bring_item(item, f"{name}[{i}]") for i, item in enumerate(X)]
     return items, order.finish(name)
 
@@ -67,7 +67,7 @@ def aligned_rows(x: Any, known: Features, name: str, one: bool = False) -> Any:
     found = row_of(x) if one else known_of(x)
     if not found.known or not known.known or np.ndim(x) == (0 if one else 1):
         return plain(x)
-    order = _Order(known, "the model", "as in fit", name)
+    order = FeatureOrder(known, "the model", "as in fit", name)
     made = order.bring(np.asarray(x), found, name)
     order.finish(name)
     return made
@@ -89,7 +89,7 @@ def labeled(made: Any, known: Features) -> Any:
     return [named(each, names) for each in made] if isinstance(made, list) else named(made, names)
 
 
-class _Order:
+class FeatureOrder:
     """Brings one sequence after the other into one order, and warns once for all of them."""
 
     def __init__(self, known: Features, who: str | None, source: str, name: str) -> None:
@@ -114,10 +114,7 @@ class _Order:
 
     def bring(self, values: Any, found: Features, where: str) -> Any:
         """Return values (..., F) with the columns of ``found`` as they are known."""
-        self._check_rate(found, where)
-        columns = self._columns(found, where)
-        units = found.units if columns is None or found.units is None else found.take(columns).units
-        scales = self._scales(units, where)
+        columns, scales = self.places(found, where)
         if columns is None and scales is None:
             self.right = found
             return values
@@ -129,16 +126,27 @@ class _Order:
             array = scaled.astype(array.dtype, copy=False) if array.dtype.kind == "f" else scaled
         return array
 
+    def places(self, found: Features, where: str) -> tuple[list[int] | None, Array | None]:
+        """Return which columns of ``found`` are read, and by what each is multiplied; None: as they are."""
+        self._check_rate(found, where)
+        columns = self._columns(found, where)
+        units = found.units if columns is None or found.units is None else found.take(columns).units
+        return columns, self._scales(units, where)
+
     def finish(self, name: str) -> Features:
         """Warn of what was seen, and return what is known now."""
         if self.converted:
-            each = [f"{_listed(names)} from {a} to {b}" for (a, b), names in self.converted.items()]
-            warn(f"{name} was converted: {'; '.join(each)} ({self.source})")
+            warn(f"{name} was converted: {self.conversions()} ({self.source})")
         if self.strange:
             warn(f"X has feature names, but {self.who} was fitted without feature names")
         elif self.bare and self.known.names is not None and len(self.known.names) > 1:
             _warn_nameless(name, self.who if self.named else None)
         return self.known
+
+    def conversions(self) -> str:
+        """Return which features were converted from which unit to which, as text."""
+        each = [f"{_listed(names)} from {a} to {b}" for (a, b), names in self.converted.items()]
+        return "; ".join(each)
 
     def _check_rate(self, found: Features, where: str) -> None:
         if found.rate is None:

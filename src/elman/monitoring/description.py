@@ -11,7 +11,8 @@ class Description:
     """The description of a stream.
 
     ``rate`` is in Hz of the time stamps, 0 if they are irregular. ``speed`` is the seconds of signal in one
-    second, above 1 where `elman replay` plays faster. ``channels`` are labels, or names like "channel 1".
+    second, above 1 where `elman replay` plays faster. ``channels`` are labels, or names like "channel 1" if
+    the stream is not ``labeled``; ``units`` are theirs, "" where one is unknown, or () if all are.
     """
 
     name: str
@@ -21,6 +22,8 @@ class Description:
     rate: float
     channels: tuple[str, ...]
     speed: float = 1.0
+    units: tuple[str, ...] = ()
+    labeled: bool = True
 
     def __str__(self) -> str:
         count = len(self.channels)

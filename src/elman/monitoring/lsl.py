@@ -255,10 +255,11 @@ class Outlet:
             description.source_id,
         )
         channels = info.desc().append_child("channels")
-        for label in description.channels:
+        units = description.units or (unit,) * len(description.channels)
+        for label, own in zip(description.channels, units, strict=True):
             channel = channels.append_child("channel")
-            channel.append_child_value("label", label)
-            channel.append_child_value("unit", unit)
+            channel.append_child_value("label", label if description.labeled else "")
+            channel.append_child_value("unit", own)
             channel.append_child_value("type", description.kind)
         info.desc().append_child("elman").append_child_value("speed", repr(description.speed))
         before = None if lan else loopback.sockets()
@@ -284,12 +285,14 @@ def _described(info: Any) -> Description:
     name, count = info.name(), info.channel_count()
     if info.channel_format() not in _FORMATS:
         raise ValueError(f"stream {name!r} carries text (markers), expected numbers")
-    labels = []
+    labels, units = [], []
     channel = info.desc().child("channels").child("channel")
     while not channel.empty():
         labels.append(channel.child_value("label"))
+        units.append(channel.child_value("unit"))
         channel = channel.next_sibling("channel")
-    if len(labels) != count or not all(labels):
+    labeled = len(labels) == count and all(labels)
+    if not labeled:
         labels = [f"channel {i + 1}" for i in range(count)]
     try:
         speed = float(info.desc().child("elman").child_value("speed"))
@@ -303,6 +306,8 @@ def _described(info: Any) -> Description:
         info.nominal_srate(),
         tuple(labels),
         speed if 0.0 < speed < np.inf else 1.0,
+        tuple(units) if len(units) == count and any(units) else (),
+        labeled,
     )
 
 

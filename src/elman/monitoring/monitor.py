@@ -14,6 +14,7 @@ from elman.data.sequences import Array
 from elman.data.signal_limits import KINDS
 from elman.errors import ArgumentValueError
 from elman.monitoring.alarm import Alarm, Raised
+from elman.monitoring.channels import known_of_stream, order_of
 from elman.monitoring.losses import Losses, Turn
 from elman.monitoring.quality import Fault, Quality
 from elman.monitoring.windowed_stream import ChunkedStream
@@ -83,7 +84,8 @@ class Monitor:
         Seconds of the signal, at least 0.
     takes_missing : bool
     channels : sequence of str
-        The names of the channels, for messages.
+        The names of the channels, in the order of the samples. A model that knows the names of its features
+        reads them by name; ValueError if some are missing or unknown.
     quality : bool
         Whether the quality of the channels is checked.
 
@@ -131,7 +133,8 @@ class Monitor:
         self.reset_after = number("reset_after", reset_after)
         self.alarm = alarm
         self._takes_missing = takes_missing
-        self.channels = list(channels) or [f"channel {i + 1}" for i in range(features)]
+        self._order = order_of(known_of_stream(stream), channels or None, where="channels")
+        self.channels = list(self._order.names or ()) or [f"channel {i + 1}" for i in range(features)]
         self._values = np.full(features, np.nan)  # the last value of each channel
         self._taken = np.full(features, -math.inf)  # and its stamp
         self._last = math.nan  # the last stamp
@@ -186,7 +189,7 @@ class Monitor:
 
         ValueError for other shapes, and for stamps that are not finite.
         """
-        samples = np.asarray(samples, np.float64)
+        samples = self._order.read(samples)
         stamps = np.asarray(stamps, np.float64)
         if samples.ndim != 2 or samples.shape[1] != self.features:
             raise ArgumentValueError("samples", f"has shape {samples.shape}", f"(k, {self.features})")

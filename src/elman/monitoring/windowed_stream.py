@@ -44,6 +44,21 @@ class ChunkedStream:
         self._seen = 0
 
     @property
+    def feature_names(self) -> tuple[str, ...] | None:
+        """The names of the features that the model reads, in order; None where they are unknown."""
+        return getattr(self._stream, "feature_names", None)
+
+    @property
+    def feature_units(self) -> tuple[str, ...] | None:
+        """The units of the features; None where they are unknown."""
+        return getattr(self._stream, "feature_units", None)
+
+    @property
+    def rate(self) -> float | None:
+        """The sampling rate in Hz of what the model was trained on; None where it is unknown."""
+        return getattr(self._stream, "rate", None)
+
+    @property
     def signal_limits(self) -> SignalLimits | None:
         """What the model learned of its channels; None where it learned nothing."""
         return getattr(self._stream, "signal_limits", None)
@@ -105,7 +120,7 @@ class SlidingStream(ChunkedStream):
         self, opened: Callable[[], Any], window: int, first: int = 1, every: int = 1, *, streams: int = 4
     ) -> None:
         self._streams = [ChunkedStream(opened, first, every) for _ in range(integer("streams", streams, 1))]
-        self._stream = self._streams[0]
+        self._stream: Any = self._streams[0]  # for what it knows of the model
         self.window = integer("window", window, streams)
         self._starts = [i * self.window // streams for i in range(streams)]
         apart = max(np.diff([*self._starts, self.window]).tolist())

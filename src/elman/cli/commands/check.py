@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from elman._validation import integer
+from elman.cli.commands import Say, loaded_model
 from elman.cli.commands import data as files
-from elman.cli.commands import loaded_model
 from elman.data.sequences import Array
 from elman.model.gradient_check import check_gradient
 from elman.network.network import Network
@@ -42,6 +42,7 @@ def check(
     columns: Mapping[str, Any],
     entries: int = 2000,
     seed: int = 0,
+    say: Say = lambda _: None,
 ) -> Checked:
     """Check the gradient of the loss on sequences of a file, or on random sequences.
 
@@ -59,7 +60,7 @@ def check(
         ]
         source = "random sequences"
     else:
-        data = files.load(path, columns, missing=opened.takes_missing)
+        data = opened.in_order(files.load(path, columns, missing=opened.takes_missing), say)
         opened.check(data)
         short = sorted(range(len(data.X)), key=lambda i: len(data.X[i]))[:_SEQUENCES]
         X = [x[:_STEPS] for x in opened.scaled([data.X[i] for i in sorted(short)])]

@@ -87,7 +87,7 @@ def evaluate(
         raise ArgumentValueError(
             "--picture", f"is given, but {model!r} answers with numbers, which are not confused"
         )
-    data = files.load(path, columns, opened.per_step, opened.takes_missing)
+    data = opened.in_order(files.load(path, columns, opened.per_step, opened.takes_missing), warn)
     labels = _labels(data, opened, numbers=classes is None)
     answers = opened.answers(data)
     flat = np.concatenate(answers) if isinstance(answers, list) else answers

@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 
 from elman import persistence, streaming
+from elman.cli.commands import Say
 from elman.cli.commands.data import Data, plural
+from elman.cli.commands.feature_order import in_order
+from elman.data.feature_names import Features
 from elman.data.sequences import Array
 from elman.errors import NonFiniteError
 from elman.network.network import Network
@@ -52,8 +55,18 @@ class LoadedModel:
 
     @property
     def rate(self) -> float | None:
-        """The sampling rate in Hz that its transformers expect; None if they do not depend on it."""
-        return next((float(part.fs) for part in self.transformers if hasattr(part, "fs")), None)
+        """The sampling rate in Hz that its transformers expect, or of its training; None where unknown."""
+        rates = (float(part.fs) for part in self.transformers if hasattr(part, "fs"))
+        return next(rates, self.known.rate)
+
+    @property
+    def known(self) -> Features:
+        """What is known of its features."""
+        return streaming.known_features(self.model)
+
+    def in_order(self, data: Data, say: Say) -> Data:
+        """Return the sequences of a file in the order and the units of its features."""
+        return data if self.integers else in_order(data, self.known, f"as {self.path!r} was trained", say)
 
     @property
     def network(self) -> Network:

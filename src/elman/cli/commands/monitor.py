@@ -19,6 +19,7 @@ from elman.cli.monitor_csv import Record, moment
 from elman.cli.monitor_state import Seen
 from elman.errors import ArgumentValueError
 from elman.monitoring import Alarm, Answer, ChunkedStream, Monitor, SlidingStream
+from elman.monitoring.channels import ChannelOrder, order_of
 from elman.monitoring.description import Description, listed
 
 _WAIT = 0.05  # s to wait for samples before the view and the record are updated
@@ -166,6 +167,7 @@ class _Run:
         self.seen = Seen(f"elman monitor  {model.path}", self.outputs, classes)
         self._connections = 0
         self._picked: list[int] = []
+        self._order = ChannelOrder()
         self._heard, self._told = (
             time.monotonic(),
             False,
@@ -179,8 +181,8 @@ class _Run:
 
     def check(self, stream: Description) -> None:
         """Raise ValueError for a stream that does not fit the model."""
-        picked = _picked(stream, self.how.channels)
-        if len(picked) != self.model.features:
+        picked, order = self._read_as(stream)
+        if len(order.places or picked) != self.model.features:
             chosen = "" if self.how.channels is None else ", of which --channels chooses " + str(len(picked))
             raise ValueError(
                 f"the stream {stream.name!r} has {plural(len(stream.channels), 'channel')} "
@@ -194,6 +196,15 @@ class _Run:
         if rate is None and wanted is None and self.how.window is not None:
             raise ValueError(f"the stream {stream.name!r} names no rate: --window needs --rate")
 
+    def _read_as(self, stream: Description) -> tuple[list[int], ChannelOrder]:
+        """Return which channels of a stream are chosen, and how these are put in the order of the model."""
+        picked = _picked(stream, self.how.channels)
+        by_number = not any(name in stream.channels for name in self.how.channels or stream.channels)
+        names = [stream.channels[i] for i in picked] if stream.labeled and not by_number else None
+        units = [stream.units[i] for i in picked] if stream.units else None
+        where, source = f"the stream {stream.name!r}", f"as {self.model.path!r} was trained"
+        return picked, order_of(self.model.known, names, units, where, source)
+
     def follow(self, source: Any) -> None:
         """Take up a stream that was found, and show one that is gone."""
         self.seen.connected = source.connected
@@ -204,7 +215,7 @@ class _Run:
         self._heard, self._told = time.monotonic(), False
         stream: Description = source.description
         self.seen.description = stream
-        self._picked = _picked(stream, self.how.channels)
+        self._picked, self._order = self._read_as(stream)
         if self.monitor is None:
             rate = stream.rate / stream.speed or self.how.rate or self.model.rate
             self.monitor = self.seen.monitor = Monitor(
@@ -214,11 +225,13 @@ class _Run:
                 alarm=self._alarm,
                 reset_after=self._reset_after,
                 takes_missing=self.model.takes_missing,
-                channels=[stream.channels[i] for i in self._picked],
+                channels=self.model.known.names or [stream.channels[i] for i in self._picked],
                 quality=self.how.quality,
             )
         self.monitor.speed = stream.speed
         self.note(f"{'found again' if again else 'reading'}: {stream}")
+        if self._order.note:
+            self.note(self._order.note)
 
     def _stream(self, rate: float | None) -> ChunkedStream:
         first, every = self.model.cadence()
@@ -247,7 +260,7 @@ class _Run:
     def take(self, monitor: Monitor, chunk: Any, clock: Callable[[], float]) -> None:
         """Answer the samples of a chunk."""
         self._heard, self._told = time.monotonic(), False
-        samples = chunk.samples[:, self._picked]
+        samples = self._order.read(chunk.samples[:, self._picked])
         happened = monitor.feed(samples, chunk.stamps)
         now = clock()
         epoch = time.time() - now  # a stamp plus this is in seconds since 1970

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from elman.cli.commands import Say, loaded_model, output_paths
 from elman.cli.commands import data as files
-from elman.cli.commands import loaded_model, output_paths
 from elman.cli.commands.loaded_model import LoadedModel
 from elman.data.sequences import Array
 from elman.model import atomic_write
@@ -82,11 +82,18 @@ class Predicted:
         }
 
 
-def predict(path: str, model: str, *, options: Mapping[str, Any], out: str | None = None) -> Predicted:
+def predict(
+    path: str,
+    model: str,
+    *,
+    options: Mapping[str, Any],
+    out: str | None = None,
+    say: Say = lambda _: None,
+) -> Predicted:
     """Return a model's answers to a file, whose labels are ignored; ``out`` is where they will be written."""
     output_paths.keep_apart({"FILE": path, "MODEL": model}, {"--output": out})
     opened = loaded_model.load(model)
-    data = files.load(path, options, missing=opened.takes_missing)
+    data = opened.in_order(files.load(path, options, missing=opened.takes_missing), say)
     answers = opened.answers(data)
     steps = [(opened.ends(len(x)) + 1).tolist() for x in data.X] if opened.per_step else None
     return Predicted(opened, path, data.names, answers, steps)

@@ -30,12 +30,13 @@ _EDF = (".edf", ".bdf")
 
 @dataclass(frozen=True)
 class Recording:
-    """Samples (T, F), NaN where one is missing, their rate in Hz, and the names of the channels."""
+    """Samples (T, F), NaN where one is missing, their rate in Hz, names and units of the channels."""
 
     samples: Array
     rate: float
     channels: tuple[str, ...]
-    unit: str = ""
+    units: tuple[str, ...] = ()
+    labeled: bool = True
 
 
 @dataclass(frozen=True)
@@ -93,9 +94,17 @@ def replay(
     for note in notes:
         say(str(note.message))
     stream = Description(
-        name, f"elman replay {name}", "", kind, recording.rate * speed, recording.channels, speed
+        name,
+        f"elman replay {name}",
+        "",
+        kind,
+        recording.rate * speed,
+        recording.channels,
+        speed,
+        recording.units,
+        recording.labeled,
     )
-    outlet = lsl.Outlet(stream, recording.unit, lan=lan)
+    outlet = lsl.Outlet(stream, lan=lan)
     whole = math.inf if loop else len(recording.samples)
     total = whole if seconds is None else min(whole, round(seconds * stream.rate))
     length = len(recording.samples) / recording.rate
@@ -156,7 +165,7 @@ def load(
     if not edf and ending not in reading.ENDINGS:
         endings = ", ".join((*reading.ENDINGS, *_EDF))
         raise ValueError(f"{path!r} ends in {shown(ending)}, expected one of {endings}")
-    sequences, ids, names, own, unit = _edf(path, options, rate, damaged) if edf else _table(path, options)
+    sequences, ids, names, own, units = _edf(path, options, rate, damaged) if edf else _table(path, options)
     if only is not None:
         known = [str(i) for i in range(len(sequences))] if ids is None else list(ids)
         if only not in known:
@@ -167,10 +176,10 @@ def load(
         raise ValueError(f"{path!r} says nothing of its rate: expected --rate, samples a second")
     samples = np.concatenate(sequences)
     channels = names or [f"channel {i + 1}" for i in range(samples.shape[1])]
-    return Recording(samples, found, tuple(channels), unit)
+    return Recording(samples, found, tuple(channels), tuple(units), bool(names))
 
 
-Parts = tuple[list[Array], Sequence[str] | None, Sequence[str] | None, float | None, str]
+Parts = tuple[list[Array], Sequence[str] | None, Sequence[str] | None, float | None, Sequence[str]]
 
 
 def _table(path: str, options: Mapping[str, Any]) -> Parts:
@@ -178,7 +187,7 @@ def _table(path: str, options: Mapping[str, Any]) -> Parts:
         file = reading.read(path, **options)
     wide = file.features if file.features and len(file.features) == file.X[0].shape[1] else None
     own = _rate_within(path) if Path(path).suffix.lower() == ".npz" else None
-    return file.X, file.ids, wide, own, ""
+    return file.X, file.ids, wide, own, file.units or ()
 
 
 def _rate_within(path: str) -> float | None:
@@ -201,4 +210,4 @@ def _edf(path: str, options: Mapping[str, Any], rate: float | None, damaged: Any
 
     with option_names():
         data = load_edf(path, channels=options.get("features"), fs=rate, damaged=damaged)
-    return list(data.X), None, data.description.channels, data.description.fs, "microvolts"
+    return list(data.X), None, data.description.channels, data.description.fs, data.description.units

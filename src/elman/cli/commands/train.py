@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -16,6 +16,7 @@ from elman.cli.commands import Say, kept_model, loaded_model, output_paths, plot
 from elman.cli.commands import data as files
 from elman.cli.commands import hyperparameters as recipes
 from elman.cli.commands.data import TASKS, Data
+from elman.cli.commands.feature_order import in_order
 from elman.cli.commands.hyperparameters import Recipe
 from elman.cli.commands.option_names import option_names
 from elman.cli.commands.training_data import TrainingData, announce, read_training, read_validation
@@ -87,8 +88,13 @@ def train(
     done = _unfinished(keep, resume)
 
     training = read_training(path, task, columns)
+    if resume and done:  # the order of the features is that of the run which goes on
+        from elman.estimators.files import features_of_run  # at call: scikit-learn takes half a second
+
+        known, where = features_of_run(keep, True), f"as in the run {keep!r}"
+        training = replace(training, data=in_order(training.data, known, where, warn))
     replaced = "" if resume and done else kept_model.replaces(model, training.data, resume is False)
-    watched = None if valid is None else read_validation(valid, training, columns)
+    watched = None if valid is None else read_validation(valid, training, columns, warn)
     run = _Run(training, watched, keep, bool(resume), done, replaced, say)
     estimator, seconds = run.fit(recipe, fraction, bar)
     kept_model.save(estimator, model, training.data)

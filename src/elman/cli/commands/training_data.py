@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from elman.cli.commands import Say
 from elman.cli.commands import data as files
 from elman.cli.commands.data import Data
+from elman.cli.commands.feature_order import in_order
 from elman.data import recording_ids
+from elman.data.feature_names import known_of
 from elman.data.sequences import Array
 
 Rows = NDArray[np.int64]
@@ -134,10 +137,14 @@ def _check_classes(data: Data) -> None:
         raise ValueError(f"{data.path!r} has {came}, expected at least two classes")
 
 
-def read_validation(path: str, training: TrainingData, columns: Mapping[str, Any]) -> Data:
-    """Read the file of --valid; its labels get the type of those that are trained on."""
+def read_validation(path: str, training: TrainingData, columns: Mapping[str, Any], say: Say) -> Data:
+    """Read the file of --valid; its labels get the type of those that are trained on.
+
+    Its features are put in the order of those that are trained on; ``say`` gets notes of them.
+    """
     data, per_step = training.data, training.per_step
     valid = files.load(path, columns, per_step)
+    valid = in_order(valid, known_of(data.X[0]), f"as in {data.path!r}", say)
     y = valid.labels()
     if valid.features != data.features:
         raise ValueError(
