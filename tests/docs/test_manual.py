@@ -132,7 +132,7 @@ def test_the_monitor_of_the_eeg_page_has_the_options_it_names():
     python = "\n".join(block.text for block in pages.blocks("docs/eeg.md") if block.language == "python")
     seconds, steps = re.search(r"--alarm ictal --window (\d+) --on-steps (\d+)", commands).groups()
     assert f"window = round({seconds} * description.fs)" in python
-    assert f"Hysteresis(on=0.8, off=0.5, on_steps={steps})" in python  # the defaults of --on and --off
+    assert f"on=0.8, off=0.5, on_steps={steps})" in python  # the defaults of --on and --off
 
 
 def test_monitor():
