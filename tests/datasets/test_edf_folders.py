@@ -137,13 +137,16 @@ def test_texts_may_occur_in_any_of_the_files():
     ("path", "error", "sentence"),
     [
         ([], ValueError, "path is an empty list, expected at least one file"),
-        (["a.edf", "./a.edf"], ValueError, r"path has 'a.edf' twice, expected each file once"),
+        (["a.edf", "./a.edf"], ValueError, r"path has './a.edf' twice, expected each file once"),
+        (["a.edf", "link.edf"], ValueError, r"path has 'link.edf' twice, expected each file once"),
+        (["a.edf", "b\0.edf"], ValueError, "which no file can be called"),
         (["a.edf", 3], TypeError, r"path\[1\] is 3 \(a int\), expected a path"),
         (["a.edf", "b.edf"], FileNotFoundError, "b.edf"),
     ],
 )
 def test_wrong_lists(path, error, sentence):
     record("a.edf")
+    Path("link.edf").symlink_to("a.edf")
     with pytest.raises(error, match=sentence):
         load_edf(path)
 

@@ -16,7 +16,7 @@ import elman
 from elman import Dense, Network, RNNClassifier, RNNRegressor, RNNTagger, Sequences, SimpleRNN
 from elman.anaesthesia import load_vitals, simulate_anaesthesia
 from elman.data.input_types import SequenceInput, SequenceOutput
-from elman.datasets import load_bonn, load_edf, load_uci_seizure, simulate_eeg, simulate_seizure
+from elman.datasets import edf_info, load_bonn, load_edf, load_uci_seizure, simulate_eeg, simulate_seizure
 from elman.features import Frames
 from elman.persistence import Loaded
 from elman.sensitivity import gradient_norms
@@ -123,6 +123,8 @@ def files(path: Path) -> None:
     """Readers of files; this function is not run."""
     assert_type(load_edf(path).y, None)
     assert_type(load_edf(path, labels={"seizure": 1}).y, list[Array])
+    assert_type(load_edf([path, "b.edf"], subjects=lambda file: file[:3], annotations={"b": path}).y, None)
+    assert_type(edf_info(path).channels, tuple[str, ...])
     assert_type(load_bonn(path).y, Array)
     assert_type(load_uci_seizure(path).X, Sequences)
     assert_type(load_vitals(path).y, list[Array])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -77,17 +78,23 @@ class Divided(NamedTuple):
         more = "" if self.subjects == 1 else f" (as those of {self.subjects - 1} others do)"
         return (
             f"the recordings {first} and {second} of subject {subject} fall on both sides of a split{more}: "
-            "group by subject, such as description.subjects, not by recording"
+            "group by subject, not by recording (description.subjects; load_edf has subjects=)"
         )
 
 
-def divided(names: Array, first: Rows, second: Rows) -> Divided | None:
-    """Return a subject with recordings on both sides of a split; None if there is none."""
+def divided(names: Array, splits: Iterable[tuple[Rows, Rows]]) -> Divided | None:
+    """Return a subject with recordings on both sides of one of the splits; None if there is none."""
     distinct, of = np.unique(names, return_inverse=True)
-    subjects = [subject_of(name) for name in distinct.tolist()]
-    left, right = (
-        {subjects[code]: distinct[code] for code in np.unique(of[rows]).tolist()[::-1]}
-        for rows in (first, second)
-    )
-    both = [subject for subject in left if subject in right and left[subject] != right[subject]]
-    return Divided(both[-1], left[both[-1]], right[both[-1]], len(both)) if both else None
+    known = distinct.tolist()
+    subjects = [subject_of(name) for name in known]
+    if len(set(subjects)) == len(subjects):
+        return None
+    for sides in splits:
+        left, right = (
+            {subjects[i]: known[i] for i in np.flatnonzero(np.bincount(of[rows])).tolist()[::-1]}
+            for rows in sides
+        )
+        both = [subject for subject in left if subject in right and left[subject] != right[subject]]
+        if both:
+            return Divided(both[-1], left[both[-1]], right[both[-1]], len(both))
+    return None

@@ -34,10 +34,12 @@ def recordings(path: Any) -> tuple[list[str], list[str]]:
             found.append(text)
     if not found:
         raise ValueError(f"{silent[0]!r} has annotations, but no signals, as all files of its folder")
-    places = [os.path.realpath(text) for text in found]
-    for text, place in zip(found, places, strict=True):
-        if places.count(place) > 1:
+    places: set[str] = set()
+    for text in found:
+        place = text if "\0" in text else os.path.realpath(text)
+        if place in places:
             raise ArgumentValueError("path", f"has {text!r} twice", "each file once")
+        places.add(place)
     return found, silent
 
 

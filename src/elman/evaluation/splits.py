@@ -181,11 +181,9 @@ def chunk(
 def _warn_if_divided(names: Array, splits: list[tuple[Indices, Indices]]) -> None:
     if names.dtype.kind not in "UO":  # numbers say nothing of subjects
         return
-    for train, test in splits:
-        found = recording_ids.divided(names, train, test)
-        if found is not None:
-            warnings.warn(str(found), UserWarning, stacklevel=3)
-            return
+    found = recording_ids.divided(names, splits)
+    if found is not None:
+        warnings.warn(str(found), UserWarning, stacklevel=3)
 
 
 def _labels(y: Any, lengths: Indices, of: Indices, rows: Indices) -> Array | None:

@@ -67,7 +67,7 @@ class TrainingData:
         watched = [] if valid is None else list(valid.ids or ())
         watched += [] if held_out is None else [ids[i] for i in held_out]
         rows = np.arange(len(own) + len(watched))
-        found = recording_ids.divided(np.array([*own, *watched]), rows[: len(own)], rows[len(own) :])
+        found = recording_ids.divided(np.array([*own, *watched]), [(rows[: len(own)], rows[len(own) :])])
         if found is None:
             return None
         return (
