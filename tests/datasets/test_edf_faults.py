@@ -1,5 +1,7 @@
 """EDF files as recorders and people write them: the right labels, a sentence, or an error, never silence."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -113,6 +115,31 @@ def test_rounded_times_are_no_jump(path):
     recordings.edf_plus(path, {"Cz": x}, [(10.2, "seizure", 5)], starts=starts, record=0.51)
     X, y, _ = load_edf(path, labels={"seizure": 1})
     assert len(X) == 1 and abs(int(y[0].argmax()) - 1020) <= 5
+
+
+@pytest.mark.parametrize("kind", ["EDF+C", "EDF+D"])
+def test_times_that_jitter_are_no_interruption(path, kind):
+    """By 8 ms, almost a sample; labels keep to within that, and a real gap is still one."""
+    jitter = np.random.default_rng(1).uniform(-0.008, 0.008, 60).round(3)
+    starts = np.r_[0, np.arange(1, 60) + jitter[1:]] + np.where(np.arange(60) >= 40, 0.5, 0)
+    write(path, [(30, "seizure", 3)], 60, starts=starts.tolist(), kind=kind)
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always")
+        X, y, _ = load_edf(path, labels={"seizure": 1})
+    assert [len(x) for x in X] == [4000, 2000] and len(notes) == (kind == "EDF+C")
+    assert abs(int(y[0].argmax()) - 3000) <= 1 and abs(int(y[0].sum()) - 300) <= 2
+
+
+@pytest.mark.parametrize("kind", ["EDF+C", "EDF+D"])
+@pytest.mark.parametrize("every", [1.0, 1.004])
+def test_regular_losses_are_no_drift(path, kind, every):
+    starts = [every * i + 0.1 * (i // 10) for i in range(60)]
+    write(path, [(starts[35], "seizure", 1)], 60, starts=starts, kind=kind)
+    with warnings.catch_warnings(record=True) as notes:
+        warnings.simplefilter("always")
+        X, y, _ = load_edf(path, labels={"seizure": 1})
+    assert [len(x) for x in X] == [1000] * 6 and len(notes) == (kind == "EDF+C")
+    assert runs(y[3])[1] == (500, 1)
 
 
 def test_times_that_go_back_say_nothing_in_a_continuous_file(path):

@@ -27,10 +27,12 @@ def drift(starts: Seconds, header: Header) -> float:
     if len(starts) <= _ENOUGH or not length:
         return 0.0
     late = np.diff(starts) - length
-    off = np.abs(late - np.median(late))
-    mean = float(np.mean(late[off <= _GAP * length]))  # where times are rounded, not the median
-    steady = np.mean(off <= 0.001) >= 0.75 and abs(mean) <= _SLOWEST * length
-    return round(mean, 6) if steady else 0.0
+    median = float(np.median(late))
+    off = np.abs(late - median)
+    steady = np.mean(off <= 0.001) >= 0.75 and _EXACT < abs(median) <= _SLOWEST * length
+    # Where times are rounded, most records begin a little early, and the others make up for it.
+    made_up = abs(float(np.mean(late[off <= _GAP * length]))) < abs(median) / 2
+    return median if steady and not made_up else 0.0
 
 
 def backward(starts: Seconds, header: Header) -> int | None:
@@ -44,18 +46,19 @@ def backward(starts: Seconds, header: Header) -> int | None:
 def parts(starts: Seconds, header: Header, rate: float) -> list[tuple[int, int]]:
     """Return first and last + 1 data record of each part without a gap.
 
-    In a file that is marked as interrupted, half a sample of ``rate`` is a gap. In one that is marked as
-    continuous, a gap is what no rounding explains: the times do not come back to what they were before.
+    In a file that is marked as interrupted, half a sample of ``rate`` is a gap, in one that is marked as
+    continuous, more than a rounding. After a gap, the times do not come back to what they were before, as
+    they do where they jitter.
     """
     least = 0.5 / rate
     if not header.interrupted:
         least = max(least, JITTER)
     gaps = _gaps(starts, header)
     bounds = (np.flatnonzero(gaps > least + _EXACT) + 1).tolist()
-    if bounds and not header.interrupted:
+    if bounds:
         late = np.concatenate([[0.0], np.cumsum(gaps)])
         before, after = np.maximum.accumulate(late), np.minimum.accumulate(late[::-1])[::-1]
-        bounds = [i for i in bounds if after[i] - before[i - 1] > least]
+        bounds = [i for i in bounds if after[i] - before[i - 1] > least + _EXACT]
     return list(zip([0, *bounds], [*bounds, len(starts)], strict=True))
 
 
