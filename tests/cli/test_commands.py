@@ -158,7 +158,7 @@ def test_numbers_may_be_classes_and_classes_numbers(folder):
     for file in ("whole", "decimal"):
         for task in ("auto", "regress"):
             found = command(
-                "train", f"{file}.csv", "-m", "m.elman", *QUICK, "--task", task, "--json"
+                "train", f"{file}.csv", "-m", f"{file}.elman", *QUICK, "--task", task, "--json"
             ).document
             kinds[file, task] = found["estimator"]
     assert kinds == {
@@ -171,7 +171,7 @@ def test_numbers_may_be_classes_and_classes_numbers(folder):
     found = command("train", "floats.csv", "-m", "m.elman", *QUICK, "--task", "classify", "--json").document
     assert found["classes"] == [0.0, 1.0]
     # One label a sequence may be trained as one a step.
-    found = command("train", "classify.csv", "-m", "m.elman", *QUICK, "--task", "tag", "--json").document
+    found = command("train", "classify.csv", "-m", "tags.elman", *QUICK, "--task", "tag", "--json").document
     assert found["estimator"] == "RNNTagger"
 
 
@@ -302,9 +302,9 @@ def test_a_tiny_file_trains_without_held_out_data(folder):
     )
     assert "held out" not in answer.out
     assert "accuracy" in answer.out
-    answer = command("train", "classify.csv", "-m", "m.elman", *QUICK[:-1], "--valid-fraction", 0)
+    answer = command("train", "classify.csv", "-m", "n.elman", *QUICK[:-1], "--valid-fraction", 0)
     assert "; nothing held out\n" in answer.err
-    answer = command("train", "classify.csv", "-m", "m.elman", *QUICK, "--valid-fraction", 0.5, "--json")
+    answer = command("train", "classify.csv", "-m", "n.elman", *QUICK, "--valid-fraction", 0.5, "--json")
     assert answer.document["validation"]["sequences"] == 30
 
 

@@ -60,10 +60,10 @@ class Sequences:
     ) -> None:
         carried = values.features if isinstance(values, NamedArray) else UNKNOWN
         self._values: Array = plain(values) if isinstance(values, np.ndarray) else _asarray("values", values)
-        _check_dtype("values", self.values)
-        if self.values.ndim not in (1, 2):
+        _check_dtype("values", self._values)
+        if self._values.ndim not in (1, 2):
             raise ArgumentValueError(
-                "values", f"has shape {self.values.shape}", "(steps of all sequences, features)"
+                "values", f"has shape {self._values.shape}", "(steps of all sequences, features)"
             )
         given = _asarray("offsets", offsets)
         if given.dtype.kind not in "iu" or given.ndim != 1 or len(given) < 1:
@@ -73,19 +73,20 @@ class Sequences:
                 "integers of shape (sequences + 1,)",
             )
         # Checked once, so it must stay as it is: memory of bytes can never be made writeable.
-        self._offsets: Offsets = np.frombuffer(given.astype(np.int64).tobytes(), np.int64)
-        steps = len(self.values)
-        if self.offsets[0] != 0 or self.offsets[-1] != steps:
+        made: Offsets = np.frombuffer(given.astype(np.int64).tobytes(), np.int64)
+        steps = len(self._values)
+        if made[0] != 0 or made[-1] != steps:
             raise ArgumentValueError(
                 "offsets", f"run from {given[0]} to {given[-1]}", f"from 0 to {steps} (len(values))"
             )
-        falls = np.flatnonzero(np.diff(self.offsets) < 0)
-        if len(falls):
-            i = int(falls[0])
+        falls = made[1:] < made[:-1]
+        if falls.any():
+            i = int(np.argmax(falls))
             raise ArgumentValueError(
                 f"offsets[{i + 1}]", f"is {given[i + 1]}", f"at least offsets[{i}], {given[i]}"
             )
-        width = self.values.shape[1] if self.values.ndim == 2 else 1
+        self._offsets = made
+        width = self._values.shape[1] if self._values.ndim == 2 else 1
         known = read_features(feature_names, feature_units, rate, width)
         self.features = carried if known is UNKNOWN else known
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from elman._validation import describe, integer, number
 from elman.data.alignment import with_names
 from elman.data.sequences import Array
-from elman.errors import ArgumentTypeError, ArgumentValueError
+from elman.errors import ArgumentTypeError, ArgumentValueError, NonFiniteError
 from elman.model.model import Float64, Model
 from elman.network.network import Network
 from elman.nn.layers import Dense
@@ -48,7 +48,7 @@ def generate(
     Raises
     ------
     TypeError, ValueError
-        If an argument has a wrong type or value. The error names it.
+        If an argument has a wrong type or value, or a later output is not finite. The error names it.
     RuntimeError
         If the outputs of a closed loop become infinite or NaN.
 
@@ -128,10 +128,14 @@ def _closed_loop(stream: Any, y: Array, steps: int, model: Model) -> Array:
     out = np.empty((steps, model.outputs), model.dtype)
     for t in range(steps):
         out[t] = y
-        if not np.isfinite(y).all():
-            raise RuntimeError(f"the output of step {t} is {y}: the closed loop has grown beyond all numbers")
-        if t + 1 < steps:
+        if t + 1 == steps:
+            break
+        try:
             y = stream.step(y)
+        except NonFiniteError:
+            raise RuntimeError(
+                f"the output of step {t + 1} is not finite: the closed loop has grown beyond all numbers"
+            ) from None
     return out
 
 

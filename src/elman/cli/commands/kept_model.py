@@ -53,7 +53,10 @@ def checksum(data: Data) -> str:
     """
     digest = hashlib.blake2b(digest_size=16)
     y = data.labels()
-    for array in [*data.X, *(y if isinstance(y, list) else [y])]:
+    labels = y if isinstance(y, list) else [y]
+    # As numbers, a label is the same whether the task takes it for a class or not.
+    labels = [part.astype(np.float64) if part.dtype.kind in "iuf" else part for part in labels]
+    for array in [*data.X, *labels]:
         digest.update(f"{array.shape} {array.dtype.str}".encode())
         digest.update(np.ascontiguousarray(array).view(np.uint8).data if array.size else b"")
     return digest.hexdigest()
