@@ -75,6 +75,7 @@ def test_rows_left_out_of_a_csv_have_no_values(tmp_path):
         ("case,time\n1,0\n", "has no columns of tracks"),
         ("time,BIS\n0,90\n", "has the columns 'time', 'BIS', expected one with the operation"),
         ("case,id,time,BIS\n1,1,0,90\n", "expected one with the operation"),
+        ("Unnamed: 0,id,time,BIS\n0,1,0,90\n", "has the column 'Unnamed: 0', the name of one without a name"),
         ("case,BIS\n1,90\n", "one called time"),
         ("case,time,BIS\n", "has no rows under its header"),
         ("", "is empty"),

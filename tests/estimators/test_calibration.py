@@ -13,6 +13,8 @@ from elman.evaluation import TemperatureScaling
 from elman.features import Frames
 from elman.monitoring import Alarm, Answer, ChunkedStream, Monitor
 
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")  # of training
+
 R = np.random.default_rng(0)
 N = 160
 LEVELS = R.choice([-1.0, 0.0, 1.0], N)

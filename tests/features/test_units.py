@@ -9,6 +9,8 @@ from elman import RNNClassifier, RNNRegressor
 from elman.features import BandPower, LogSpectrum, Reservoirs
 from elman.model import file
 
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
 R = np.random.default_rng(0)
 FS = 200.0
 T = np.arange(1000) / FS

@@ -17,6 +17,7 @@ from elman.data.sequences import Array, Sequences
 from elman.datasets.dataset import Dataset, Description
 from elman.reading import csv_files, npz_files
 from elman.reading.parsing import listed, shown
+from elman.reading.row_numbers import is_nameless
 
 SECONDS = 10.0  # between two rows
 BIS = "BIS/BIS"
@@ -149,6 +150,11 @@ def _from_csv(path: str, source: str) -> tuple[list[str], list[Array], list[str]
             f"{source} has the columns {listed(names)}, expected one with the operation "
             f"({', '.join(_CASES)}), one called time, and one for each track"
         )
+    for name in tracks:
+        if is_nameless(name):
+            raise ValueError(
+                f"{source} has the column {shown(name)}, the name of one without a name: no track"
+            )
     if not tracks:
         raise ValueError(f"{source} has no columns of tracks, expected {BIS} and others")
     file = reading.read(path, id=case[0], time=time[0], features=tracks, layout="long", header=True)

@@ -18,10 +18,19 @@ _ROWS = 20  # of the file
 _STEPS = 5  # of the longest sequence, whose steps are counted
 
 
+def is_nameless(name: str) -> bool:
+    """Whether a column had no name when it was saved, as a column of row numbers has none.
+
+    >>> is_nameless("Unnamed: 0"), is_nameless("unnamed")
+    (True, False)
+    """
+    return _NAMELESS.fullmatch(name) is not None
+
+
 def check_index(where: str, names: Sequence[str], index: Sequence[str], wide: bool) -> None:
     """Raise ValueError for a column of values that has no name, or one of those of pandas' index."""
     for name in names:
-        if name in index or _NAMELESS.fullmatch(name):
+        if name in index or is_nameless(name):
             problem = "is pandas' index" if name in index else "has the name of a column without a name"
             raise _error(f"{where}, column {shown(name)} {problem}, so it is no measurement", wide)
 
