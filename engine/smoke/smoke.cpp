@@ -110,6 +110,42 @@ template <class Real> void checkpoints() {
       }
 }
 
+// A weight for each step: 1 is none at all, 0 is a step without an answer.
+template <class Real> void row_weights() {
+  const Problem<Real> problem(23, 3, 90);
+  const Data data = problem.data();
+  Network<Real> net(3, {{Kind::lstm, 20, Activation::identity, true, true},
+                        {Kind::dense, 4, Activation::softmax, true, false}});
+  fill(net);
+  const std::size_t N = static_cast<std::size_t>(data.N);
+  std::vector<long long> classes(N), fewer(N);
+  std::vector<double> ones(N, 1.0), some(N);
+  for (std::size_t i = 0; i < N; ++i) {
+    classes[i] = static_cast<long long>(i % 4);
+    some[i] = i % 3 ? 1.0 : 0.0;
+    fewer[i] = i % 3 ? classes[i] : -1;
+  }
+  const auto gradient = [&](const std::vector<long long>& of, bool missing, const double* weights,
+                            Index memory) {
+    const Answers<Real> given{of.data(), nullptr, data.N, 4, missing, nullptr, weights};
+    std::vector<Real> found(static_cast<std::size_t>(net.spec.parameter_count));
+    double value = 0;
+    Interrupt interrupt;
+    const Objective objective{Loss::cross_entropy, true, 0.01, nullptr};
+    expect(loss_and_gradient(net, data, given, objective, {}, nullptr, memory, found.data(), value, interrupt,
+                             3) == Outcome::updated &&
+               std::isfinite(value),
+           "weights of steps");
+    return found;
+  };
+  for (const Index memory : {Index(1), Index(1) << 40}) {
+    expect(gradient(classes, false, ones.data(), memory) == gradient(classes, false, nullptr, memory),
+           "weights of 1 change no bit");
+    expect(gradient(classes, false, some.data(), memory) == gradient(fewer, true, nullptr, memory),
+           "a step of weight 0 has no answer");
+  }
+}
+
 // Minibatches of more rows than a slice has, and of steps enough: with states that are carried and without,
 // from checkpoints and without, alone and on several threads.
 template <class Real> void slices() {
@@ -217,6 +253,8 @@ int main(int argc, char**) {
   checkpoints<double>();
   slices<float>();
   slices<double>();
+  row_weights<float>();
+  row_weights<double>();
   const int done = checks;
   at_once();
   std::printf("%s: %d checks passed, results %016llx\n", isa().c_str(), done + checks,
