@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -142,19 +143,15 @@ def load_edf(
     notes = []
     if silent and annotations is None:
         notes.append(f"{silent[0]!r} has annotations, but no signals: it is left out (annotations= reads it)")
-    found: list[_Recording] = []
-    given = edf_files.annotation_files(annotations, files)
-    for file, beside in zip(files, given, strict=True):
-        try:
-            found.append(_read(file, beside, given.count(beside) > 1, wanted, found[0] if found else None))
-        except MemoryError:
-            raise ValueError(f"{file!r} needs more memory than there is") from None
-    dataset = _joined(found, edf_files.ids(files), who, wanted.labels)
+    found = _read_all(files, edf_files.annotation_files(annotations, files), wanted)
+    try:
+        dataset = _joined(found, edf_files.ids(files), who, wanted.labels)
+    except MemoryError:
+        raise ValueError(f"{len(files)} files need more memory than there is") from None
     notes += [note for one in found for note in one.notes]
     if wanted.labels is not None:
-        source = (
-            repr(files[0]) if len(files) == 1 else f"any of {len(files)} files, the first is {files[0]!r}"
-        )
+        many = f"any of {len(files)} files, the first is " if len(files) > 1 else ""
+        source = f"{many}{files[0]!r}"
         notes += wanted.labels.check_texts((text for one in found for text in one.texts), source)
     for note in notes:
         warnings.warn(note, UserWarning, stacklevel=2)
@@ -182,6 +179,18 @@ class _Recording(NamedTuple):
     annotations: tuple[Annotation, ...]
     texts: tuple[str, ...]
     notes: tuple[str, ...]
+
+
+def _read_all(files: list[str], beside: list[str | None], wanted: _Wanted) -> list[_Recording]:
+    """Return all recordings; those after the first one must be like it."""
+    found: list[_Recording] = []
+    users = Counter(beside)
+    for file, one in zip(files, beside, strict=True):
+        try:
+            found.append(_read(file, one, users[one] > 1, wanted, found[0] if found else None))
+        except MemoryError:
+            raise ValueError(f"{file!r} needs more memory than there is") from None
+    return found
 
 
 def _read(
