@@ -25,7 +25,7 @@ from elman.data.feature_names import Features
 from elman.data.input_types import HasArray, SequenceInput, SequenceOutput
 from elman.data.sequences import Array, Batch, Sequences
 from elman.errors import ArgumentValueError
-from elman.estimators import files
+from elman.estimators import convergence, files
 from elman.estimators.parameters import Cell
 from elman.estimators.tagger import RNNTagger
 from elman.model import file
@@ -134,10 +134,21 @@ class DepthForecaster(BaseEstimator):  # type: ignore[misc]
         given = np.concatenate([a[~np.isnan(a)] for a in answers])
         if not len(given):
             raise ArgumentValueError("X", f"has no BIS reading {self.ahead} steps ahead of any step", "some")
-        networks = [self._network(cell, seed + i).fit(pieces, labels) for i, cell in enumerate(self.cells)]
+        networks = [self._network(cell, seed + i) for i, cell in enumerate(self.cells)]
+        unfinished: list[str] = []
+        for network in networks:
+            with convergence.told(unfinished.append):
+                network.fit(pieces, labels)
         self.features_, self.networks_ = features, networks
         # a depth without training steps is never chosen
         self.shares_ = np.bincount(depth(given), minlength=len(DEPTHS)) / len(given)
+        if unfinished:
+            some = f"{len(unfinished)} of {len(networks)} networks"
+            convergence.warn(
+                f"epochs={self.epochs} ended the training of {some} while the loss was still falling; with "
+                f"more it may become better",
+                stacklevel=2,
+            )
         return self
 
     def _network(self, cell: Cell, seed: int) -> RNNTagger:

@@ -19,8 +19,8 @@ from elman.data import estimator_input, signal_limits
 from elman.data.estimator_input import Rows
 from elman.data.sequences import Array, Batch, Sequences
 from elman.errors import ArgumentTypeError, ArgumentValueError
+from elman.estimators import convergence, files, fitting
 from elman.estimators import data as estimator_data
-from elman.estimators import files, fitting
 from elman.estimators.data import EstimatorData
 from elman.estimators.early_stopping import Patience
 from elman.estimators.hold_out import hold_out
@@ -182,7 +182,9 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
         self._keep(form, scaler, network, learned, rows)  # nothing can fail any more
         if not fresh and not options.constant_rate:
             network.reset_optimizer()  # a new cycle of the learning rate
-        self._run(plan, point, patience, note, on_start)
+        unfinished = self._run(plan, point, patience, note, on_start)
+        if not partial:
+            convergence.warn(unfinished, stacklevel=3)  # at the caller of fit
 
     def _saveable(self, owner: FileOwner, from_part: bool, scaler: Scaler, learned: Any) -> FileOwner:
         """Return the owner of a checkpoint with what its run learned; TypeError for what no file can hold."""
@@ -224,8 +226,11 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
         patience: Patience,
         note: Callable[[], None],
         on_start: Callable[[], None] | None,
-    ) -> None:
-        """Train as planned; the estimator is what the finished epochs made it, also after an interrupt."""
+    ) -> str:
+        """Train as planned; the estimator is what the finished epochs made it, also after an interrupt.
+
+        Return a sentence where the run has ended unconverged.
+        """
         network = self.network_
         try:
             with network.model.lock.writing("fit"):
@@ -236,6 +241,7 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
             note()
             if patience.best is not None:
                 network.parameters[:] = patience.best
+        return convergence.unfinished(network.model, plan, network.history, patience, self.tol)
 
     def _read_data(
         self,

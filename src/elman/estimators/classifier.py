@@ -68,6 +68,8 @@ class RNNClassifier(ClassifierMixin, PooledParameters, ClassParameters, Sequence
         Naming the argument, what was expected and what was given; nothing has changed then.
     DivergenceError
         The loss became NaN or infinite; the weights are those of the last good epoch.
+    ConvergenceWarning
+        A warning: ``max_iter`` ended the training while the loss was still falling.
 
     >>> from elman import RNNClassifier
     >>> X = [np.full((steps, 1), value) for steps in (3, 5, 8) for value in (0.0, 1.0)]

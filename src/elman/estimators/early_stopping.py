@@ -31,6 +31,11 @@ class Patience:
         self._idle = 0
 
     @property
+    def ended(self) -> bool:
+        """Whether the rule has ended the run: nothing improves any more."""
+        return self._idle >= self.wait
+
+    @property
     def watches(self) -> bool:
         """Whether it can do anything: without a callback many epochs are one native call."""
         return self.score is not None or self.wait < math.inf
@@ -46,7 +51,7 @@ class Patience:
         improved = score > self._high + self.tol or loss < self._low - self.tol
         self._high, self._low = max(self._high, score), min(self._low, loss)
         self._idle = 0 if improved else self._idle + 1
-        return self._idle >= self.wait
+        return self.ended
 
     def state(self) -> tuple[dict[str, Any], dict[str, Array]]:
         """Return everything that the rule remembers, for a checkpoint: plain values and arrays."""

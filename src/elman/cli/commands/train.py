@@ -21,6 +21,7 @@ from elman.cli.commands.hyperparameters import Recipe
 from elman.cli.commands.option_names import option_names
 from elman.cli.commands.training_data import TrainingData, announce, read_training, read_validation
 from elman.errors import ArgumentValueError
+from elman.estimators import convergence
 from elman.model import atomic_write
 from elman.plotting import style
 from elman.training import checkpoint
@@ -201,7 +202,7 @@ class _Run:
         data = self.training.data
         validation = None if self.valid is None else (self.valid.X, self.valid.y)
         try:
-            with option_names():
+            with option_names(), convergence.told(self._say_unfinished):
                 estimator.fit(
                     data.X,
                     data.y,
@@ -217,6 +218,9 @@ class _Run:
             raise KeyboardInterrupt(
                 f"stopped after {files.plural(done, 'epoch')}; the same command with --resume goes on"
             ) from None
+
+    def _say_unfinished(self, _: str) -> None:
+        self.say("the loss was still falling when --epochs ended the training: more of them may help")
 
     def _begin(self, estimator: Any, why_none: str) -> None:
         """Say what is trained on: every option, the data and the checkpoint have been checked."""
