@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
-import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -13,6 +11,7 @@ import numpy as np
 from elman.data.feature_names import UNKNOWN, Features, NamedArray, Texts, known_of, named, plain, row_of
 from elman.data.sequences import Array, Sequences
 from elman.data.units import factor
+from elman.data.user_warnings import warn
 from elman.errors import ArgumentValueError
 
 RATES_DIFFER = 0.01  # of each other: clocks of devices are closer than that
@@ -35,9 +34,11 @@ def aligned(
     >>> aligned([x], Features(("hr", "bp")))[0]
     [array([[2., 1.]])]
     """
+    if type(X) is list and known is UNKNOWN and _NAMELESS.issuperset(map(type, X)):  # the most common case
+        return X, known
     if isinstance(X, Sequences):
-        if not X.features.known:
-            return X, _nameless(known, name, who)
+        if X.features is UNKNOWN or not X.features.known:
+            return X, known if known is UNKNOWN else _nameless(known, name, who)
         order = FeatureOrder(known, who, source, name)
         values = order.bring(X.values, X.features, name)
         return Sequences(values, X.offsets), order.finish(name)
@@ -245,14 +246,3 @@ def _warn_nameless(name: str, who: str | None) -> None:
         warn(f"{name} has sequences without feature names among others that have them")
     else:
         warn(f"X does not have valid feature names, but {who} was fitted with feature names")
-
-
-def warn(text: str) -> None:
-    """Give a UserWarning that points at the first line outside of elman and scikit-learn."""
-    frame, level = inspect.currentframe(), 0
-    while frame is not None:
-        level += 1
-        if frame.f_globals.get("__name__", "").partition(".")[0] not in ("elman", "sklearn", "contextlib"):
-            break
-        frame = frame.f_back
-    warnings.warn(text, UserWarning, stacklevel=level)

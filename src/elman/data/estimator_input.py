@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from elman._validation import describe
 from elman.data.alignment import aligned
-from elman.data.feature_names import Features, Texts
+from elman.data.axes import warn_of_turned_axes
+from elman.data.feature_names import UNKNOWN, Features, Texts
 from elman.data.sequences import Array, Batch, Sequences, _asarray, as_batch, even_offsets
 from elman.errors import ArgumentTypeError, ArgumentValueError
 
@@ -56,13 +57,15 @@ def read(
     if tabular:
         batch = table_batch(check_table(X))
     else:
-        who = None if fresh else type(form).__name__
-        X, found = aligned(X, features_of(form), "X", who)
+        if fresh or type(X) is not np.ndarray or vars(form).get("feature_names_in_") is not None:
+            known = features_of(form)
+            X, found = aligned(X, known, "X", None if fresh else type(form).__name__)
         batch = sequence_batch(X, None if fresh else form.n_features_in_)
         check(batch)
         if fresh:
             form.n_features_in_ = batch.values.shape[1]
             keep_features(form, found)
+            warn_of_turned_axes(batch, found.names is not None)
     if fresh:
         form.tabular_ = tabular
         if tabular:  # scikit-learn deletes the names of an earlier fit, or writes new ones
@@ -74,7 +77,8 @@ def read(
 def features_of(form: Any) -> Features:
     """Return what a fitted estimator or transformer knows of its features."""
     own = vars(form)
-    return Features(_texts(own.get("feature_names_in_")), own.get("feature_units_"), own.get("rate_"))
+    names, units, rate = own.get("feature_names_in_"), own.get("feature_units_"), own.get("rate_")
+    return UNKNOWN if names is units is rate is None else Features(_texts(names), units, rate)
 
 
 def keep_features(form: Any, known: Features) -> None:

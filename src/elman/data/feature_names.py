@@ -78,7 +78,30 @@ def _texts(argument: str, given: Any, width: int) -> Texts | None:
     return tuple(map(str, texts))
 
 
-class NamedArray(np.ndarray):
+class HasFeatures:
+    """What carries names, units and a rate of its features."""
+
+    __slots__ = ()
+
+    features: Features
+
+    @property
+    def feature_names(self) -> Texts | None:
+        """The names of the features, or None."""
+        return self.features.names
+
+    @property
+    def feature_units(self) -> Texts | None:
+        """The units of the features, "" where one is unknown, or None."""
+        return self.features.units
+
+    @property
+    def rate(self) -> float | None:
+        """The steps per second, in Hz, or None."""
+        return self.features.rate
+
+
+class NamedArray(HasFeatures, np.ndarray):
     """An array whose last axis is features with names, units and a rate, as elman's loaders return it.
 
     Rows keep them, and columns that are chosen keep theirs: ``x[:100]``, ``x[:, [1, 0]]``, ``x[None]``,
@@ -114,21 +137,6 @@ class NamedArray(np.ndarray):
         if not array.ndim:
             raise ArgumentValueError("values", "is one number", "an array with an axis of features")
         return named(array, read_features(feature_names, feature_units, rate, array.shape[-1]))
-
-    @property
-    def feature_names(self) -> Texts | None:
-        """The names of the features, or None."""
-        return self.features.names
-
-    @property
-    def feature_units(self) -> Texts | None:
-        """The units of the features, "" where one is unknown, or None."""
-        return self.features.units
-
-    @property
-    def rate(self) -> float | None:
-        """The steps per second, in Hz, or None."""
-        return self.features.rate
 
     def __getitem__(self, key: Any) -> Any:
         found = super().__getitem__(key)

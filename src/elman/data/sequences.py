@@ -15,18 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from elman._validation import describe, refuse_mask
-from elman.data.feature_names import UNKNOWN, Features, NamedArray, Texts, named, plain, read_features
+from elman.data.axes import array_hint, list_hint
+from elman.data.feature_names import UNKNOWN, Features, HasFeatures, NamedArray, named, plain, read_features
 from elman.errors import ArgumentTypeError, ArgumentValueError
 
 Array = NDArray[Any]
 Offsets = NDArray[np.int64]
+_SINGLE, _DOUBLE = np.dtype(np.float32), np.dtype(np.float64)  # native ones are compared by identity: faster
 
 _READABLE = frozenset(
     np.dtype(name) for name in ("f2", "f4", "f8", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "?")
 )
 
 
-class Sequences:
+class Sequences(HasFeatures):
     """n sequences of any lengths in one buffer: sequence i is values[offsets[i]:offsets[i + 1]].
 
     Shapes: values (N, F), N = sum T_i, of any real dtype (a `numpy.memmap` is not copied; (N,) is for answers
@@ -58,8 +60,10 @@ class Sequences:
         feature_units: Any = None,
         rate: float | None = None,
     ) -> None:
-        carried = values.features if isinstance(values, NamedArray) else UNKNOWN
-        self._values: Array = plain(values) if isinstance(values, np.ndarray) else _asarray("values", values)
+        self.features = UNKNOWN
+        if isinstance(values, NamedArray):
+            self.features, values = values.features, plain(values)
+        self._values: Array = values if isinstance(values, np.ndarray) else _asarray("values", values)
         _check_dtype("values", self._values)
         if self._values.ndim not in (1, 2):
             raise ArgumentValueError(
@@ -86,9 +90,9 @@ class Sequences:
                 f"offsets[{i + 1}]", f"is {given[i + 1]}", f"at least offsets[{i}], {given[i]}"
             )
         self._offsets = made
-        width = self._values.shape[1] if self._values.ndim == 2 else 1
-        known = read_features(feature_names, feature_units, rate, width)
-        self.features = carried if known is UNKNOWN else known
+        if not (feature_names is feature_units is rate is None):
+            width = self._values.shape[1] if self._values.ndim == 2 else 1
+            self.features = read_features(feature_names, feature_units, rate, width)
 
     @property
     def values(self) -> Array:
@@ -99,21 +103,6 @@ class Sequences:
     def offsets(self) -> Offsets:
         """Where each sequence begins and the last one ends, (n + 1,) int64, never writeable."""
         return self._offsets
-
-    @property
-    def feature_names(self) -> Texts | None:
-        """The names of the features, or None."""
-        return self.features.names
-
-    @property
-    def feature_units(self) -> Texts | None:
-        """The units of the features, "" where one is unknown, or None."""
-        return self.features.units
-
-    @property
-    def rate(self) -> float | None:
-        """The steps per second, in Hz, or None."""
-        return self.features.rate
 
     def __len__(self) -> int:
         return len(self.offsets) - 1
@@ -215,7 +204,8 @@ def _from_array(X: Array, features: int, name: str, source: str) -> Batch:
     if steps == 0:
         raise ArgumentValueError(name, "has sequences of 0 steps", "at least one step")
     if width != features:
-        raise ArgumentValueError(name, f"has {width} features", f"{features} ({source})")
+        hint = array_hint(steps, features, name)
+        raise ArgumentValueError(name, f"has {width} features", f"{features} ({source}){hint}")
     values = _readable(X).reshape(n * steps, width)
     return Batch(values, even_offsets(n, steps), steps, False)
 
@@ -254,7 +244,7 @@ def _from_list(X: Any, features: int, dtype: np.dtype[Any], name: str, source: s
     lengths = np.zeros(len(X) + 1, dtype=np.int64)
     for i, item in enumerate(X):
         array = item if type(item) is np.ndarray else _asarray(f"{name}[{i}]", item)
-        if array.dtype not in _READABLE:
+        if array.dtype is not _DOUBLE and array.dtype is not _SINGLE and array.dtype not in _READABLE:
             _check_dtype(f"{name}[{i}]", array, hint="")
         if array.ndim != 2:
             hint = f"; a univariate one is {name}[{i}][:, None]" if array.ndim == features == 1 else ""
@@ -262,13 +252,15 @@ def _from_list(X: Any, features: int, dtype: np.dtype[Any], name: str, source: s
                 f"{name}[{i}]", f"has shape {array.shape}", f"two dimensions (steps, features){hint}"
             )
         if array.shape[1] != features:
+            hint = list_hint(array, features, items)
             raise ArgumentValueError(
-                f"{name}[{i}]", f"has {array.shape[1]} features", f"{features} ({source})"
+                f"{name}[{i}]", f"has {array.shape[1]} features", f"{features} ({source}){hint}"
             )
         lengths[i + 1] = len(array)
         items.append(array)
     offsets = np.cumsum(lengths)
-    _refuse_empty(offsets, name)
+    if not lengths[1:].all():
+        _refuse_empty(offsets, name)
     if len(items) == 1 and items[0].dtype == dtype:  # one long recording: read where it lies
         return Batch(_readable(items[0]), offsets, 0, True)
     with np.errstate(
@@ -367,7 +359,8 @@ def _refuse_empty(offsets: Offsets, name: str) -> None:
 
 def _readable(values: Array) -> Array:
     """Return values contiguous and in a dtype that the engine reads, without a copy where possible."""
-    if values.dtype not in _READABLE or not values.dtype.isnative:
+    known = values.dtype is _SINGLE or values.dtype is _DOUBLE
+    if not known and (values.dtype not in _READABLE or not values.dtype.isnative):
         native = np.dtype(np.float64) if values.dtype.itemsize > 8 else values.dtype.newbyteorder("=")
         with np.errstate(over="ignore"):
             values = values.astype(native)

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from elman import _engine
 from elman._validation import describe, integer, real_dtype
 from elman.data.alignment import aligned
+from elman.data.axes import warn_of_turned_axes
 from elman.data.feature_names import UNKNOWN, Features
-from elman.data.sequences import Array, Batch, Offsets, as_batch, as_symbols
+from elman.data.sequences import Array, Batch, Offsets, Sequences, as_batch, as_symbols
 from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.model import seeds
 from elman.model.history import History
@@ -174,11 +175,15 @@ class Model:
         """
         if self.symbols:
             return as_symbols(X, self.symbols, name)
-        if type(X) is not np.ndarray or self.features.names is not None:
+        nameless = type(X) is np.ndarray or (type(X) is Sequences and X.features is UNKNOWN)
+        if not nameless or self.features is not UNKNOWN:
             X, found = aligned(X, self.features, name, "the network" if self.epoch else None)
             if adopt and not self.epoch:
                 self.features = found
-        return as_batch(X, self.input_size, self.dtype, name)
+        batch = as_batch(X, self.input_size, self.dtype, name)
+        if adopt and not self.epoch:
+            warn_of_turned_axes(batch, self.features.names is not None, name)
+        return batch
 
     @contextmanager
     def keeping_features(self) -> Iterator[None]:
