@@ -18,7 +18,7 @@ from elman.data.user_warnings import warn
 _MOST_STEPS = 64
 _FEWEST_FEATURES = 100
 _RATIO = 4
-_CHANCE = 4.0  # times the variance of a mean over sequences
+_CHANCE = 2.0  # times the variance of a mean over sequences
 _FEWEST_SEQUENCES = 4
 _MOST_SEQUENCES = 256  # that are looked at
 
