@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from elman import reading as reading
     from elman import second_order as second_order
     from elman import sensitivity as sensitivity
+    from elman.data.feature_names import NamedArray as NamedArray
     from elman.data.sequences import Sequences as Sequences
     from elman.errors import DivergenceError as DivergenceError
     from elman.estimators.calibration import calibrate as calibrate
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
 # Where each public name lives. A name is imported when it is first used: `import elman` stays light, and
 # the command line can say in one line what an installation lacks.
 _NAMES = {
+    "NamedArray": "elman.data.feature_names",
     "Sequences": "elman.data.sequences",
     "DivergenceError": "elman.errors",
     "calibrate": "elman.estimators.calibration",
@@ -145,6 +147,7 @@ __all__ = [
     "LevenbergMarquardt",
     "MaxPool",
     "MeanPool",
+    "NamedArray",
     "Network",
     "OneCycle",
     "RMSprop",

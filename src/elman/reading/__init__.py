@@ -50,7 +50,7 @@ def read_sequences(
 
     Shapes: X is a list of n float64 arrays (T_i, F), with NaN where the file has no value. y is None, an
     array (n,) of int64, float64 or str, or a list of n arrays (T_i,), where -1, NaN or "" is a missing label.
-    Where the file names its features, the arrays carry the names (`elman.data.feature_names.NamedArray`), and
+    Where the file names its features, the arrays carry the names (`elman.NamedArray`), and
     models keep them.
 
     ``label``, ``id``, ``time`` and ``features`` are columns of a table, by name or by number from 1. In an
