@@ -8,6 +8,7 @@ import pytest
 import elman
 from elman import DivergenceError, RNNTagger
 from elman.estimators.early_stopping import Patience
+from elman.model import file
 from elman.training import checkpoint
 from helpers.estimators import KINDS, Problem
 from helpers.support import assert_same_bits, stack
@@ -369,3 +370,35 @@ def test_divergence_leaves_the_last_good_epoch_in_the_file(path):
     loaded = elman.load(path)
     assert loaded.n_iter_ == each.n_iter_
     assert_same_bits(loaded.network_.parameters, each.network_.parameters)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_checkpoint_of_an_earlier_version_goes_on_with_a_warning(kind, path, cut_off):
+    """It has one checksum, of another kind; with early_stopping its scales were learned from all rows."""
+    for options in ({}, {"early_stopping": True}):
+        path.unlink(missing_ok=True)
+        each, y = model(kind, **options)
+        cut_off(each, y, path, 2)
+        spec, arrays = file.read(path)
+        run = spec["network"]["run"]
+        del run["given"]
+        run["settings"].pop("scales", None)
+        run["settings"]["the checksum of X, y and weights"] = "0123456789abcdef"
+        file.write(path, spec, arrays)
+        again, _ = model(kind, **options)
+        if options:
+            with pytest.raises(ValueError, match="scales is None there, those of the training part here"):
+                again.fit(X, y, checkpoint=path, resume=True)
+            continue
+        said = "was written by an earlier version of elman, which kept no checksum of the data"
+        with pytest.warns(UserWarning, match=said) as warned:
+            again.fit(X, y, checkpoint=path, resume=True)
+        assert [w.filename for w in warned if "earlier" in str(w.message)] == [__file__]
+        assert_alike(again, model(kind)[0].fit(X, y))
+
+
+def test_numbers_that_are_standardized_to_the_same_are_other_data(path, cut_off):
+    each, y = model("classifier")
+    cut_off(each, y, path, 2)
+    with pytest.raises(ValueError, match="another run: X has other values"):
+        model("classifier")[0].fit([2.0 * x for x in X], y, checkpoint=path, resume=True)

@@ -170,7 +170,7 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
         note = partial_call(self._note, network, network.history, patience, curve, count)
         owner = FileOwner(type(self).__name__, partial_call(self._pack, note))
         if path is not None:
-            owner = self._saveable(owner, rows is not None, scaler, learned)
+            owner = self._saveable(owner, train, held_out, rows is not None, learned)
         model = network.model
         validation = None
         if held_out is not None:
@@ -186,16 +186,15 @@ class SequenceEstimator(Parameters, BaseEstimator):  # type: ignore[misc]
         if not partial:
             convergence.warn(unfinished, stacklevel=3)  # at the caller of fit
 
-    def _saveable(self, owner: FileOwner, from_part: bool, scaler: Scaler, learned: Any) -> FileOwner:
-        """Return the owner of a checkpoint with what its run learned; TypeError for what no file can hold."""
+    def _saveable(
+        self, owner: FileOwner, train: EstimatorData, held_out: EstimatorData | None, part: bool, learned: Any
+    ) -> FileOwner:
+        """Return the owner with what its checkpoint must agree with; TypeError for what no file can hold."""
         files.check_saveable(self)
-        own: dict[str, Array] = {}
-        self._pack_learned(learned, {}, own)
-        return replace(
-            owner,
-            settings=fitting.settings(self.get_params(deep=False), from_part, learned),
-            learned={"X": [scaler.mean, scaler.scale], "y": [*own.values()]},
-        )
+        self._pack_learned(learned, {}, {})
+        given = (train.checksums(), None if held_out is None else held_out.checksums())
+        settings = fitting.settings(self.get_params(deep=False), part, learned)
+        return replace(owner, settings=settings, given=given)
 
     def _network(self, data: EstimatorData, fresh: bool, resumed: Any) -> Network:
         """Return the network to train: a new one, or that of the earlier fit, checked."""

@@ -16,6 +16,7 @@ from elman.data.targets import sample_weights
 from elman.estimators import scaling
 from elman.estimators.scaling import Scaler
 from elman.model.model import Float64, Model
+from elman.training.fingerprint import Checksums, of_parts
 from elman.training.plan import NAMES, TrainingData, training_data
 
 # Between these, float32 holds every feature that was standardized by its own mean and standard deviation.
@@ -73,6 +74,13 @@ class EstimatorData:
         """Yield the steps that count, and their weights, block by block."""
         size = scaling.block_rows(self.batch.values.shape[1])
         return estimator_input.step_blocks(self.batch, self.rows, self.weights if weighted else None, size)
+
+    def checksums(self) -> Checksums:
+        """Return the checksums of sequences, answers and weights as they were given, for a checkpoint."""
+        values = (values for values, _ in self.blocks(weighted=False))
+        return of_parts(
+            values, self.offsets(), [self.answers], [self.weights, self.class_weight, self.answer_weights]
+        )
 
     def part(self, rows: Rows, per_step: bool) -> EstimatorData:
         """Return some of the sequences that count."""

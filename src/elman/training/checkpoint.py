@@ -15,7 +15,7 @@ An estimator gives `open_run` a `FileOwner`, because its file holds more than a 
   called after each epoch, and before the first one.
 - ``settings``: what must be the same when the run is resumed, by name: strings, numbers, bools or None
   (anything else is compared as text).
-- ``learned``: what it learned from "X" and "y" before training; it is part of their checksums.
+- ``given``: the checksums of its data as they were given (`elman.training.fingerprint`).
 
 Checksums of the data, and the weights that a run began with, are compared too (`elman.training.fingerprint`).
 A file of elman 0.1 has none: a run goes on from it with a warning.
@@ -43,7 +43,7 @@ from elman.model.model import MOST_COUNTED, Model
 from elman.nn.optimizers import Optimizer, arguments, rate_at
 from elman.nn.schedules import CosineDecay, OneCycle
 from elman.training import fingerprint
-from elman.training.fingerprint import Fingerprint
+from elman.training.fingerprint import Fingerprint, Fingerprints
 
 if TYPE_CHECKING:
     from elman.training.plan import Plan, TrainingData
@@ -70,7 +70,7 @@ class FileOwner:
     pack: Callable[[], Packed] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
     extra: Any = None
-    learned: Mapping[str, Iterable[Array]] = field(default_factory=dict)
+    given: Fingerprints | None = None
 
 
 @dataclass(frozen=True)
@@ -306,7 +306,7 @@ def _checkpoint(model: Model, plan: Plan, path: Any, resume: Any, owner: FileOwn
         "frozen": ", ".join(name for name in model.weights if name in model.frozen) or "nothing",
     }
     rows = plan.train.batch.n if plan.stateful else None
-    given = fingerprint.of_run(model, plan, owner.learned)
+    given = fingerprint.of_run(model, plan, owner.given)
     return Checkpoint(path, model, owner, settings, given, plan.optimizer, rows, plan.callbacks, resume)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,8 @@ UNCHECKED = (
     "{!r} was written by an earlier version of elman, which kept no checksum of the data: whether X, y, "
     "sample_weight, validation_data and initial_state are those of its run cannot be checked"
 )
+Checksums = tuple[str, str, str | None]  # of X, y and weights, None where nothing weighs
+Fingerprints = tuple[Checksums, Checksums | None]  # of what is trained on, and of what is held out
 _BLOCK = 1 << 18  # numbers at a time, so that a long array of another dtype is never converted at once
 _CLOSE = 1e-4  # of the norm of the weights: instruction sets draw them with other last bits
 
@@ -56,40 +58,48 @@ class Fingerprint:
         return found
 
 
-def of_run(model: Model, plan: Plan, learned: Mapping[str, Iterable[Array]]) -> Fingerprint:
+def of_run(model: Model, plan: Plan, given: Fingerprints | None) -> Fingerprint:
     """Return the fingerprint of a run that begins now.
 
-    ``learned``: what an estimator learned from "X" and "y" before training, such as their scales.
+    ``given``: the checksums of the data of an estimator, before it scaled them: the last bits of scales
+    depend on the machine, on another one of which a run may go on.
     """
-    X, y, weights = _of_data(model, plan.train, learned)
-    validation = plan.validation
+    train, held_out = given or (
+        _of_data(model, plan.train),
+        None if plan.validation is None else _of_data(model, plan.validation),
+    )
     data = {
-        "X": X,
-        "y": y,
-        "sample_weight": weights,
-        "validation_data": None if validation is None else _of_text(*_of_data(model, validation, {})),
+        **dict(zip(("X", "y", "sample_weight"), train, strict=True)),
+        "validation_data": None if held_out is None else _of_text(*held_out),
         "initial_state": None if plan.initial is None else checksum(*plan.initial),
     }
     return Fingerprint(data, sketch(model.parameters))
 
 
-def checksum(*arrays: Array | None, dtype: np.dtype[Any] | None = None) -> str:
-    """Return 16 hexadecimal digits of numbers and shapes; the first array counts as one of ``dtype``.
+def of_parts(
+    values: Iterable[Array], offsets: Array, answers: Iterable[Array | None], weights: Iterable[Array | None]
+) -> Checksums:
+    """Return the checksums of sequences, whose values come block by block, of answers and of weights."""
+    weighing = list(weights)
+    known = any(each is not None for each in weighing)
+    return checksum(offsets, blocks=values), checksum(*answers), checksum(*weighing) if known else None
+
+
+def checksum(*arrays: Array | None, blocks: Iterable[Array] = ()) -> str:
+    """Return 16 hexadecimal digits of numbers and shapes; ``blocks`` count before the others.
 
     >>> checksum(np.zeros(2)) == checksum(np.zeros(2), None), checksum(np.zeros(3)) == checksum(np.ones(3))
     (False, False)
     """
     digest = hashlib.blake2b(digest_size=8)
-    for i, array in enumerate(arrays):
+    for block in blocks:
+        digest.update(np.ascontiguousarray(block).data)
+    for array in arrays:
         if array is None:
             digest.update(b"none")
-            continue
-        digest.update(str(array.shape).encode())
-        rows = max(1, _BLOCK // max(1, array[:1].size))
-        for begin in range(0, len(array), rows):
-            with np.errstate(over="ignore"):
-                block = np.ascontiguousarray(array[begin : begin + rows], None if i else dtype)
-            digest.update(block.data)
+        else:
+            digest.update(str(array.shape).encode())
+            digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
 
@@ -116,19 +126,23 @@ def alike(one: list[float], other: list[float]) -> bool:
     return a.shape == b.shape and bool(np.abs(a - b).max() <= _CLOSE * a[0])
 
 
-def _of_data(
-    model: Model, data: TrainingData, learned: Mapping[str, Iterable[Array]]
-) -> tuple[str, str, str | None]:
-    """Return the checksums of sequences, answers and weights; the last one is None where nothing weighs."""
+def _of_data(model: Model, data: TrainingData) -> Checksums:
     batch, answers = data.batch, data.answers
     read = np.dtype(np.int64) if model.symbols else model.dtype  # the same numbers may come in another dtype
-    weights = (data.weights, answers.class_weight, answers.row_weight)
-    weighs = any(each is not None for each in weights)
-    return (
-        checksum(batch.values, batch.offsets, *learned.get("X", ()), dtype=read),
-        checksum(answers.indices, answers.values, *learned.get("y", ())),
-        checksum(*weights) if weighs else None,
+    return of_parts(
+        _converted(batch.values, read),
+        batch.offsets,
+        (answers.indices, answers.values),
+        (data.weights, answers.class_weight, answers.row_weight),
     )
+
+
+def _converted(values: Array, dtype: np.dtype[Any]) -> Iterator[Array]:
+    rows = max(1, _BLOCK // max(1, values[:1].size))
+    for begin in range(0, len(values), rows):
+        with np.errstate(over="ignore"):
+            block = values[begin : begin + rows].astype(dtype, copy=False)
+        yield block
 
 
 def _of_text(*parts: object) -> str:
