@@ -186,3 +186,12 @@ def test_a_drift_of_less_than_any_clock_says_nothing():
     assert losses.feed(np.full(6000, 1.0005 / 100)) == []
     assert losses.drift == pytest.approx(0.0005, rel=1e-3)
     assert not losses.drifts
+
+
+@pytest.mark.parametrize("rate", [0.1, 1.0, 4.0, 12.5, 173.61])
+def test_slow_signals_with_jitter_neither_drift_nor_lose(rate):
+    jitter = min(0.09, 0.4 / rate)
+    stamps = np.arange(6000) / rate + np.random.default_rng(6).uniform(0, jitter, size=6000)
+    monitor, _, events = watch(stamps, rate=rate)
+    assert (monitor.lost, monitor.losses, noted(events)) == (0, 0, ["alarm"])
+    assert abs(monitor.drift) < 0.001

@@ -276,6 +276,14 @@ def test_an_alarm_takes_several_answers_in_a_row(low):
         Alarm("ictal", 0, 0.8, 0.5, on_steps=0)
 
 
+def test_answers_before_a_long_gap_do_not_count_towards_an_alarm():
+    times = stamps(6)
+    times[2:] += 60.0
+    _, on, said = raised([0.9] * 6, Alarm("ictal", 0, 0.8, 0.5, on_steps=3), times)
+    assert on == [False] * 4 + [True] * 2
+    assert said == [("gap", 3), ("alarm", 5)]
+
+
 def test_a_long_gap_empties_the_window():
     times = stamps(400)
     times[200:] += 60.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -70,53 +70,49 @@ class SignalLimits:
     def check(self, windows: Array) -> Checked:
         """Return what is wrong in windows (m, window, F)."""
         by_channel = np.ascontiguousarray(np.swapaxes(windows, 1, 2), np.float64)
-        return Checked(self, _measure(by_channel, self.rate))
+        return Checked(self, by_channel, _measure(by_channel, self.rate))
 
-
-@dataclass(frozen=True, eq=False)
-class Measures:
-    """Measures of windows, each (m, F); ``mains`` (m, F, 2). ``runs`` counts the runs of repeated values."""
-
-    low: Float64
-    high: Float64
-    repeats: Float64
-    runs: NDArray[np.int64]
-    rails: Float64
-    mains: Float64
+    @cached_property
+    def bounds(self) -> Float64:
+        """What each measure of `_measure` may be at most, (7, 1, F)."""
+        beyond = _BEYOND * (self.high - self.low)
+        hum = np.maximum(2.0 * self.mains, _HUM).T
+        held, rails = 1.5 * self.repeats + _REPEATS, 1.5 * self.rails + _RAILS
+        rows = [beyond - self.low, self.high + beyond, -self.least / _QUIET, held, rails, *hum]
+        return np.array(rows)[:, None]
 
 
 class Checked:
     """What is wrong with each channel in each of m windows: ``codes`` (m, F), 0 where nothing is."""
 
-    def __init__(self, limits: SignalLimits, found: Measures) -> None:
+    def __init__(self, limits: SignalLimits, windows: Float64, found: Float64) -> None:
         self._limits, self._found = limits, found
-        beyond = _BEYOND * (limits.high - limits.low)
-        with np.errstate(invalid="ignore"):
-            varies = found.high - found.low
-            held = found.repeats > 1.5 * limits.repeats + _REPEATS
-            clipped = (found.rails > 1.5 * limits.rails + _RAILS) & (found.rails > 0.8 * found.repeats)
-            hums = found.mains > np.maximum(2.0 * limits.mains, _HUM)
-            # The last that holds counts: what is flat is flat, whatever else it is.
-            codes = np.where(hums.any(axis=-1), MAINS, 0)
-            codes[(varies < limits.least / _QUIET) & (varies > 0.0)] = SMALL
-            codes[(found.high > limits.high + beyond) | (found.low < limits.low - beyond)] = LARGE
-            codes[held] = REPEATED
-            codes[held & (found.repeats > _LONG * found.runs)] = FLAT
-            codes[clipped & (varies > 0.0)] = CLIPPED
-            codes[(varies == 0.0) & (limits.least > 0.0)] = FLAT
-        self.codes: Codes = codes.astype(np.int8)
+        over = found > limits.bounds
+        self.any = bool(over.any())
+        self.codes: Codes = np.zeros(found.shape[1:], np.int8)
+        if not self.any:
+            return
+        constant = found[2] == 0.0
+        # The last that holds counts: what is flat is flat, whatever else it is.
+        self.codes[over[5] | over[6]] = MAINS
+        self.codes[over[2] & ~constant] = SMALL
+        self.codes[over[0] | over[1]] = LARGE
+        self.codes[over[3]] = REPEATED
+        self.codes[over[3] & (found[3] > _LONG * _runs(windows))] = FLAT
+        self.codes[over[4] & (found[4] > 0.8 * found[3]) & ~constant] = CLIPPED
+        self.codes[over[2] & constant] = FLAT
 
     def text(self, window: int, channel: int) -> str:
         """Return what is wrong with a channel in a window, as the end of a sentence."""
-        limits, found = self._limits, self._found
-        low, high = float(found.low[window, channel]), float(found.high[window, channel])
+        limits, found = self._limits, self._found[:, window, channel]
+        low, high = -float(found[0]), float(found[1])
         code = int(self.codes[window, channel])
         if code == FLAT:
             return "is flat"
         if code == CLIPPED:
             return f"is clipped at {low:.4g} or {high:.4g}"
         if code == REPEATED:
-            return f"repeats {float(found.repeats[window, channel]):.0%} of its values"
+            return f"repeats {float(found[3]):.0%} of its values"
         if code == LARGE:
             value = high if abs(high) > abs(low) else low
             known = f"{limits.low[channel]:.3g} to {limits.high[channel]:.3g}"
@@ -124,48 +120,60 @@ class Checked:
         if code == SMALL:
             return f"varies by {high - low:.3g}, and the training data by {limits.least[channel]:.3g} or more"
         if code == MAINS:
-            hum = int(np.nanargmax(found.mains[window, channel]))
-            share = float(found.mains[window, channel, hum])
-            return f"is {share:.0%} mains ({_MAINS[hum]:g} Hz)"
+            hum = int(np.nanargmax(found[5:]))
+            return f"is {float(found[5 + hum]):.0%} mains ({_MAINS[hum]:g} Hz)"
         return "is good"
 
 
-def _measure(windows: Float64, rate: float) -> Measures:
-    """Measure windows (m, F, window)."""
+def _measure(windows: Float64, rate: float) -> Float64:
+    """Measure windows (m, F, window): (7, m, F).
+
+    In order: minus the smallest value, the largest, minus their difference, the share of values that repeat
+    the one before, of those at an extreme, and of power at 50 Hz and at 60 Hz (NaN where it is unknown).
+    """
     steps = windows.shape[-1]
+    found = np.empty((7, *windows.shape[:2]))
     low, high = windows.min(axis=-1), windows.max(axis=-1)
-    same = windows[..., 1:] == windows[..., :-1]
-    repeats = np.count_nonzero(same, axis=-1) / (steps - 1)
-    runs = np.count_nonzero(same[..., 1:] > same[..., :-1], axis=-1) + same[..., 0]
-    lows = np.count_nonzero(windows == low[..., None], axis=-1)
-    highs = np.count_nonzero(windows == high[..., None], axis=-1)
-    return Measures(low, high, repeats, runs, (lows + highs) / steps, _mains(windows, rate))
-
-
-def _mains(windows: Float64, rate: float) -> Float64:
-    """Return the share of power at 50 and 60 Hz, (m, F, 2); NaN where it cannot be measured."""
-    steps = windows.shape[-1]
-    out = np.full((*windows.shape[:2], 2), np.nan)
+    np.negative(low, out=found[0])
+    found[1] = high
+    np.subtract(low, high, out=found[2])
+    found[3] = np.count_nonzero(windows[..., 1:] == windows[..., :-1], axis=-1)
+    found[3] /= steps - 1
+    ends = (windows == low[..., None]) | (windows == high[..., None])
+    found[4] = np.count_nonzero(ends, axis=-1)
+    found[4] /= steps
     known, taper, waves = _waves(steps, rate)
-    if not known:
-        return out
-    x = windows - windows.mean(axis=-1, keepdims=True)
-    x *= taper
-    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        total = np.einsum("mft,mft->mf", x, x) * np.sum(taper**2)
-        parts = np.matmul(x, waves) ** 2
-        out[..., known] = 2.0 * (parts[..., : len(known)] + parts[..., len(known) :]) / total[..., None]
-    return out  # 1 for a sine of that frequency
+    found[5:] = np.nan
+    if known:
+        x = windows - np.add.reduce(windows, axis=-1, keepdims=True) / steps
+        x *= taper
+        parts = np.matmul(x, waves)
+        parts *= parts
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            total = np.einsum("mft,mft->mf", x, x)
+            for i, k in enumerate(known):
+                found[5 + k] = (parts[..., 2 * i] + parts[..., 2 * i + 1]) / total
+    return found
+
+
+def _runs(windows: Float64) -> NDArray[np.int64]:
+    """Return the number of runs of repeated values in windows (m, F, window), (m, F)."""
+    same = windows[..., 1:] == windows[..., :-1]
+    runs: NDArray[np.int64] = np.count_nonzero(same[..., 1:] > same[..., :-1], axis=-1) + same[..., 0]
+    return runs
 
 
 @lru_cache(maxsize=8)
 def _waves(steps: int, rate: float) -> tuple[list[int], Float64, Float64]:
-    """Return which of `_MAINS` can be measured, a taper (steps,), and tapered waves (steps, 2 of each)."""
+    """Return which of `_MAINS` can be measured, a taper (steps,), and tapered waves (steps, 2 of each).
+
+    The squares of the products with a tapered sine of that frequency sum to the sum of its squares.
+    """
     known = [i for i, hz in enumerate(_MAINS) if rate * 0.45 > hz and steps >= 0.9 * _SECONDS * rate]
     taper = np.hanning(steps + 2)[1:-1]
     waves = np.exp(2j * np.pi / rate * np.outer(np.arange(steps), [_MAINS[i] for i in known]))
-    waves *= taper[:, None]
-    return known, taper, np.hstack([waves.real, waves.imag])
+    waves *= taper[:, None] * np.sqrt(2.0 / np.sum(taper**2))
+    return known, taper, np.stack([waves.real, waves.imag], axis=-1).reshape(steps, -1)
 
 
 def learn(form: Any, batch: Batch) -> SignalLimits | None:
@@ -194,16 +202,16 @@ def learn(form: Any, batch: Batch) -> SignalLimits | None:
     with np.errstate(invalid="ignore", over="ignore"):
         found = _measure(np.ascontiguousarray(view[starts], np.float64), rate)
         low, high = (_over_steps(ufunc, values) for ufunc in (np.fmin, np.fmax))
-        varies = found.high - found.low
+        varies, mains = -found[2], found[5:]
         often = np.mean(varies == 0.0, axis=0) > _RARE
         varying = np.where(varies > 0.0, varies, np.inf)
         least = np.where(often, 0.0, varying.min(axis=0))
         least[~np.isfinite(least)] = 0.0
-        shares = [np.where(varies > 0.0, share, 0.0).max(axis=0) for share in (found.repeats, found.rails)]
-        mains = np.where(np.isnan(found.mains), 0.0, found.mains).max(axis=0)
-        mains[:, np.isnan(found.mains).all(axis=(0, 1))] = np.inf
+        shares = [np.where(varies > 0.0, share, 0.0).max(axis=0) for share in found[3:5]]
+        hum = np.where(np.isnan(mains), 0.0, mains).max(axis=1).T
+        hum[:, np.isnan(mains).all(axis=(1, 2))] = np.inf
     shares[0][often] = np.inf
-    return SignalLimits(window, rate, low, high, least, shares[0], shares[1], mains)
+    return SignalLimits(window, rate, low, high, least, shares[0], shares[1], hum)
 
 
 def _over_steps(ufunc: np.ufunc, values: Array) -> Float64:

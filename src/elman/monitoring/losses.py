@@ -15,8 +15,10 @@ _FEWEST = 3.0  # samples: the same for slow signals
 _OVER = 3.0  # s of the signal at the expected rate, after which it is sound again
 _LASTS = 3.0  # s of the signal in which too many samples must come: a burst that was held back does not last
 _BLOCK = 4.0  # s of the signal whose mean is one point of the drift
+_FEW = 32  # samples in it, at least
 _POINTS = 6  # points that the drift is measured over
 _DRIFT = 0.002  # relative; less is the clock of any device
+_EXACT = 0.25  # samples: such a stamp is exact
 _KNOWN = 50  # stamps, after which it is known whether they are exact
 _RECENT = 400.0  # stamps that this is judged by
 
@@ -139,9 +141,10 @@ class Losses:
         if stop is not None:
             self._damage(1, self._late)
         elif self._held == second:
-            late, early = (np.concatenate(parts) for parts in zip(*self._pending, strict=True))
-            self._pending, self._held = [], 0
-            lasting = self._dense.lasting(-early, limit, _LASTS * self.rate)
+            parts, self._pending, self._held = self._pending, [], 0
+            late = np.concatenate([part for part, _ in parts])
+            early = -late if all(one is two for one, two in parts) else -np.concatenate([e for _, e in parts])
+            lasting = self._dense.lasting(early, limit, _LASTS * self.rate)
             self._count(late)
             if lasting:
                 self._damage(-1, self._dense)
@@ -172,42 +175,48 @@ class Losses:
             self.lost = max(self._base + max(round(total.excess), 0), 0)
 
     def _count(self, d: Array) -> None:
-        """Count what exact stamps say is lost, and measure the drift."""
+        """Count what exact stamps say is lost in a second, and measure the drift."""
         total = np.cumsum(d)
-        ends = total[d > -0.999] + self._open  # where the stamp is another one than before
-        apart = np.diff(ends, prepend=0.0)  # from one stamp to the next, without the samples of the first
-        self._open += float(total[-1]) - (float(ends[-1]) if len(ends) else 0.0)
-        fade = math.exp(-len(apart) / _RECENT)
-        self._stamps = self._stamps * fade + len(apart)
-        self._exact = self._exact * fade + np.count_nonzero(np.abs(apart) < 0.25)
-        self._early = self._early * fade + np.count_nonzero(apart < -0.5)
         lost = 0
-        if self._stamps > _KNOWN and self._early < 0.01 * self._stamps and self._exact > 0.9 * self._stamps:
-            # Samples that came together after a pause make up for what seemed lost in it.
-            lost = max(int(np.rint(apart[np.abs(apart) > 0.75]).sum()), -self._singles)
-            self._singles += lost
-            self.lost += lost
-            self._late.counted += lost if self._late.value else 0
-        self._follow(total + self._drifted)
+        if self._open == 0.0 and np.abs(d).max() < _EXACT:  # as of most devices: each stamp is exact
+            self._judge(len(d), len(d), 0)
+        else:
+            ends = total[d > -0.999] + self._open  # where the stamp is another one than before
+            apart = np.diff(ends, prepend=0.0)  # from one stamp to the next, without the samples of the first
+            self._open += float(total[-1]) - (float(ends[-1]) if len(ends) else 0.0)
+            exact = int(np.count_nonzero(np.abs(apart) < _EXACT))
+            if self._judge(len(apart), exact, int(np.count_nonzero(apart < -0.5))):
+                # Samples that came together after a pause make up for what seemed lost in it.
+                lost = max(int(np.rint(apart[np.abs(apart) > 0.75]).sum()), -self._singles)
+                self._singles += lost
+                self.lost += lost
+                self._late.counted += lost if self._late.value else 0
+        self._follow(len(d), float(total.sum()) + len(d) * self._drifted)
         self._drifted += float(total[-1]) - lost
 
-    def _follow(self, late: Array) -> None:
-        """Add the sum of d after each sample (k,) to the points that the drift is measured over."""
-        size = max(round(_BLOCK * self.rate), 2)
-        begin = 0
-        while begin < len(late):
-            count, total = self._block
-            stop = min(len(late), begin + size - count)
-            self._block = count, total = count + stop - begin, total + float(late[begin:stop].sum())
-            self._seen += stop - begin
-            begin = stop
-            if count == size:
-                self._points = [*self._points[1 - _POINTS :], (self._seen - size / 2, total / size)]
-                self._block = (0, 0.0)
-                if len(self._points) == _POINTS:
-                    x, y = np.array(self._points).T
-                    x -= x.mean()
-                    self.drift = float(x @ y / (x @ x))
+    def _judge(self, stamps: int, exact: int, early: int) -> bool:
+        """Return whether the stamps of the last seconds are exact."""
+        fade = math.exp(-stamps / _RECENT)
+        self._stamps = self._stamps * fade + stamps
+        self._exact = self._exact * fade + exact
+        self._early = self._early * fade + early
+        known = self._stamps > _KNOWN and self._early < 0.01 * self._stamps
+        return known and self._exact > 0.9 * self._stamps
+
+    def _follow(self, samples: int, total: float) -> None:
+        """Add the sum over samples of the sum of d to the points that the drift is measured over."""
+        count, before = self._block
+        self._block = count + samples, before + total
+        self._seen += samples
+        count, total = self._block
+        if count < max(_BLOCK * max(round(self.rate), 1), _FEW):
+            return
+        self._points = [*self._points[1 - _POINTS :], (self._seen - count / 2, total / count)]
+        self._block = (0, 0.0)
+        if len(self._points) == _POINTS:
+            x, y = np.array(self._points).T
+            x -= x.mean()
+            self.drift = float(x @ y / (x @ x))
 
     @property
     def drift_text(self) -> str:
@@ -237,6 +246,9 @@ class _Sum:
 
         The samples after that one are not taken.
         """
+        if self.value == 0.0 and late.max() <= _ALLOWED:  # S stays 0
+            self.samples, self.excess, self.top, self.counted = 0, 0.0, 0.0, 0
+            return None
         total = np.cumsum(late)
         sums = total - _ALLOWED * np.arange(1, len(late) + 1)
         sums += self.value

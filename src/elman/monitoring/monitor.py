@@ -16,7 +16,7 @@ from elman.errors import ArgumentValueError
 from elman.monitoring.alarm import Alarm, Raised
 from elman.monitoring.channels import known_of_stream, order_of
 from elman.monitoring.losses import Losses, Turn
-from elman.monitoring.quality import Fault, Quality
+from elman.monitoring.quality import Quality
 from elman.monitoring.windowed_stream import ChunkedStream
 
 _JITTER = 0.1  # s: devices stamp whole packets; smaller differences are no gap
@@ -282,9 +282,12 @@ class Monitor:
         self._stream.reset()
         if self._quality is not None:
             self._quality.reset()
-        if self.alarm is None or not self.active:
+        if self.alarm is None:
             return []
-        self.alarm.hysteresis.reset()
+        was_on = self.active
+        self.alarm.hysteresis.reset()  # also what counts towards one that is not on
+        if not was_on:
+            return []
         self.alarms[-1].end = time
         return [Event(time, sample, "all clear", f"{self.alarm.name}: unknown after what is missing")]
 
@@ -337,7 +340,7 @@ class Monitor:
         if self._quality is not None:
             for fault in self._quality.feed(values):
                 time, sample = float(stamps[fault.place]), self.samples + start + fault.place + 1
-                happened.append(Event(time, sample, "quality", self._said(fault)))
+                happened.append(Event(time, sample, "quality", fault.said(self._names(fault.which))))
         try:
             at, answers = self._stream.feed(values)
         except ValueError as error:  # numbers too large for the model, as from a broken amplifier
@@ -348,8 +351,8 @@ class Monitor:
         self.answers += len(at)
         good = [True] * len(at)
         if self._quality is not None and len(at):
-            good = self._quality.reliable(at, self._stream.memory).tolist()
-            self.unreliable += len(good) - sum(good)
+            good = self._quality.reliable(at, self._stream.memory)
+            self.unreliable += good.count(False)
             self.reliable = good[-1]
         for i, answer, reliable in zip(at.tolist(), answers, good, strict=True):
             time, sample = float(stamps[i]), self.samples + start + i + 1
@@ -366,14 +369,6 @@ class Monitor:
                     self.alarms[-1].peak = worst(self.alarms[-1].peak, value)
             happened.append(Answer(time, sample, answer, alarm, reliable))
         return happened
-
-    def _said(self, fault: Fault) -> str:
-        """Return a fault as a sentence."""
-        names = self._names(fault.which)
-        if fault.kind == KINDS[0]:
-            return f"{names}: good again"
-        several = "" if np.count_nonzero(fault.which) == 1 else f", {fault.kind}: the first of them"
-        return f"{names}{several} {fault.text}; answers are unreliable"
 
     def _switched(self, alarm: Alarm, value: float, time: float, sample: int) -> Event:
         """Note that the alarm was raised or has ended."""

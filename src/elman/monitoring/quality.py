@@ -24,6 +24,13 @@ class Fault(NamedTuple):
     which: Array
     text: str
 
+    def said(self, names: str) -> str:
+        """Return the fault of channels of these names as a sentence."""
+        if self.kind == KINDS[0]:
+            return f"{names}: good again"
+        several = "" if np.count_nonzero(self.which) == 1 else f", {self.kind}: the first of them"
+        return f"{names}{several} {self.text}; answers are unreliable"
+
 
 class Quality:
     """Checks the samples of a stream by the limits that its model learned.
@@ -39,7 +46,7 @@ class Quality:
     >>> noise[300:, 1] = 0.0
     >>> [(fault.place, fault.kind, fault.which.tolist()) for fault in quality.feed(noise[:1000])]
     [(399, 'flat', [False, True])]
-    >>> quality.reliable(np.array([399, 400, 999]), 100).tolist()
+    >>> quality.reliable(np.array([399, 400, 999]), 100)
     [False, False, False]
     """
 
@@ -67,7 +74,7 @@ class Quality:
         self._window = joined[count * steps :].copy()
         checked = self._limits.check(joined[: count * steps].reshape(count, steps, -1))
         found: list[Fault] = []
-        if not checked.codes.any() and not self.faults.any():
+        if not checked.any and not self.faults.any():
             return found
         for i, codes in enumerate(checked.codes):
             index = (i + 1) * steps - held - 1
@@ -88,15 +95,18 @@ class Quality:
                 found.append(Fault(index, KINDS[0], over, "is good again"))
         return found
 
-    def reliable(self, at: Array, memory: int) -> Array:
-        """Return which answers, completed by samples ``at`` of the last chunk, rest on no fault, (m,).
+    def reliable(self, at: Array, memory: int) -> list[bool]:
+        """Return which answers, completed by samples ``at`` of the last chunk, rest on no fault.
 
         An answer rests on ``memory`` samples; what has been found counts until the next window is complete.
         """
+        most = max(memory, self._limits.window)
+        if len(self._bad) == 1 and self._begin - self._bad[0] >= most:
+            return [True] * len(at)
         places = self._begin + at
         bad = np.array(self._bad)
         last = bad[np.searchsorted(bad, places, side="right") - 1]
-        reliable: Array = places - last >= max(memory, self._limits.window)
+        reliable: list[bool] = (places - last >= most).tolist()
         return reliable
 
     def reset(self) -> None:
