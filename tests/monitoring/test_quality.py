@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import pickle
 
 import numpy as np
@@ -186,6 +187,32 @@ def test_persistence_counts_reliable_answers_only(model):
     assert monitor.active
     flat = [answer for answer in answers if not answer.reliable]
     assert {answer.alarm for answer in flat} == {answers[flat[0].sample - 2].alarm}
+
+
+def test_the_screen_says_what_it_waits_for_and_what_is_wrong(model, segments):
+    pytest.importorskip("rich")
+    from rich.console import Console
+
+    from elman.cli.monitor_state import Seen
+    from elman.cli.monitor_view import Screen
+
+    sliding = SlidingStream(lambda: elman.stream(model), 1736, first=512, every=64)
+    monitor = Monitor(sliding, features=1, rate=FS, alarm=Alarm("ictal", 1, 0.8, 0.5), channels=["Fp1"])
+    seen = Seen("", ["healthy", "ictal", "interictal"], True)
+    seen.monitor = monitor
+    written = io.StringIO()
+    screen = Screen(seen, Console(file=written, width=90, height=30, color_system=None))
+    shown = []
+    signal = changed(segments[1], 0.0)
+    for part in np.split(np.arange(len(signal)), [1000, 2200]):
+        for what in monitor.feed(signal[part], part / FS):
+            if isinstance(what, Answer):
+                seen.answer(what.values, what.time)
+        screen._console.print(screen.drawn())
+        shown.append(written.getvalue())
+    assert f"waiting for {(1344 - 1000) / FS:.1f} s of signal" in shown[0]
+    assert "unreliable" not in shown[0]
+    assert "unreliable: Fp1: flat" in shown[1]
 
 
 # what is learned, and kept
