@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from sklearn.exceptions import ConvergenceWarning
 
 from elman import Dense, MaxPool, Network, SimpleRNN
 from elman.features import Frames, LogSpectrum
@@ -56,6 +57,7 @@ def test_transformers_and_networks_too():
 def test_ordinary_shapes_say_nothing(shape):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ConvergenceWarning)
         X = RNG.normal(size=shape)
         fit("classifier", X)
         network(X)
@@ -69,6 +71,7 @@ def test_wide_features_say_nothing():
     assert spectra.shape[1] * 4 < spectra.shape[2] > 100
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ConvergenceWarning)
         for X in (spectra, list(spectra), words):
             make("classifier", hidden_layer_sizes=2, max_iter=1).fit(X, np.arange(8) % 2)
 
@@ -80,6 +83,7 @@ def test_what_is_known_to_be_features_says_nothing():
     frames = [pandas.DataFrame(x, columns=[f"band {i}" for i in range(200)]) for x in CHANNELS]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ConvergenceWarning)
         for X in (letters, ragged, frames):
             make("classifier", hidden_layer_sizes=2, max_iter=1).fit(X, np.arange(len(X)) % 2)
 

@@ -88,9 +88,10 @@ def test_a_training_part_without_an_answer_is_refused(kind):
     each, y = model(kind, **HELD)
     held = each.fit(X, y).validation_rows_
     none = np.nan if kind == "step_regressor" else -1
+    missing = {} if kind == "step_regressor" else {"missing_label": -1}
     alone = [np.where(i in held, t, none) for i, t in enumerate(y)]
     with pytest.raises(ValueError, match=r"^early_stopping leaves no (answer|label) to train on") as raised:
-        model(kind, **HELD)[0].fit(X, alone)
+        model(kind, **HELD, **missing)[0].fit(X, alone)
     assert raised.value.argument == "early_stopping"
 
 
