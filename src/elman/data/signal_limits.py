@@ -139,9 +139,12 @@ def _measure(windows: Float64, rate: float) -> Float64:
     np.subtract(low, high, out=found[2])
     found[3] = np.count_nonzero(windows[..., 1:] == windows[..., :-1], axis=-1)
     found[3] /= steps - 1
-    ends = (windows == low[..., None]) | (windows == high[..., None])
-    found[4] = np.count_nonzero(ends, axis=-1)
-    found[4] /= steps
+    if found[3].any():
+        ends = (windows == low[..., None]) | (windows == high[..., None])
+        found[4] = np.count_nonzero(ends, axis=-1)
+        found[4] /= steps
+    else:  # no value follows itself: nothing is clipped
+        found[4] = 2.0 / steps
     known, taper, waves = _waves(steps, rate)
     found[5:] = np.nan
     if known:

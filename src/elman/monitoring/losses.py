@@ -79,6 +79,7 @@ class Losses:
         self._late, self._dense = _Sum(), _Sum()  # too few samples, and too many
         self._pending: list[tuple[Array, Array]] = []  # what is counted once a second
         self._held = 0  # samples in it
+        self._plain = True  # whether all of their stamps are exact
         self._base = 0  # `lost` before the present damage
         self._stamps = self._exact = self._early = 0.0  # recent ones, those exact, those too early
         self._singles = 0  # samples lost now and then, where the stamps are exact
@@ -111,10 +112,12 @@ class Losses:
         begin, second = 0, max(round(self.rate), 1)
         while begin < len(d):
             end = min(begin + second - self._held, len(d))
+            part = d[begin:end]
+            other = part if dense is d else dense[begin:end]
             if self.sound:
-                stop = self._watch(d[begin:end], dense[begin:end], limit, second)
+                stop = self._watch(part, other, limit, second)
             else:
-                stop = self._wait((d if self._sign > 0 else dense)[begin:end])
+                stop = self._wait(part if self._sign > 0 else other)
             if stop is not None:
                 turns.append(self._turn(begin + stop))
                 end = begin + stop + 1
@@ -134,22 +137,36 @@ class Losses:
 
     def _watch(self, d: Array, dense: Array, limit: float, second: int) -> int | None:
         """Take samples of a sound signal, and return the index of the one that damages it, if any."""
-        stop = self._late.add(d, limit)
+        plain = d is dense and d.max() <= _ALLOWED and d.min() >= -_ALLOWED and not self._open
+        stop = None
+        if plain and self._late.value == 0.0:  # as of most devices: each stamp is exact, and S stays 0
+            self._late.clear()
+        else:
+            stop = self._late.add(d, limit)
         taken = len(d) if stop is None else stop + 1
+        self._plain &= plain
         self._pending.append((d[:taken], dense[:taken]))
         self._held += taken
         if stop is not None:
             self._damage(1, self._late)
-        elif self._held == second:
-            parts, self._pending, self._held = self._pending, [], 0
-            late = np.concatenate([part for part, _ in parts])
-            early = -late if all(one is two for one, two in parts) else -np.concatenate([e for _, e in parts])
-            lasting = self._dense.lasting(early, limit, _LASTS * self.rate)
-            self._count(late)
-            if lasting:
-                self._damage(-1, self._dense)
-                stop = taken - 1
+        elif self._held == second and self._settle(limit):
+            self._damage(-1, self._dense)
+            stop = taken - 1
         return stop
+
+    def _settle(self, limit: float) -> bool:
+        """Count what a second of a sound signal has lost; whether too many samples have come for long."""
+        parts, plain = self._pending, self._plain
+        self._pending, self._held, self._plain = [], 0, True
+        late = np.concatenate([part for part, _ in parts]) if len(parts) > 1 else parts[0][0]
+        if plain and self._dense.value == 0.0:
+            self._dense.clear()
+            lasting = False
+        else:
+            early = -np.concatenate([part for _, part in parts])
+            lasting = self._dense.lasting(early, limit, _LASTS * self.rate)
+        self._count(late, plain)
+        return lasting
 
     def _damage(self, sign: int, total: _Sum) -> None:
         """Begin to wait for a sound signal."""
@@ -158,7 +175,8 @@ class Losses:
         self._found = self.rate * total.samples / max(total.samples + sign * total.excess, 1e-9)
         self._base = self.lost - (total.counted if sign > 0 else 0)
         self._lose(total)
-        self._points, self._block, self._pending, self._held = [], (0, 0.0), [], 0
+        self._points, self._block = [], (0, 0.0)
+        self._pending, self._held, self._plain = [], 0, True
 
     def _wait(self, d: Array) -> int | None:
         """Take samples of a damaged signal, and return the index of the one that makes it sound, if any."""
@@ -174,11 +192,11 @@ class Losses:
         if self._sign > 0:
             self.lost = max(self._base + max(round(total.excess), 0), 0)
 
-    def _count(self, d: Array) -> None:
+    def _count(self, d: Array, plain: bool) -> None:
         """Count what exact stamps say is lost in a second, and measure the drift."""
         total = np.cumsum(d)
         lost = 0
-        if self._open == 0.0 and np.abs(d).max() < _EXACT:  # as of most devices: each stamp is exact
+        if plain:
             self._judge(len(d), len(d), 0)
         else:
             ends = total[d > -0.999] + self._open  # where the stamp is another one than before
@@ -241,14 +259,15 @@ class _Sum:
         self.top = 0.0  # the largest S since it was 0
         self.still = 0.0  # periods since then
 
+    def clear(self) -> None:
+        """S is 0 at this sample."""
+        self.samples, self.excess, self.top, self.counted = 0, 0.0, 0.0, 0
+
     def add(self, late: Array, limit: float) -> int | None:
         """Take samples (k,), and return the index of the one where S exceeds the limit, if any.
 
         The samples after that one are not taken.
         """
-        if self.value == 0.0 and late.max() <= _ALLOWED:  # S stays 0
-            self.samples, self.excess, self.top, self.counted = 0, 0.0, 0.0, 0
-            return None
         total = np.cumsum(late)
         sums = total - _ALLOWED * np.arange(1, len(late) + 1)
         sums += self.value
@@ -263,7 +282,7 @@ class _Sum:
         if floor[-1] < 0.0:  # S was 0, last where the sum was least
             zero = int(sums.argmin())
             taken, before = taken - 1 - zero, float(total[zero])
-            self.samples, self.excess, self.top, self.counted = 0, 0.0, 0.0, 0
+            self.clear()
         self.samples += taken
         self.excess += float(total[len(sums) - 1]) - before
         self.value = float(sums[-1] - floor[-1])
