@@ -302,6 +302,18 @@ def test_streams_read_by_name(kind):
         stream.steps(RENAMED[0])
 
 
+def test_the_streams_of_transformers_and_learners_read_by_name():
+    for features in (Frames(2).fit(RIGHT), FillMissing().fit(RIGHT)):
+        expected = features.stream().steps(VALUES[0])
+        assert_same_bits(features.stream().steps(swapped()[0]), expected)
+        stream = features.stream()
+        rows = [row for x in swapped()[0] if (row := stream.step(x)) is not None]
+        assert_same_bits(np.stack(rows), expected)
+    one, other = fitted().online("sgd", truncation=3), fitted().online("sgd", truncation=3)
+    for x, y in zip(VALUES[0], swapped()[0], strict=True):
+        assert_same_bits(one.step(x, 1), other.step(y, 1))
+
+
 def test_an_estimators_own_stream_reads_by_name():
     model = RNNClassifier(4, max_iter=2, random_state=0).fit(RIGHT, CLASSES)
     expected = model.stream().steps(VALUES[0])

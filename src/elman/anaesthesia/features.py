@@ -15,6 +15,7 @@ from elman.anaesthesia.filters import Carry, Count, Drug, Lags, Mean, Sum
 from elman.anaesthesia.pharmacology import Floats, Patient
 from elman.anaesthesia.simulator import PROPOFOL, REMIFENTANIL, SECONDS, TRACKS
 from elman.anaesthesia.vitals import find_track, in_order
+from elman.data.feature_names import Features
 from elman.data.sequences import Array, Batch, Offsets
 from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.features.base import FeatureStream, Float64, SequenceTransformer
@@ -125,7 +126,9 @@ class DepthFeatures(SequenceTransformer):
         """Return a stream: ``step`` (F,) -> (53,), ``steps`` (k, F) -> (k, 53), NaN where one is missing."""
         check_is_fitted(self, "n_features_in_")
         self.check_parameters()
-        return self._stream()
+        stream = self._stream()
+        stream.known = Features(tuple(self.tracks))
+        return stream
 
     def _stream(self) -> DepthStream:
         return DepthStream(list(self.tracks), self.ahead, self.patient or MIDDLE)

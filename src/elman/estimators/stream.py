@@ -46,8 +46,8 @@ class EstimatorStream:
 
         ValueError for NaN or a wrong shape, TypeError for anything but numbers; the state is unchanged then.
         """
-        if type(x) is not np.ndarray and len(self._shape) == 1:
-            x = aligned_rows(x, self._known, "x", one=True)
+        if type(x) is not np.ndarray:
+            x = aligned_rows(x, self._known, "x", one=len(self._shape) == 1)
         given = np.asarray(x)
         if given.dtype.kind not in "fiub":
             raise ArgumentTypeError("x", f"has dtype {given.dtype}", "real numbers")

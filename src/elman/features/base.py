@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Self, overload
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeVar, overload
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -14,8 +14,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from elman import _engine
 from elman._validation import describe
 from elman.data import estimator_input, signal_limits
-from elman.data.alignment import RATES_DIFFER
-from elman.data.feature_names import UNKNOWN
+from elman.data.alignment import RATES_DIFFER, aligned_rows
+from elman.data.feature_names import UNKNOWN, Features
 from elman.data.input_types import HasArray, SequenceInput, SequenceOutput
 from elman.data.sequences import Array, Batch, Offsets, Sequences
 from elman.data.stream_input import read_sample, read_samples
@@ -32,6 +32,7 @@ class FeatureStream:
     """
 
     missing = False  # whether NaN is allowed
+    known: Features = UNKNOWN  # of the features of a sample
 
     def __init__(self, features: int, columns: int) -> None:
         self.features, self.columns = features, columns
@@ -41,6 +42,8 @@ class FeatureStream:
 
         ValueError for NaN or a wrong shape, TypeError for anything but numbers; the state is unchanged then.
         """
+        if type(sample) is not np.ndarray:
+            sample = aligned_rows(sample, self.known, "sample", one=True)
         rows = self._advance(read_sample(sample, self.features, self.missing))
         return rows[0] if len(rows) else None
 
@@ -49,6 +52,8 @@ class FeatureStream:
 
         The bits do not depend on how the samples are cut. Errors as in ``step``.
         """
+        if type(samples) is not np.ndarray:
+            samples = aligned_rows(samples, self.known, "samples")
         return self._advance(read_samples(samples, self.features, self.missing))
 
     def _advance(self, x: Array) -> Array:
@@ -83,6 +88,9 @@ class FeatureStream:
     def reset(self) -> None:
         """Go back to the beginning of a sequence."""
         raise NotImplementedError
+
+
+AnyStream = TypeVar("AnyStream", bound=FeatureStream)
 
 
 class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys=None):  # type: ignore[misc, call-arg]
@@ -176,6 +184,11 @@ class SequenceTransformer(TransformerMixin, BaseEstimator, auto_wrap_output_keys
         for name, value in learned.items():
             setattr(self, name, value)
         return self
+
+    def _by_name(self, stream: AnyStream) -> AnyStream:
+        """Return a stream that reads samples with names in the order of the fit."""
+        stream.known = UNKNOWN if self.tabular_ else estimator_input.features_of(self)
+        return stream
 
     def _check_rate(self, form: SequenceTransformer) -> None:
         """Raise ValueError if X has another rate than ``fs``, where both are known."""

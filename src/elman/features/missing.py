@@ -94,7 +94,7 @@ class FillMissing(SequenceTransformer):
         """Return a stream: ``step`` (F,) -> (F',), ``steps`` (k, F) -> (k, F'), NaN where one is missing."""
         check_is_fitted(self, "before_")
         self.check_parameters()
-        return FillStream(self.before_.copy(), bool(self.flags))
+        return self._by_name(FillStream(self.before_.copy(), bool(self.flags)))
 
 
 class FillStream(FeatureStream):

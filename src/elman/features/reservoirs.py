@@ -254,7 +254,7 @@ class Reservoirs(SequenceTransformer):
             raise ArgumentTypeError(
                 "Reservoirs", "has standardize True", "False: the mean of a whole sequence cannot stream"
             )
-        return ReservoirStream(self, self.n_channels)
+        return self._by_name(ReservoirStream(self, self.n_channels))
 
 
 def _check_size(batch: Batch, scaling: float, difference: bool) -> None:

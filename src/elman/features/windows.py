@@ -126,7 +126,8 @@ class Windowed(SequenceTransformer):
                 "has window None",
                 "a number of samples: the features of a whole sequence cannot stream",
             )
-        return WindowStream(self.n_channels, self.n_features_out, window, hop, self._function(window))
+        stream = WindowStream(self.n_channels, self.n_features_out, window, hop, self._function(window))
+        return self._by_name(stream)
 
 
 class WindowStream(FeatureStream):

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from elman._validation import choice, describe, integer, number, refuse_mask
+from elman.data.alignment import aligned_rows
 from elman.data.sequences import Array
 from elman.errors import ArgumentTypeError, ArgumentValueError, NonFiniteError
 from elman.model import file
@@ -236,6 +237,8 @@ class Learner:
             self._in_use = key
 
     def _input(self, x: Any) -> Array:
+        if type(x) is not np.ndarray:
+            x = aligned_rows(x, self.network.model.features, "x", one=True)
         given = np.asarray(x)
         if given.dtype.kind not in "fiub":
             raise ArgumentTypeError("x", f"has dtype {given.dtype}", "real numbers")
