@@ -135,7 +135,7 @@ class Stream:
         not finite: the next ones would not be either, until ``reset()``. A sample with names, such as a row
         of a `NamedArray` or of a data frame, is put in the model's order.
         """
-        if type(sample) is not np.ndarray:
+        if self._known is not UNKNOWN and type(sample) is not np.ndarray:
             sample = aligned_rows(sample, self._known, "sample", one=True)
         if self._symbols:
             rows = self._advance(read_symbol(sample, self._symbols))
@@ -148,7 +148,7 @@ class Stream:
 
         A network that begins with an Embedding takes integers (k,). Errors and names as in ``step``.
         """
-        if type(samples) is not np.ndarray:
+        if self._known is not UNKNOWN and type(samples) is not np.ndarray:
             samples = aligned_rows(samples, self._known, "samples")
         if self._symbols:
             return self._advance(read_symbols(samples, self._symbols))

@@ -870,7 +870,10 @@ def test_more_classes_than_fit_are_listed_by_their_confusions(folder):
         ),
         ("classify.elman classify.csv --picture no/a.png", "no/a.png: No such file or directory"),
         ("regress.elman regress.csv --picture a.png", "--picture is given, but 'regress.elman' answers with"),
-        ("classify.elman classify.csv --features x1", "'classify.csv' has 1 feature a step, expected 2"),
+        (
+            "classify.elman classify.csv --features x1",
+            "'classify.csv' has the features 'x1', expected",
+        ),
     ],
 )
 def test_what_cannot_be_evaluated_is_one_line(folder, arguments, sentence):

@@ -194,7 +194,7 @@ def test_a_model_of_tables(folder):
         ("classify.elman nothing.csv", "nothing.csv: No such file or directory"),
         (
             "classify.elman one.csv",
-            "'one.csv' has 1 feature a step, expected 2, as 'classify.elman' was trained with",
+            "'one.csv' has the features 'x1', expected 'x1', 'x2' (as 'classify.elman' was trained)",
         ),
         ("classify.elman gap.csv", "'gap.csv', sequence 'a', step 1: column 'x2' has no number, expected"),
         (

@@ -46,7 +46,7 @@ class EstimatorStream:
 
         ValueError for NaN or a wrong shape, TypeError for anything but numbers; the state is unchanged then.
         """
-        if type(x) is not np.ndarray:
+        if self._known is not UNKNOWN and type(x) is not np.ndarray:
             x = aligned_rows(x, self._known, "x", one=len(self._shape) == 1)
         given = np.asarray(x)
         if given.dtype.kind not in "fiub":
@@ -66,7 +66,7 @@ class EstimatorStream:
 
         The bits are those of ``step``. Errors as there; all steps are checked before the first is taken.
         """
-        if type(x) is not np.ndarray:
+        if self._known is not UNKNOWN and type(x) is not np.ndarray:
             x = aligned_rows(x, self._known, "x")
         given = np.asarray(x)
         if given.dtype.kind not in "fiub":

@@ -42,7 +42,7 @@ class FeatureStream:
 
         ValueError for NaN or a wrong shape, TypeError for anything but numbers; the state is unchanged then.
         """
-        if type(sample) is not np.ndarray:
+        if self.known is not UNKNOWN and type(sample) is not np.ndarray:
             sample = aligned_rows(sample, self.known, "sample", one=True)
         rows = self._advance(read_sample(sample, self.features, self.missing))
         return rows[0] if len(rows) else None
@@ -52,7 +52,7 @@ class FeatureStream:
 
         The bits do not depend on how the samples are cut. Errors as in ``step``.
         """
-        if type(samples) is not np.ndarray:
+        if self.known is not UNKNOWN and type(samples) is not np.ndarray:
             samples = aligned_rows(samples, self.known, "samples")
         return self._advance(read_samples(samples, self.features, self.missing))
 

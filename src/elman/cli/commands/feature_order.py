@@ -20,7 +20,7 @@ def in_order(data: Data, known: Features, trained: str, say: Callable[[str], Non
     names the file and the features which are missing or unknown.
     """
     found = known_of(data.X[0])
-    if found.names is None and known.names is not None and len(known.names) > 1:
+    if found.names is None and known.names is not None and len(known.names) == data.features > 1:
         say(f"{data.path} names no features: they are read as {listed(known.names)} ({trained})")
     if found.names is not None and known.names is None and len(found.names) > 1:
         names = listed(found.names)

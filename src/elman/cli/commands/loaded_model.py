@@ -66,7 +66,10 @@ class LoadedModel:
 
     def in_order(self, data: Data, say: Say) -> Data:
         """Return the sequences of a file in the order and the units of its features."""
-        return data if self.integers else in_order(data, self.known, f"as {self.path!r} was trained", say)
+        untrained = self.network.model.epoch == 0  # then there is no order yet
+        if self.integers or (untrained and not self.known.known):
+            return data
+        return in_order(data, self.known, f"as {self.path!r} was trained", say)
 
     @property
     def network(self) -> Network:
