@@ -172,6 +172,26 @@ def test_levenberg_marquardt_learns_mackey_glass():
     assert sum(reached) >= 8, reached
 
 
+def test_a_step_keeps_a_fair_part_of_its_promise():
+    """By the quadratic model at its start. A step that saturates all units may lower the loss a little."""
+    r, y = np.random.default_rng(2), np.repeat([0, 1, 2], 50)
+    X = 0.3 * r.normal(size=(150, 16, 5))
+    X += np.array([-1, 0, 1])[y][:, None, None] * np.array([0, 0, 0, 0.3, 1.5])
+    layers = [SimpleRNN(10, return_sequences=True), MeanPool(), Dense(3, "softmax")]
+    net = Network(layers, 5, "float64", 0)
+    train = read_training_data(net.model, X, y, None, None)
+    for _ in range(12):
+        plan = make_plan(
+            net.model, train, None, optimizer=LevenbergMarquardt(), epochs=1, l2=1e-2, verbose=False
+        )
+        start, now = net.parameters.copy(), Objective(net.model, plan).curvature()
+        net.fit(X, y, optimizer=LevenbergMarquardt(), l2=1e-2, verbose=False)
+        step = net.parameters - start
+        promised = -(now.gradient @ step + 0.5 * step @ now.matrix @ step)
+        assert now.loss - Objective(net.model, plan).loss() >= 0.149 * promised > 0.0
+    assert net.evaluate(X, y)["accuracy"] == 1.0
+
+
 def small(dtype="float64", seed=0):
     return Network([SimpleRNN(4), Dense(3, "softmax")], 2, dtype, seed)
 
