@@ -193,3 +193,17 @@ def test_partial_fit_and_validation_data_may_have_fewer_classes():
     each.partial_fit(X[:2], [0, 1])
     each.fit(X, [0, 1, 2] * 8, validation_data=(X[:2], [0, 1]))
     assert len(each.validation_scores_) == 2
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_held_out_number_that_overflows_is_named_by_its_row_in_x(weighted):
+    """By the scale of the others; rows of weight 0, which are left out, count too."""
+    each, y = model("classifier", dtype="float32", **HELD)
+    weights = np.r_[0.0, 0.0, np.ones(22)] if weighted else None
+    row = each.fit(X, y, weights).validation_rows_[1]
+    far = [x * 1e60 if i == row else x for i, x in enumerate(X)]
+    with pytest.raises(
+        ValueError, match=r"standardized, expected numbers that are finite in float32"
+    ) as raised:
+        each.fit(far, y, weights)
+    assert str(raised.value).startswith(f"X[{row}] has {far[row][0, 0]} at step 0, feature 0, which is ")

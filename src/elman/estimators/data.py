@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from elman.data import estimator_input
 from elman.data.estimator_input import Rows
 from elman.data.sequences import Array, Batch, Offsets, Sequences
 from elman.data.targets import sample_weights
+from elman.errors import ArgumentValueError
 from elman.estimators import scaling
 from elman.estimators.scaling import Scaler
 from elman.model.model import Float64, Model
@@ -144,7 +145,15 @@ def for_training(
     ``finite``: the scaled sequences are known to be finite. ``names`` are used in the messages of errors.
     """
     batch = _scaled(data, scaler, model.dtype)
-    native = _engine.unchecked_data(batch) if finite else _engine.data(batch, model.dtype, names[0])
+    if finite:
+        native = _engine.unchecked_data(batch)
+    else:
+        try:
+            native = _engine.data(batch, model.dtype, names[0])
+        except ArgumentValueError:
+            if data.rows is not None:  # the engine counts those that count
+                _refuse_scaled(data, data.rows, batch, names[0])
+            raise
     y: Any = data.network_answers(model.dtype)
     weights: Any = data.weights
     if model.per_step:
@@ -152,6 +161,21 @@ def for_training(
         if data.answer_weights is not None:
             weights = Sequences(data.answer_weights, batch.offsets)
     return training_data(model, batch, native, y, weights, names=names, class_weight=data.class_weight)
+
+
+def _refuse_scaled(data: EstimatorData, rows: Rows, scaled: Batch, name: str) -> NoReturn:
+    """Raise the ValueError for the first scaled number that is not finite, by its row in X as given."""
+    bad = int(np.argmin(np.isfinite(scaled.values).all(axis=1)))
+    feature = int(np.argmin(np.isfinite(scaled.values[bad])))
+    i = int(np.searchsorted(scaled.offsets, bad, side="right")) - 1
+    step = bad - int(scaled.offsets[i])
+    row = int(rows[i])
+    given = data.batch.values[int(data.batch.offsets[row]) + step, feature]
+    raise ArgumentValueError(
+        f"{name}[{row}]",
+        f"has {given} at step {step}, feature {feature}, which is {scaled.values[bad, feature]} standardized",
+        f"numbers that are finite in {scaled.values.dtype}",
+    )
 
 
 def _scaled(data: EstimatorData, scaler: Scaler, dtype: np.dtype[Any]) -> Batch:
