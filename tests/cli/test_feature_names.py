@@ -14,7 +14,7 @@ import elman
 from elman import Dense, Network, RNNClassifier, Sequences, SimpleRNN
 from elman.anaesthesia import DepthForecaster, simulate_anaesthesia
 from elman.features import BandPower
-from helpers.command_files import command
+from helpers.command_files import command, process
 
 TRAIN = ("train", "train.csv", "-m", "m.elman", "--epochs", 40, "--rate", 0.01, "--hidden", 8)
 TRAIN += ("--no-curves", "-q")
@@ -114,6 +114,15 @@ def test_an_archive_holds_names_units_and_rate(folder):
     assert found.startswith("'d.npz', 'feature_names' has shape (1,)") and found.endswith(
         "expected 2 strings"
     )
+
+
+def test_channels_before_steps_are_told_in_one_line(folder):
+    np.savez("turned.npz", X=np.random.default_rng(0).normal(size=(20, 3, 200)), y=np.arange(20) % 2)
+    child = process("train", "turned.npz", *TRAIN[2:6], cwd=folder)
+    _, err = child.communicate(timeout=240)
+    lines = [line for line in err.decode().splitlines() if "time is axis 1" in line]
+    assert child.returncode == 0 and len(lines) == 1 and lines[0].startswith("elman: X has 20 sequences of 3")
+    assert "UserWarning" not in err.decode()
 
 
 def test_info_says_what_a_model_is(folder):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 EXIT_BAD_INPUT = 2
@@ -19,10 +20,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return _fail("standard output is closed, expected a place for the answers (> /dev/null for none)")
     _never_fail_to_print()
     try:
-        return _run(list(sys.argv[1:] if arguments is None else arguments))
+        with _warnings_as_notes():
+            return _run(list(sys.argv[1:] if arguments is None else arguments))
     except KeyboardInterrupt as stop:
         print(f"\nelman: {str(stop) or 'stopped'}", file=sys.stderr)
         return EXIT_INTERRUPTED
+
+
+@contextlib.contextmanager
+def _warnings_as_notes() -> Iterator[None]:
+    """Write a warning as one line: where in the code it arose says nothing to the user of a command."""
+    before = warnings.showwarning
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        print(f"elman: {' '.join(str(message).split())}", file=sys.stderr)
+
+    warnings.showwarning = show
+    try:
+        yield
+    finally:
+        warnings.showwarning = before
 
 
 def _run(arguments: list[str]) -> int:
