@@ -46,7 +46,7 @@ from elman.training import fingerprint
 from elman.training.fingerprint import Fingerprint, Fingerprints
 
 if TYPE_CHECKING:
-    from elman.training.plan import Plan, TrainingData
+    from elman.training.plan import Plan
 
 _OLD_CHECKSUM = "the checksum of X, y and weights"  # a setting of the estimators of elman 0.1
 Packed = tuple[dict[str, Any], dict[str, Array]]
@@ -289,35 +289,10 @@ def _checkpoint(model: Model, plan: Plan, path: Any, resume: Any, owner: FileOwn
             raise ArgumentValueError("resume", "is True without a checkpoint", "the path of one")
         return None
     as_text(path, "checkpoint")
-    settings = {
-        "X": _size(plan.train),
-        "validation_data": None if plan.validation is None else _size(plan.validation),
-        "sample_weight": _weights(plan.train),
-        "batch_size": plan.batch_size,
-        "loss": plan.loss,
-        "l2": plan.l2,
-        "shuffle": plan.shuffle,
-        "truncation": plan.truncation or None,
-        "stateful": plan.stateful,
-        "clip_norm": plan.clip_norm or None,
-        "reduction": "mean" if plan.mean else "sum",
-        "initial_state": None if plan.initial is None else "given",
-        "constrained": fingerprint.constrained(model),
-        "frozen": ", ".join(name for name in model.weights if name in model.frozen) or "nothing",
-    }
+    settings = fingerprint.settings(model, plan)
     rows = plan.train.batch.n if plan.stateful else None
     given = fingerprint.of_run(model, plan, owner.given)
     return Checkpoint(path, model, owner, settings, given, plan.optimizer, rows, plan.callbacks, resume)
-
-
-def _weights(data: TrainingData) -> str | None:
-    if data.answers.row_weight is not None:
-        return "given for steps"
-    return None if data.weights is None else "given"
-
-
-def _size(data: TrainingData) -> str:
-    return f"{data.batch.n} sequences ({data.batch.rows} steps)"
 
 
 def peek(path: str | os.PathLike[str]) -> dict[str, Any] | None:

@@ -103,6 +103,26 @@ def checksum(*arrays: Array | None, blocks: Iterable[Array] = ()) -> str:
     return digest.hexdigest()
 
 
+def settings(model: Model, plan: Plan) -> dict[str, Any]:
+    """Return what must be the same when a run is resumed, besides the data, by name."""
+    return {
+        "X": _size(plan.train),
+        "validation_data": None if plan.validation is None else _size(plan.validation),
+        "sample_weight": _weights(plan.train),
+        "batch_size": plan.batch_size,
+        "loss": plan.loss,
+        "l2": plan.l2,
+        "shuffle": plan.shuffle,
+        "truncation": plan.truncation or None,
+        "stateful": plan.stateful,
+        "clip_norm": plan.clip_norm or None,
+        "reduction": "mean" if plan.mean else "sum",
+        "initial_state": None if plan.initial is None else "given",
+        "constrained": constrained(model),
+        "frozen": ", ".join(name for name in model.weights if name in model.frozen) or "nothing",
+    }
+
+
 def constrained(model: Model) -> str | None:
     """Return the names of constrained parameters, with a checksum of what constrains them."""
     named = sorted(model.constraints.items())
@@ -147,3 +167,13 @@ def _converted(values: Array, dtype: np.dtype[Any]) -> Iterator[Array]:
 
 def _of_text(*parts: object) -> str:
     return hashlib.blake2b(" ".join(map(str, parts)).encode(), digest_size=8).hexdigest()
+
+
+def _weights(data: TrainingData) -> str | None:
+    if data.answers.row_weight is not None:
+        return "given for steps"
+    return None if data.weights is None else "given"
+
+
+def _size(data: TrainingData) -> str:
+    return f"{data.batch.n} sequences ({data.batch.rows} steps)"
