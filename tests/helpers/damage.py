@@ -340,7 +340,7 @@ def originals(folder):
     net = Network(stack(), 2, seed=0)
     net.fit(X, Y, epochs=2, checkpoint=folder / "model", **OPTIONS)
     made.append(((folder / "model").read_bytes(), True))
-    common = {"max_iter": 3, "random_state": 0, "dtype": "float32"}
+    common = {"max_iter": 3, "tol": 10.0, "random_state": 0, "dtype": "float32"}
     steps = [[0.5, np.nan, 1.0, 2.0]] * 5
     for estimator, y in (
         (elman.RNNClassifier((3, 2), class_weight={"a": 1.0, "b": 2.0}, **common), ["a", "b", "a", "b", "c"]),

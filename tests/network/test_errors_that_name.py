@@ -80,7 +80,7 @@ def test_a_small_epsilon_still_measures(epsilon):
     ids=lambda m: type(m).__name__,
 )
 def test_a_missing_label_that_is_no_label(missing):
-    with pytest.raises(TypeError, match=r"^missing_label is .*, expected an int, a float, a str or None$"):
+    with pytest.raises(TypeError, match=r"^missing_label is .*, expected int, float, str or None$"):
         RNNTagger(2, max_iter=1, missing_label=missing).fit(X, WORDS)
 
 

@@ -320,6 +320,7 @@ def info(
     """Version, instruction set, CPUs and what is installed; or what is in a model or a recording."""
     from elman.cli import info
     from elman.cli.commands import edf_info, model_info
+    from elman.reading import ENDINGS
 
     if path is None:
         document(info.facts()) if as_json else say(info.report())
@@ -328,6 +329,8 @@ def info(
         recording = edf_info.info(path)
         document(edf_info.document(recording)) if as_json else edf_info.show(recording)
         return
+    if Path(path).suffix.lower() in ENDINGS:
+        raise ValueError(f"{path!r} is no model of elman's, and no EDF or BDF file")
     model = model_info.describe(path)
     document(model) if as_json else model_info.show(model)
 

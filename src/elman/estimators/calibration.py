@@ -15,7 +15,8 @@ from elman.data.input_types import SequenceInput, TargetInput
 from elman.data.sequences import Array, Sequences
 from elman.errors import ArgumentTypeError, ArgumentValueError
 from elman.estimators.classifier import RNNClassifier
-from elman.estimators.labels import class_labels, is_missing, step_labels
+from elman.estimators.labels import class_labels, step_labels
+from elman.estimators.missing_labels import missing_steps
 from elman.estimators.tagger import RNNTagger
 from elman.evaluation.calibration import find_temperature
 
@@ -104,7 +105,7 @@ def _labeled_steps(shares: Any, y: Any, missing: Any) -> tuple[Array, Array]:
             raise ArgumentValueError(f"y[{i}]", f"has shape {own.shape}", f"({len(row)},): a label a step")
         labels.append(own.ravel())
     flat = np.concatenate(labels)
-    there = ~is_missing(flat, missing)
+    there = ~missing_steps(flat, missing)
     if not there.any():
         raise ArgumentValueError("y", "has no label", f"some that are not {missing!r}")
     return np.concatenate(rows)[there], flat[there]

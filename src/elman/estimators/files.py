@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-import os
 from typing import Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from elman._validation import describe, real_dtype
+from elman._validation import as_text, describe, real_dtype
 from elman.data import estimator_input, signal_limits
 from elman.data.feature_names import UNKNOWN, Features
 from elman.data.sequences import Array
@@ -108,7 +107,7 @@ def keep_features(part: Any, own: dict[str, Any]) -> None:
 
 def features_of_run(path: Any, resume: Any) -> Features:
     """Return what the run in a checkpoint knows of its features, if it is going to be resumed."""
-    spec = peek(path) if resume and isinstance(path, (str, os.PathLike)) else None
+    spec = peek(as_text(path, "checkpoint")) if resume and path is not None else None
     own = None if spec is None else spec.get("estimator")
     if not isinstance(own, dict) or type(own.get("features")) is not int:  # `open_run` says what is wrong
         return UNKNOWN

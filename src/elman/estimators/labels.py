@@ -85,9 +85,7 @@ def first_without_value(labels: Array) -> Any:
 
 
 def is_missing(labels: Array, missing: Any) -> NDArray[np.bool_]:
-    """Whether each label (N,) is the one that stands for none; TypeError where that is no label at all."""
-    if missing is not None and not isinstance(missing, (str, *_NUMBERS, *_BOOLS)):
-        raise ArgumentTypeError("missing_label", f"is {describe(missing)}", "an int, a float, a str or None")
+    """Whether each label (N,) is the one that stands for none."""
     if isinstance(missing, (float, np.floating)) and np.isnan(missing):
         return np.array([v != v for v in labels.tolist()], bool)  # noqa: PLR0124 (true of NaN alone)
     truth = isinstance(missing, _BOOLS)

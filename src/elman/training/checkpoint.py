@@ -310,8 +310,8 @@ def peek(path: str | os.PathLike[str]) -> dict[str, Any] | None:
 
 def take_up_features(model: Model, path: Any, resume: Any) -> None:
     """Let a network that is not trained yet know the features of the run that it is going to resume."""
-    if resume and not model.epoch and isinstance(path, (str, os.PathLike)):
-        spec = peek(path)
+    if resume and not model.epoch and path is not None:
+        spec = peek(as_text(path, "checkpoint"))
         if spec is not None:
             found = file.features_in(network_spec(spec, repr(os.fspath(path))), model.input_size)
             model.features = found if found.known else model.features
