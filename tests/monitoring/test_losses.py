@@ -195,3 +195,19 @@ def test_slow_signals_with_jitter_neither_drift_nor_lose(rate):
     monitor, _, events = watch(stamps, rate=rate)
     assert (monitor.lost, monitor.losses, noted(events)) == (0, 0, ["alarm"])
     assert abs(monitor.drift) < 0.001
+
+
+def test_a_source_that_waits_between_samples_is_slow_and_loses_nothing():
+    """As of a program that sleeps for a period after each sample: 4 to 7 % slow, in parts of a period."""
+    r = np.random.default_rng(0)
+    steps = 0.0101 + np.where(r.random(6000) < 0.25, r.exponential(0.0012, 6000), 0.0)
+    losses = Losses(100.0)
+    assert [losses.feed(steps[k : k + 20]) for k in range(0, 6000, 20)] == [[]] * 300
+    assert losses.lost < 12
+    assert 0.03 < losses.drift < 0.05
+    assert "a clock that is" in losses.drift_text
+    whole = 0.01 * (1 + (r.random(6000) < 0.05))  # the same rate, but samples are lost
+    losses = Losses(100.0)
+    turns = [turn for k in range(0, 6000, 20) for turn in losses.feed(whole[k : k + 20])]
+    assert turns[0].kind == "loss"
+    assert losses.lost == round(whole.sum() * 100) - 6000

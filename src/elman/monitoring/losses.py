@@ -10,6 +10,7 @@ import numpy as np
 from elman.data.sequences import Array
 
 _ALLOWED = 0.02  # of the samples: less is drift, or a sample that is lost now and then
+_SLOW = 0.15  # the same where samples come late, but few are lost: a program that waits between two, say
 _JITTER = 0.15  # s of the clock: stamps differ by 0.1 s at most, as those of whole packets do
 _FEWEST = 3.0  # samples: the same for slow signals
 _OVER = 3.0  # s of the signal at the expected rate, after which it is sound again
@@ -40,8 +41,10 @@ class Losses:
 
     With d_k = step_k rate - 1 for the seconds between two stamps, jitter and packets with one stamp cancel
     out in the sum of d. Lost samples add up, one each, and so does the drift of a clock, slowly. The signal
-    is damaged from the sample where S_k = max(0, S_{k-1} + d_k - 0.02) exceeds 0.15 s of samples, until S has
+    is damaged from the sample where S_k = max(0, S_{k-1} + d_k - a) exceeds 0.15 s of samples, until S has
     reached no new maximum for 3 s. The same sum of -d finds too many samples, if they come for 3 s or longer.
+    The share a is 0.02, and 0.15 where most of d comes from steps that are no whole number of periods: such a
+    source is slow, but loses nothing.
 
     Where the stamps are exact, a few samples lost now and then are counted too; they damage nothing.
 
@@ -82,6 +85,7 @@ class Losses:
         self._plain = True  # whether all of their stamps are exact
         self._base = 0  # `lost` before the present damage
         self._stamps = self._exact = self._early = 0.0  # recent ones, those exact, those too early
+        self._whole = self._part = 0.0  # of d of the last seconds: in whole periods, and in parts of one
         self._singles = 0  # samples lost now and then, where the stamps are exact
         self._open = 0.0  # the sum of d since the last change of the stamp
         self._drifted = 0.0  # the sum of d of a sound signal, without lost samples
@@ -185,7 +189,8 @@ class Losses:
         self._lose(total)
         if stop is not None:
             self._sign, self._open, self._drifted = 0, 0.0, 0.0
-            self._late, self._dense = _Sum(), _Sum()
+            allowed = self._late.allowed
+            self._late, self._dense = _Sum(allowed), _Sum(allowed)
         return stop
 
     def _lose(self, total: _Sum) -> None:
@@ -203,6 +208,7 @@ class Losses:
             apart = np.diff(ends, prepend=0.0)  # from one stamp to the next, without the samples of the first
             self._open += float(total[-1]) - (float(ends[-1]) if len(ends) else 0.0)
             exact = int(np.count_nonzero(np.abs(apart) < _EXACT))
+            self._allow(apart)
             if self._judge(len(apart), exact, int(np.count_nonzero(apart < -0.5))):
                 # Samples that came together after a pause make up for what seemed lost in it.
                 lost = max(int(np.rint(apart[np.abs(apart) > 0.75]).sum()), -self._singles)
@@ -211,6 +217,14 @@ class Losses:
                 self._late.counted += lost if self._late.value else 0
         self._follow(len(d), float(total.sum()) + len(d) * self._drifted)
         self._drifted += float(total[-1]) - lost
+
+    def _allow(self, apart: Array) -> None:
+        """Set the share that S may lose, by whether what is missing between two stamps is whole samples."""
+        fade = math.exp(-len(apart) / _RECENT)
+        late = np.where(np.abs(apart - np.rint(apart)) < _EXACT, np.rint(apart), 0.0)
+        self._whole = self._whole * fade + float(np.abs(late).sum())
+        self._part = self._part * fade + abs(float((apart - late).sum()))
+        self._late.allowed = self._dense.allowed = _SLOW if self._part > self._whole else _ALLOWED
 
     def _judge(self, stamps: int, exact: int, early: int) -> bool:
         """Return whether the stamps of the last seconds are exact."""
@@ -251,9 +265,10 @@ class Losses:
 
 
 class _Sum:
-    """S_k = max(0, S_{k-1} + late_k - 0.02), and what has come since it was 0."""
+    """S_k = max(0, S_{k-1} + late_k - allowed), and what has come since it was 0."""
 
-    def __init__(self) -> None:
+    def __init__(self, allowed: float = _ALLOWED) -> None:
+        self.allowed = allowed
         self.value = self.excess = 0.0  # S; the sum of late since it was 0
         self.samples = self.counted = 0  # since it was 0; `counted` of them are known to be lost
         self.top = 0.0  # the largest S since it was 0
@@ -269,7 +284,7 @@ class _Sum:
         The samples after that one are not taken.
         """
         total = np.cumsum(late)
-        sums = total - _ALLOWED * np.arange(1, len(late) + 1)
+        sums = total - self.allowed * np.arange(1, len(late) + 1)
         sums += self.value
         floor = np.minimum.accumulate(sums)
         np.minimum(floor, 0.0, out=floor)
@@ -298,7 +313,7 @@ class _Sum:
 
     def quiet(self, late: Array, periods: float, sign: int) -> int | None:
         """Take samples, and return the index of the one after which S has not grown for so many periods."""
-        sums = np.cumsum(late - _ALLOWED) + self.value
+        sums = np.cumsum(late - self.allowed) + self.value
         tops = np.maximum.accumulate(np.concatenate([[self.top], sums]))
         places = np.arange(len(late))
         last = np.maximum.accumulate(np.where(sums > tops[:-1], places, -1))
