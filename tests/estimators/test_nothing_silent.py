@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 from sklearn.pipeline import make_pipeline
 
+import elman
 from elman import Dense, Network, RNNClassifier, RNNRegressor, RNNTagger, Sequences, SimpleRNN
 from elman.features import Frames, LogSpectrum
+from elman.monitoring import Answer, Monitor, SlidingStream
 from helpers.command_files import command
 from helpers.support import proofs, stack
 
@@ -204,6 +206,185 @@ def test_faults_of_columns_units_axes_and_numbers_are_told(models):
 @pytest.mark.prove
 def test_thousands_of_faults_of_columns_units_axes_and_numbers_are_told(models):
     check(models, proofs(20_000), 1)
+
+
+# Labels that are learned from.
+
+
+def minus_one(y, r):
+    y = [each.copy() for each in y]
+    y[r.integers(len(y))][r.integers(5)] = -1
+    return y
+
+
+def nan_label(y, r):
+    y = [each.astype(float) for each in y]
+    y[r.integers(len(y))][r.integers(5)] = np.nan
+    return y
+
+
+def none_label(y, r):
+    y = [each.astype(object) for each in y]
+    y[r.integers(len(y))][r.integers(5)] = None
+    return y
+
+
+def empty_label(y, r):
+    y = [each.astype(str).astype(object) for each in y]
+    y[r.integers(len(y))][r.integers(5)] = ""
+    return y
+
+
+def masked_label(y, r):
+    i = int(r.integers(len(y)))
+    return [np.ma.masked_equal(each, 1) if k == i else each for k, each in enumerate(y)]
+
+
+def one_label_short(y, r):
+    i = int(r.integers(len(y)))
+    return [each[:-1] if k == i else each for k, each in enumerate(y)]
+
+
+LABEL_FAULTS = (minus_one, nan_label, none_label, empty_label, masked_label, one_label_short)
+
+
+def check_labels(draws: int, seed: int) -> None:
+    for draw in range(draws):
+        r = np.random.default_rng([seed, draw])
+        X = recordings(1000 + draw, 6)
+        fault = LABEL_FAULTS[draw % len(LABEL_FAULTS)]
+        model = RNNTagger(2, max_iter=1, random_state=0)
+        wrong = fault(step_labels(X), r)
+        found, evidence = outcome(lambda: [model.fit(X.named(), wrong).classes_.tolist()], [[0, 1]])  # noqa: B023
+        assert found == "refused", (fault.__name__, found, evidence)
+        assert len(evidence) > 15, evidence
+
+
+def test_faults_of_labels_are_told():
+    check_labels(30, 0)
+
+
+@pytest.mark.prove
+def test_hundreds_of_faults_of_labels_are_told():
+    check_labels(proofs(1_000), 1)
+
+
+# Outputs that are no numbers: networks whose states grow until they overflow.
+
+
+def check_outputs(draws: int, seed: int) -> None:
+    seen: Counter[bool] = Counter()
+    for draw in range(draws):
+        r = np.random.default_rng([seed, draw])
+        dtype = str(r.choice(["float32", "float64"]))
+        per_step, classes = bool(r.integers(2)), int(r.integers(2, 5))
+        cell = SimpleRNN(3, str(r.choice(["relu", "identity"])), return_sequences=per_step)
+        net = Network([cell, Dense(classes, "softmax")], input_size=1, dtype=dtype, seed=draw)
+        net.weights["0.recurrent_kernel"][:] = r.uniform(0.5, 4.0) * np.eye(3)
+        X = [r.normal(size=(int(steps), 1)) for steps in r.integers(5, 900, 4)]
+        y = [r.integers(classes, size=len(x) if per_step else None) for x in X]
+        raw = net.record(X).outputs
+        raw = np.concatenate(raw) if per_step else raw
+        finite = bool(np.isfinite(raw).all())
+        seen[finite] += 1
+        found, _ = outcome(lambda: net.predict(X), raw)  # noqa: B023
+        assert found == ("same" if finite else "refused"), (draw, found)
+        with np.errstate(invalid="ignore"):
+            right = np.isfinite(raw).all(axis=1) & (raw.argmax(axis=1) == np.hstack(y))
+        assert net.evaluate(X, y)["accuracy"] == pytest.approx(right.mean(), abs=1e-6)
+        stream = net.stream()
+        where = int(np.argmin([np.isfinite(row).all() for row in raw])) if per_step and not finite else None
+        if where is not None:
+            first = int(np.searchsorted(np.cumsum([len(x) for x in X]), where, side="right"))
+            with pytest.raises(ValueError, match="led to the answer"):
+                stream.steps(X[first])
+            stream.reset()
+            assert np.isfinite(stream.step(X[0][0])).all()
+    assert min(seen[True], seen[False]) > draws // 10, seen
+
+
+def test_outputs_that_are_no_numbers_are_told():
+    check_outputs(40, 0)
+
+
+@pytest.mark.prove
+def test_hundreds_of_outputs_that_are_no_numbers_are_told():
+    check_outputs(proofs(2_000), 1)
+
+
+# A live signal: channels of another order, name or unit, a dead channel, samples that are lost.
+
+
+@pytest.fixture(scope="module")
+def watched():
+    X = recordings(0, 40).each(lambda x: np.tile(x, (8, 1)))
+    pipeline = make_pipeline(
+        LogSpectrum(fs=RATE, window=50, hop=25),
+        RNNClassifier(4, pooling="mean", max_iter=10, learning_rate_init=0.02, random_state=0),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return pipeline.fit(X.named(), labels(X))
+
+
+def answers_and_notes(model, x, channels, keep=slice(None)):
+    """Return what the monitor answers and notes of a signal (T, 3), of which it gets some of the samples."""
+    sliding = SlidingStream(lambda: elman.stream(model), 300, first=50, every=25)
+    monitor = Monitor(sliding, features=3, rate=RATE, channels=channels)
+    stamps = np.arange(len(x)) / RATE
+    x, stamps = x[keep], stamps[keep]
+    said = [what for k in range(0, len(x), 10) for what in monitor.feed(x[k : k + 10], stamps[k : k + 10])]
+    answers = {what.sample: what.values for what in said if isinstance(what, Answer) and what.reliable}
+    return answers, [what.text for what in said if not isinstance(what, Answer)]
+
+
+def check_live(model, draws: int, seed: int) -> None:
+    for draw in range(draws):
+        r = np.random.default_rng([seed, draw])
+        x = r.normal(size=(1500, 3)) * np.array([30.0, 100.0, 10.0])
+        clean, notes = answers_and_notes(model, x, NAMES)
+        assert len(clean) > 30
+        assert not notes
+        fault = ("order", "name", "dead", "zero", "loud", "lost", "nan")[draw % 7]
+        wrong, names, keep = x.copy(), NAMES, slice(None)
+        channel, begin = int(r.integers(3)), int(r.integers(300, 800))
+        if fault == "order":
+            order = np.roll(np.arange(3), r.integers(1, 3))
+            wrong, names = x[:, order], tuple(NAMES[i] for i in order)
+        elif fault == "name":
+            names = tuple("Oz" if i == channel else name for i, name in enumerate(NAMES))
+        elif fault == "dead":
+            wrong[begin:, channel] = wrong[begin, channel]
+        elif fault == "zero":
+            wrong[begin:, channel] = 0.0
+        elif fault == "loud":
+            wrong[begin:, channel] *= float(r.choice([1e3, 1e-3]))
+        elif fault == "lost":
+            keep = np.flatnonzero(r.random(len(x)) < r.uniform(0.1, 0.7))
+        else:
+            wrong[begin : begin + 300, channel] = np.nan
+        if fault == "name":
+            with pytest.raises(ValueError, match="'Oz' is unknown"):
+                answers_and_notes(model, wrong, names)
+            continue
+        found, notes = answers_and_notes(model, wrong, names, keep)
+        if fault == "order":
+            assert found.keys() == clean.keys()
+            assert not notes
+            assert all(np.allclose(found[at], clean[at]) for at in clean)
+        else:
+            assert notes, (draw, fault)
+            late = {at for at in found if at > begin + 75} if fault in ("dead", "zero", "loud") else set()
+            assert not late, (draw, fault, late)  # half a second to find it, and an answer that is due
+
+
+def test_faults_of_a_live_signal_are_told(watched):
+    check_live(watched, 14, 0)
+
+
+@pytest.mark.prove
+def test_hundreds_of_faults_of_a_live_signal_are_told(watched):
+    check_live(watched, proofs(700), 1)
 
 
 # Files, through the commands. Each fault changes the rows of a table; answers are compared by sequence.
