@@ -75,6 +75,32 @@ def test_an_estimator_reads_by_name(kind):
     assert_same_bits(stack(model.predict(swapped()[0][None])), stack(model.predict(RIGHT[0][None])))
 
 
+@pytest.mark.parametrize(
+    "columns", [[("eeg", "C3"), ("eeg", "C4"), ("ecg", "I")], [7, 3, 5], ["hr", 1, 2.5], "arrow"]
+)
+def test_columns_are_names_also_where_they_are_no_strings(columns):
+    pandas = pytest.importorskip("pandas")
+    right = [pandas.DataFrame(x, columns=list(NAMES)) for x in VALUES]
+    if columns == "arrow":
+        make_table = pytest.importorskip("pyarrow").Table.from_pandas
+    else:
+        right = [frame.set_axis(columns, axis=1) for frame in right]
+        make_table = lambda frame: frame  # noqa: E731
+    other = [frame.iloc[:, ORDER] for frame in right]
+    model = small("classifier").fit(list(map(make_table, right)), CLASSES)
+    assert_same_bits(model.predict_proba(list(map(make_table, other))), model.predict_proba(right))
+
+
+def test_the_numbers_of_columns_without_names_are_no_names():
+    pandas = pytest.importorskip("pandas")
+    frames = [pandas.DataFrame(x) for x in VALUES]
+    model = small("classifier").fit(frames, CLASSES)
+    assert model.feature_names_in_ is None
+    model.predict(frames)
+    with pytest.warns(UserWarning, match="X has feature names, but RNNClassifier was fitted without"):
+        model.predict([frame[[1, 0, 2]] for frame in frames])
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_way_to_fit_reads_by_name(kind, tmp_path):
     y, file = answers(kind), tmp_path / "run.elman"

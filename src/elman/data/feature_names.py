@@ -217,20 +217,23 @@ def plain(value: Any) -> Any:
 def known_of(value: Any) -> Features:
     """Return what an array, `Sequences` or data frame says of its features; `UNKNOWN` where it says nothing.
 
-    The columns of a data frame are names where all of them are strings, as in scikit-learn.
+    The columns of a data frame are names. Tuples and numbers become strings; the numbers 0, 1, ... in this
+    order, which pandas gives to columns without names, say nothing.
     """
     found = getattr(value, "features", None)
     if isinstance(found, Features):
         return found
     if isinstance(value, np.ndarray):
         return UNKNOWN
-    columns = getattr(value, "columns", None)  # of pandas and polars
+    columns = getattr(value, "column_names", None)  # of pyarrow, whose columns are arrays
     if columns is None or callable(columns):
-        columns = getattr(value, "column_names", None)  # of pyarrow, whose columns are arrays
+        columns = getattr(value, "columns", None)  # of pandas and polars
     if columns is None or callable(columns) or not hasattr(columns, "__iter__"):
         return UNKNOWN
     names = tuple(columns)
-    if not names or not all(isinstance(name, str) for name in names):
+    if not names or not all(isinstance(name, (str, tuple, int, float, np.number)) for name in names):
+        return UNKNOWN
+    if not isinstance(names[0], str) and names == tuple(range(len(names))):
         return UNKNOWN
     return Features(tuple(map(str, names)))
 
@@ -244,7 +247,9 @@ def row_of(value: Any) -> Features:
     if isinstance(value, np.ndarray) or index is None or callable(index):
         return UNKNOWN
     names = tuple(index)
-    return Features(names) if names and all(isinstance(name, str) for name in names) else UNKNOWN
+    if not names or not all(isinstance(name, (str, tuple)) for name in names):  # numbers may be anything's
+        return UNKNOWN
+    return Features(tuple(map(str, names)))
 
 
 def _kept(known: Features, key: Any, shape: tuple[int, ...]) -> Features | None:
