@@ -36,7 +36,7 @@ def test_an_estimator_says_which_axis_is_time(kind):
     with pytest.warns(UserWarning, match=f"X has 10 sequences of 3 steps and 200 features.*{TURNED}"):
         model = fit(kind, CHANNELS)
     assert model.n_features_in_ == 200
-    with pytest.warns(UserWarning, match="If these are 1 channels of 200 steps"):
+    with pytest.warns(UserWarning, match="of 1 step and 200 features.*If these are 1 channel of 200 steps"):
         fit(kind, CHANNELS[:, :1])
     with pytest.warns(UserWarning, match="If these are 3 channels of 200 steps, x.T of each sequence"):
         fit(kind, list(CHANNELS))
@@ -74,6 +74,21 @@ def test_wide_features_say_nothing():
         warnings.simplefilter("ignore", ConvergenceWarning)
         for X in (spectra, list(spectra), words):
             make("classifier", hidden_layer_sizes=2, max_iter=1).fit(X, np.arange(8) % 2)
+
+
+def test_features_that_were_standardized_one_by_one_say_nothing():
+    """Over all sequences, also where these are many, or in each of them."""
+    days = RNG.normal(size=(300, 5, 150))
+    all_days = (days - days.mean((0, 1))) / days.std((0, 1))
+    each = (days - days.mean(1, keepdims=True)) / days.std(1, keepdims=True)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        for X in (all_days, all_days.astype(np.float32), each, list(each)):
+            make("classifier", hidden_layer_sizes=2, max_iter=1).fit(X, np.arange(300) % 2)
+    scaled = (CHANNELS - CHANNELS.mean(2, keepdims=True)) / CHANNELS.std(2, keepdims=True)
+    with pytest.warns(UserWarning, match=TURNED):
+        fit("classifier", scaled)
 
 
 def test_what_is_known_to_be_features_says_nothing():

@@ -19,6 +19,7 @@ _MOST_STEPS = 64
 _FEWEST_FEATURES = 100
 _RATIO = 4
 _CHANCE = 2.0  # times the variance of a mean over sequences
+_STANDARDIZED = 1e-6  # of it: so equal are the means of features that were standardized one by one
 _FEWEST_SEQUENCES = 4
 _MOST_SEQUENCES = 256  # that are looked at
 
@@ -39,12 +40,14 @@ def warn_of_turned_axes(batch: Any, named: bool, name: str = "X") -> None:
     if (batch.lengths() != steps).any():  # of two recordings the steps differ, not the channels
         return
     count = min(batch.n, _MOST_SEQUENCES)
-    if not _alike(np.asarray(values[: count * steps], np.float64).reshape(count, steps, width)):
+    x = np.asarray(values[: count * steps], np.float64).reshape(count, steps, width)
+    if not _alike(x) or _standardized(x, values):
         return
     turn = "X.transpose(0, 2, 1)" if batch.steps else "x.T of each sequence"
+    one = "" if steps == 1 else "s"
     warn(
-        f"{name} has {batch.n} sequences of {steps} steps and {width} features: time is axis 1 of "
-        f"(sequences, steps, features). If these are {steps} channels of {width} steps, {turn} turns them"
+        f"{name} has {batch.n} sequences of {steps} step{one} and {width} features: time is axis 1 of "
+        f"(sequences, steps, features). If these are {steps} channel{one} of {width} steps, {turn} turns them"
     )
 
 
@@ -56,6 +59,13 @@ def _alike(x: NDArray[np.float64]) -> bool:
         x = x - x.mean(axis=2, keepdims=True)  # a channel may have any offset
         means = x.mean(axis=(0, 1))
         return bool(means.var() <= _CHANCE * (x - means).var() / len(x))
+
+
+def _standardized(x: NDArray[np.float64], values: NDArray[np.generic]) -> bool:
+    """Whether the columns of all ``values`` (N, F), of which x is a part, have one mean to the digit."""
+    with np.errstate(all="ignore"):
+        means = values.mean(axis=0, dtype=np.float64)
+        return bool(means.var() <= _STANDARDIZED * x.var() / len(values))
 
 
 def array_hint(steps: int, features: int, name: str) -> str:
