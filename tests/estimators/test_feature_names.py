@@ -91,6 +91,40 @@ def test_columns_are_names_also_where_they_are_no_strings(columns):
     assert_same_bits(model.predict_proba(list(map(make_table, other))), model.predict_proba(right))
 
 
+def test_columns_of_frames_that_are_no_measurements_are_told(tmp_path):
+    """Files are refused with them; frames that pandas has read from files are told."""
+    pandas = pytest.importorskip("pandas")
+    frames = [pandas.DataFrame(x, columns=list(NAMES)) for x in VALUES]
+    saved, table = [], pandas.DataFrame(VALUES[:, :, 0])
+    for i, frame in enumerate([*frames, table]):
+        frame.to_csv(tmp_path / f"{i}.csv")
+        saved.append(pandas.read_csv(tmp_path / f"{i}.csv"))
+    net = Network([SimpleRNN(2), Dense(1)], 4, seed=0)
+    timed = [frame.assign(seconds=np.arange(6) * 0.1) for frame in frames]
+    for fit, X, column in (
+        (
+            lambda X: small("classifier").fit(X, CLASSES),
+            saved[:-1],
+            "'Unnamed: 0', as saved row numbers",
+        ),
+        (
+            lambda X: small("classifier").fit(X, CLASSES),
+            saved[-1],
+            "'Unnamed: 0', as saved row numbers",
+        ),
+        (lambda X: small("classifier").fit(X, CLASSES), timed, "'seconds', which counts the steps"),
+        (lambda X: Frames(2).fit(X), timed, "'seconds', which counts the steps"),
+        (lambda X: net.fit(X, NUMBERS[:, None], epochs=1, verbose=False), timed, "'seconds', which counts"),
+    ):
+        with pytest.warns(UserWarning, match=f"X has the column {column}.*drop it"):
+            fit(X)
+    chosen = [elman.NamedArray(frame, feature_names=frame.columns) for frame in timed]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for X in (frames, chosen, [frame[["hr"]] for frame in frames], [frame[:2] for frame in timed[:2]]):
+            Frames(2).fit(X)
+
+
 def test_the_numbers_of_columns_without_names_are_no_names():
     pandas = pytest.importorskip("pandas")
     frames = [pandas.DataFrame(x) for x in VALUES]

@@ -12,12 +12,12 @@ import numpy as np
 
 from elman import reading
 from elman.data.alignment import aligned
+from elman.data.counting import is_nameless
 from elman.data.feature_names import Features, known_of, named
 from elman.data.sequences import Array, Sequences
 from elman.datasets.dataset import Dataset, Description
 from elman.reading import csv_files, npz_files
 from elman.reading.parsing import listed, shown
-from elman.reading.row_numbers import is_nameless
 
 SECONDS = 10.0  # between two rows
 BIS = "BIS/BIS"

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from elman._validation import describe
 from elman.data.alignment import aligned
 from elman.data.axes import warn_of_turned_axes
+from elman.data.counting import warn_of_counting
 from elman.data.feature_names import UNKNOWN, Features, Texts
 from elman.data.sequences import Array, Batch, Sequences, _asarray, as_batch, even_offsets
 from elman.errors import ArgumentTypeError, ArgumentValueError
@@ -59,6 +60,7 @@ def read(
     else:
         if fresh or type(X) is not np.ndarray or vars(form).get("feature_names_in_") is not None:
             known = features_of(form)
+            given = X
             X, found = aligned(X, known, "X", None if fresh else type(form).__name__)
         batch = sequence_batch(X, None if fresh else form.n_features_in_)
         check(batch)
@@ -66,11 +68,13 @@ def read(
             form.n_features_in_ = batch.values.shape[1]
             keep_features(form, found)
             warn_of_turned_axes(batch, found.names is not None)
+            warn_of_counting(given, batch, found.names)
     if fresh:
         form.tabular_ = tabular
         if tabular:  # scikit-learn deletes the names of an earlier fit, or writes new ones
             found = Features(_texts(vars(form).get("feature_names_in_")))
             keep_features(form, found)
+            warn_of_counting(X, None, found.names)
     return batch
 
 

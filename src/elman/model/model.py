@@ -19,6 +19,7 @@ from elman import _engine
 from elman._validation import describe, integer, real_dtype
 from elman.data.alignment import aligned
 from elman.data.axes import warn_of_turned_axes
+from elman.data.counting import warn_of_counting
 from elman.data.feature_names import UNKNOWN, Features
 from elman.data.sequences import Array, Batch, Offsets, Sequences, as_batch, as_symbols
 from elman.errors import ArgumentTypeError, ArgumentValueError
@@ -175,6 +176,7 @@ class Model:
         """
         if self.symbols:
             return as_symbols(X, self.symbols, name)
+        given = X
         nameless = type(X) is np.ndarray or (type(X) is Sequences and X.features is UNKNOWN)
         if not nameless or self.features is not UNKNOWN:
             X, found = aligned(X, self.features, name, "the network" if self.epoch else None)
@@ -183,6 +185,7 @@ class Model:
         batch = as_batch(X, self.input_size, self.dtype, name)
         if adopt and not self.epoch:
             warn_of_turned_axes(batch, self.features.names is not None, name)
+            warn_of_counting(given, batch, self.features.names, name)
         return batch
 
     @contextmanager
