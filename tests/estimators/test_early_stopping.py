@@ -156,6 +156,16 @@ def test_a_split_that_cannot_be_names_the_remedy(fit, count):
     assert str(raised.value).endswith(f", expected {remedy}")
 
 
+def test_a_larger_fraction_is_the_remedy_of_a_split_with_too_few_of_a_class():
+    for n, classes, fraction in ((10, 2, 0.2), (7, 3, 0.43)):
+        y = np.arange(n) % classes
+        early = RNNClassifier(4, early_stopping=True, max_iter=2, random_state=0)
+        with pytest.raises(ValueError, match=f"expected validation_fraction={fraction} or more, "):
+            early.fit(X[:n], y)
+        rows = early.set_params(validation_fraction=fraction).fit(X[:n], y).validation_rows_
+        assert set(y[rows]) == set(range(classes))
+
+
 def test_chunks_are_the_remedy():
     long = [RNG.normal(size=(20, 1))], [np.arange(20) % 2]
     chunks = elman.evaluation.chunk(*long, 2)

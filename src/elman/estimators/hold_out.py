@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from sklearn.model_selection import train_test_split
 
@@ -23,6 +25,18 @@ def hold_out(
         raise ArgumentValueError(
             "early_stopping",
             f"cannot hold out {fraction:g} of {count}: {reason}",
-            "more of them (elman.evaluation.chunk cuts long ones into several), or validation_data=",
+            f"{_larger(data, fraction)}more of them (elman.evaluation.chunk cuts long ones into several), or "
+            f"validation_data=",
         ) from None
     return data.part(train, per_step), data.part(held_out, per_step)
+
+
+def _larger(data: EstimatorData, fraction: float) -> str:
+    """Return which fraction would hold out one of each class, if that alone is wrong with ``fraction``."""
+    if data.strata is None:
+        return ""
+    counts = np.unique(data.strata, return_counts=True)[1]
+    classes = len(counts)
+    if counts.min() < 2 or data.n < 2 * classes or math.ceil(fraction * data.n) >= classes:
+        return ""
+    return f"validation_fraction={math.ceil(100 * classes / data.n) / 100:g} or more, "
