@@ -168,6 +168,27 @@ def test_labels_and_a_single_number_are_other_data(folder):
         assert "other data" in train("b", "-q").sentence()
 
 
+def test_features_of_other_names_are_other_data(folder):
+    write_two(folder)
+    assert train("a", "-q").code == 0
+    first, rest = Path("a.csv").read_text().split("\n", 1)
+    names = first.split(",")
+    Path("b.csv").write_text(",".join([*names[:2], "renamed", *names[3:]]) + "\n" + rest)
+    assert "other data" in train("b", "-q").sentence()
+
+
+def test_labels_that_only_the_model_takes_for_none_are_told(folder):
+    """The file has a class -1 and no empty cell; the model learned from a file with empty cells."""
+    X = walks(24)
+    write_long(folder / "a.csv", X, lambda x, t: "" if t == 0 else int(x[t, 0] > 0))
+    write_long(folder / "b.csv", X, lambda x, t: 1 if x[t, 0] > 0 else -1)
+    assert train("a", "-q").code == 0
+    minus = sum(int((x[:, 0] <= 0).sum()) for x in X)
+    answer = command("evaluate", "m.elman", "b.csv", "--no-picture")
+    assert f"b.csv has {minus} steps of the label -1, which m.elman takes for no label" in answer.err
+    assert "takes for no label" not in command("evaluate", "m.elman", "a.csv", "--no-picture").err
+
+
 def test_the_same_file_for_another_task_is_the_same_data(folder):
     X = walks(24)
     write_long(folder / "a.csv", X, lambda x, t: int(x[:, 0].sum() > 0))

@@ -103,6 +103,10 @@ def evaluate(
     if classes is None:
         return EvaluatedNumbers(**facts, **_numbers(path, labels, flat))
     gone = _missing(data, opened, labels, classes)
+    taken = gone & ~data.missing(labels) if opened.per_step else gone[:0]
+    if taken.any():
+        told = f"{files.plural(int(taken.sum()), 'step')} of the label {labels[taken][:1].tolist()[0]!r}"
+        warn(f"{path} has {told}, which {model} takes for no label")
     found, expected, predicted = _classes(path, model, labels, gone, flat, classes)
     drawn = None
     if draw:

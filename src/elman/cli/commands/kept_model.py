@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from elman.cli.commands.data import Data
+from elman.data.feature_names import known_of
 from elman.estimators import files
 from elman.model import file
 
@@ -44,7 +45,7 @@ def replaces(model: str, data: Data, restart: bool) -> str:
 
 
 def checksum(data: Data) -> str:
-    """Return a checksum of sequences and labels: other data give another one.
+    """Return a checksum of sequences, labels and names of features: other data give another one.
 
     >>> from elman.cli.commands.data import Data
     >>> a, b = (Data("a.csv", [np.zeros((steps, 1))], np.array(["x"]), None) for steps in (2, 3))
@@ -52,6 +53,9 @@ def checksum(data: Data) -> str:
     (True, False)
     """
     digest = hashlib.blake2b(digest_size=16)
+    known = known_of(data.X[0])
+    if known.known:  # the same numbers under other names make another model
+        digest.update(repr((known.names, known.units)).encode())
     y = data.labels()
     labels = y if isinstance(y, list) else [y]
     # As numbers, a label is the same whether the task takes it for a class or not.
