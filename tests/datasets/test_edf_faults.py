@@ -181,6 +181,17 @@ def test_texts_may_be_spelled_in_two_ways(path):
         assert labels(path, {"seizure": 1, "Seizure": 1}) == [[(0, 0), (500, 1), (800, 0)]]
 
 
+def test_a_text_that_occurs_in_two_spellings_is_said(path, tmp_path):
+    said = r"the text 'Seizure' occurs in .*, but labels has 'seizure' alone: its steps have the label 0"
+    write(path, [(5, "seizure", 3), (12, "Seizure", 3), (17, "note")])
+    with pytest.warns(UserWarning, match=said):
+        assert labels(path, {"seizure": 1}) == [[(0, 0), (500, 1), (800, 0)]]
+    write(path, [(5, "seizure", 3)])
+    write(tmp_path / "other.edf", [(5, "Seizure", 3)])
+    with pytest.warns(UserWarning, match=said):
+        load_edf([path, tmp_path / "other.edf"], labels={"seizure": 1})
+
+
 def test_labels_outside_the_recorded_time_are_said(path):
     write(path, [(5, "seizure", 3), (25, "seizure", 3)])
     with pytest.warns(UserWarning, match=r"1 of 2 intervals with a label lie outside .*'seizure' at 25 s"):

@@ -171,16 +171,17 @@ class Labels:
         return found
 
     def check_texts(self, texts: Iterable[str], source: str) -> list[str]:
-        """Return a note if texts of the labels occur nowhere; ValueError if they occur in other letters.
+        """Return notes of texts of the labels that occur nowhere, or in other letters too.
 
-        ``texts``: those of all annotations of all recordings.
+        ``texts``: those of all annotations of all recordings. ValueError for a text that occurs in other
+        letters alone.
         """
         present = dict.fromkeys(texts)
         ends = (text for pair in self.begins.values() for text in pair)
         wanted = dict.fromkeys([*self.names, *self.begins, *ends])
         missing = [text for text in wanted if text not in present]
         if not missing:
-            return []
+            return self._also_spelled(present, wanted, source)
         has = f"its annotations are {listed(list(present))}" if present else "it has no annotations"
         alike = {_folded(text): text for text in present if text not in wanted}
         for text in missing:
@@ -192,7 +193,17 @@ class Labels:
                 )
         what = f"the text {listed(missing)} does" if len(missing) == 1 else f"the texts {listed(missing)} do"
         rest = "" if len(missing) < len(wanted) else f"; all steps have the label {self.other!r}"
-        return [f"{what} not occur in {source}: {has}{rest}"]
+        return [f"{what} not occur in {source}: {has}{rest}", *self._also_spelled(present, wanted, source)]
+
+    def _also_spelled(self, present: Iterable[str], wanted: Iterable[str], source: str) -> list[str]:
+        """Return a note for each text that occurs in other letters than in ``labels``, beside those."""
+        alike = {_folded(text): text for text in wanted}
+        others = (text for text in present if text not in wanted and _folded(text) in alike)
+        return [
+            f"the text {shown(text)} occurs in {source}, but labels has {shown(alike[_folded(text)])} alone: "
+            f"its steps have the label {self.other!r}"
+            for text in others
+        ]
 
 
 def _by_onset(annotations: Sequence[Annotation]) -> Iterable[tuple[float, list[str]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal
 
@@ -29,6 +30,7 @@ _PIECE = 1 << 15  # labels that are Python objects at a time
 def class_labels(y: Any, n: int) -> Array:
     """Return class labels (n,), of any type that scikit-learn takes."""
     refuse_mask("y", y)
+    y = _without_na(y)
     with np.errstate(over="ignore", invalid="ignore"):  # the sum of large numbers may be inf - inf
         labels = check_array(
             estimator_input.check_one_per_sequence(y, n), ensure_2d=False, dtype=None, input_name="y"
@@ -46,6 +48,7 @@ def class_labels(y: Any, n: int) -> Array:
 def step_labels(name: str, y: Any) -> Array:
     """Return the labels of a sequence's steps as an array, of any type that labels may have."""
     refuse_mask(name, y)
+    y = _without_na(y)
     try:
         array = np.asarray(y)
         # Or NumPy makes a text of the -1 beside texts, a number of True.
@@ -58,6 +61,19 @@ def step_labels(name: str, y: Any) -> Array:
     if array.dtype.kind not in "fiubUO":
         raise ArgumentTypeError(name, f"has dtype {array.dtype}", "labels (str, int, float or bool)")
     return array
+
+
+def _without_na(y: Any) -> Any:
+    """Return labels with NaN for each NA of pandas, which is neither equal to anything nor different."""
+    pandas = sys.modules.get("pandas")  # without it there is no NA
+    if pandas is None or (isinstance(y, np.ndarray) and y.dtype.kind != "O") or np.ndim(y) != 1:
+        return y
+    gone = [label is pandas.NA for label in y]
+    if not any(gone):
+        return y
+    labels = np.empty(len(gone), object)
+    labels[:] = [np.nan if none else label for label, none in zip(y, gone, strict=True)]
+    return labels
 
 
 def _objects(labels: Array) -> Array:
