@@ -77,6 +77,23 @@ def test_labels_of_a_data_frames_column():
     assert tagger().fit(X, rows).classes_.tolist() == ["a", "b"]
 
 
+def test_missing_labels_of_a_data_frames_column():
+    pandas = pytest.importorskip("pandas")
+    words = ["a", "b"] * (len(X) // 2)
+    for dtype in ("string", "category", object):
+        with pytest.raises(ValueError, match="contains NaN"):
+            RNNClassifier(4, max_iter=1).fit(X, pandas.Series([pandas.NA, *words[1:]], dtype=dtype))
+    with pytest.raises(ValueError, match=r"^y\[2\] is nan, expected a label"):
+        RNNClassifier(4, max_iter=1).fit(X, [*words[:2], pandas.NA, *words[3:]])
+    rows = [pandas.Series([pandas.NA, *row[1:]], dtype="string") for row in named(["a", "b"])]
+    for y in (rows, [row.tolist() for row in rows]):
+        with pytest.raises(
+            ValueError, match=r"^y\[0\] has the label nan at step 0, expected missing_label=nan"
+        ):
+            tagger().fit(X, y)
+        assert tagger(missing_label=np.nan).fit(X, y).classes_.tolist() == ["a", "b"]
+
+
 def test_tables_of_labels():
     generator = np.random.default_rng(1)
     pandas = pytest.importorskip("pandas")
@@ -235,7 +252,14 @@ def test_bad_labels_of_steps_have_their_sentence(y, error, said):
 
 BAD_CLASSES = [
     ([0] * 8, ValueError, "y has one class, 0, expected at least two classes"),
-    (["a", None] * 4, TypeError, "y has labels of several types, expected all str or all numbers"),
+    (
+        np.array(["a", 1] * 4, object),
+        TypeError,
+        "y has labels of several types, expected all str or all numbers",
+    ),
+    (["a", None] * 4, ValueError, "y[1] is None, expected a label: each sequence has one"),
+    ([NAN, *"ababab", "a"], ValueError, "y[0] is nan, expected a label: each sequence has one"),
+    ([0, 1, 0, 1, 0, 1, 0, NAN], ValueError, "y[7] is nan, expected a label: each sequence has one"),
     ([0.5, 1.2] * 4, ValueError, "Unknown label type"),
     ([0.0, NAN] * 4, ValueError, "Input y contains NaN"),
     (TRUTH, ValueError, "y has answers of several lengths, expected one answer a sequence; one a step is"),

@@ -31,6 +31,7 @@ def class_labels(y: Any, n: int) -> Array:
     """Return class labels (n,), of any type that scikit-learn takes."""
     refuse_mask("y", y)
     y = _without_na(y)
+    _refuse_missing(y)
     with np.errstate(over="ignore", invalid="ignore"):  # the sum of large numbers may be inf - inf
         labels = check_array(
             estimator_input.check_one_per_sequence(y, n), ensure_2d=False, dtype=None, input_name="y"
@@ -66,14 +67,30 @@ def step_labels(name: str, y: Any) -> Array:
 def _without_na(y: Any) -> Any:
     """Return labels with NaN for each NA of pandas, which is neither equal to anything nor different."""
     pandas = sys.modules.get("pandas")  # without it there is no NA
-    if pandas is None or (isinstance(y, np.ndarray) and y.dtype.kind != "O") or np.ndim(y) != 1:
+    if pandas is None or (isinstance(y, np.ndarray) and y.dtype.kind != "O"):
         return y
-    gone = [label is pandas.NA for label in y]
-    if not any(gone):
+    if isinstance(y, (list, tuple)):
+        return [np.nan if label is pandas.NA else label for label in y] if _has_na(y, pandas.NA) else y
+    labels = np.asarray(y)
+    if labels.dtype.kind != "O" or not _has_na(labels.ravel(), pandas.NA):
         return y
-    labels = np.empty(len(gone), object)
-    labels[:] = [np.nan if none else label for label, none in zip(y, gone, strict=True)]
-    return labels
+    flat = [np.nan if label is pandas.NA else label for label in labels.ravel()]
+    objects = np.empty(labels.size, object)
+    objects[:] = flat
+    return objects.reshape(labels.shape)
+
+
+def _has_na(labels: Any, na: Any) -> bool:
+    return any(label is na for label in labels)
+
+
+def _refuse_missing(y: Any) -> None:
+    """Raise ValueError for None or NaN among other labels, of which NumPy would make the text "nan"."""
+    if not isinstance(y, (list, tuple)) or len({*map(type, y)}) < 2:
+        return
+    for i, label in enumerate(y):
+        if label is None or (isinstance(label, (float, np.floating)) and np.isnan(label)):
+            raise ArgumentValueError(f"y[{i}]", f"is {label}", "a label: each sequence has one")
 
 
 def _objects(labels: Array) -> Array:
