@@ -85,6 +85,8 @@ def test_missing_labels_of_a_data_frames_column():
             RNNClassifier(4, max_iter=1).fit(X, pandas.Series([pandas.NA, *words[1:]], dtype=dtype))
     with pytest.raises(ValueError, match=r"^y\[2\] is nan, expected a label"):
         RNNClassifier(4, max_iter=1).fit(X, [*words[:2], pandas.NA, *words[3:]])
+    with pytest.raises(ValueError, match=r"^y\[1\] is nan, expected a label"):
+        RNNClassifier(4, max_iter=1).fit(X, words).score(X, [words[0], NAN, *words[2:]])
     rows = [pandas.Series([pandas.NA, *row[1:]], dtype="string") for row in named(["a", "b"])]
     for y in (rows, [row.tolist() for row in rows]):
         with pytest.raises(

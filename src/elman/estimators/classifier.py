@@ -18,7 +18,7 @@ from elman.data.targets import as_weights
 from elman.estimators.base import SequenceEstimator
 from elman.estimators.class_answers import ClassParameters
 from elman.estimators.data import EstimatorData
-from elman.estimators.labels import class_labels, class_weights, encode, learn_classes
+from elman.estimators.labels import class_labels, class_weights, encode, learn_classes, refuse_missing
 from elman.estimators.options import first_order_only
 from elman.estimators.parameters import PooledParameters, documented
 from elman.model.model import Float64
@@ -146,6 +146,7 @@ class RNNClassifier(ClassifierMixin, PooledParameters, ClassParameters, Sequence
     def score(self, X: SequenceInput, y: TargetInput, sample_weight: ArrayLike | None = None) -> float:
         """Return the accuracy; ``sample_weight`` (n,) weighs the sequences."""
         refuse_mask("y", y)
+        refuse_missing(y)
         refuse_mask("sample_weight", sample_weight)
         return float(super().score(X, y, sample_weight))
 

@@ -31,7 +31,7 @@ def class_labels(y: Any, n: int) -> Array:
     """Return class labels (n,), of any type that scikit-learn takes."""
     refuse_mask("y", y)
     y = _without_na(y)
-    _refuse_missing(y)
+    refuse_missing(y)
     with np.errstate(over="ignore", invalid="ignore"):  # the sum of large numbers may be inf - inf
         labels = check_array(
             estimator_input.check_one_per_sequence(y, n), ensure_2d=False, dtype=None, input_name="y"
@@ -84,7 +84,7 @@ def _has_na(labels: Any, na: Any) -> bool:
     return any(label is na for label in labels)
 
 
-def _refuse_missing(y: Any) -> None:
+def refuse_missing(y: Any) -> None:
     """Raise ValueError for None or NaN among other labels, of which NumPy would make the text "nan"."""
     if not isinstance(y, (list, tuple)) or len({*map(type, y)}) < 2:
         return
