@@ -15,6 +15,7 @@ import contextlib
 import io
 import re
 import tokenize
+import warnings
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -101,7 +102,10 @@ def run(page: str, names: dict[str, Any] | None = None) -> dict[str, Any]:
 
 
 def _run(page: str, block: Block, names: dict[str, Any]) -> str:
-    """Run one block, hold its comments, and return what was printed without a comment behind it."""
+    """Run one block, hold its comments, and return what was printed without a comment behind it.
+
+    A fit that ``max_iter`` ends early is an error here: a reader who follows a page sees no warning.
+    """
     comments = _comments(block.text)
     rest = ""
     for node in ast.parse(block.text).body:
@@ -109,7 +113,8 @@ def _run(page: str, block: Block, names: dict[str, Any]) -> str:
         behind = [comments[line] for line in lines if line in comments]
         where = f"{page}:{block.line + node.lineno - 1}"
         out = io.StringIO()
-        with contextlib.redirect_stdout(out):
+        with contextlib.redirect_stdout(out), warnings.catch_warnings():
+            warnings.filterwarnings("error", "(max_iter|epochs)=[0-9]+ ended", UserWarning)
             value = _execute(node, where, names)
         printed = out.getvalue()
         if printed.strip() and behind:
