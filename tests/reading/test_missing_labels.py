@@ -63,6 +63,8 @@ def test_a_missing_class_is_no_class(cell):
             elman.read_sequences(write(with_cell(cell, names * 20)))
     y = elman.read_sequences(write([["rest", cell, "walk"], ["walk"]]))[1]
     assert [row.tolist() for row in y] == [["rest", "", "walk"], ["walk"]]
+    y = elman.read_sequences(write([["0", cell, "1"], ["1"]]))[1]
+    assert [row.tolist() for row in y] == [[0, -1, 1], [1]] and y[0].dtype == np.int64  # classes as before
 
 
 @pytest.mark.parametrize("names", [["+", "-"], ["None", "mild", "severe"], [".", "x"], ["none", "some"]])

@@ -41,13 +41,16 @@ def labels_from_cells(
     >>> labels_from_cells(["0.5", "NA"], np.array([0, 1, 0]), "'a.csv'", print).take(slice(None))
     array([0.5, nan, 0.5])
     """
-    if not typed and all(map(is_number, words)):
+    signs = [word.casefold() in _AMONG_NUMBERS for word in words]
+    if not typed and not any(signs) and all(map(is_number, words)):
         return labels_from_text(words, codes, True, where)
-    others = [word for word in words if word.casefold() not in _AMONG_NUMBERS]
+    others = [word for word, sign in zip(words, signs, strict=True) if not sign]
     numbers = bool(others) and all(is_number(word) or decimal_comma(word) for word in others)
     _check_targets(words, others, numbers, codes, typed, fail)
     if numbers and not typed:
-        gone = [word.casefold() in _AMONG_NUMBERS and not is_number(word) for word in words]
+        # "nan" is a number: it would make floats of whole numbers, and a regression of a classification
+        whole = all(map(is_whole, others))
+        gone = [sign and (whole or not is_number(word)) for word, sign in zip(words, signs, strict=True)]
     else:
         gone = [word.casefold() in (_AMONG_NUMBERS if numbers else _ALWAYS) for word in words]
     if any(gone):
