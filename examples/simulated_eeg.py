@@ -73,13 +73,14 @@ def draw(segments: dict[str, np.ndarray], fs: float, path: str) -> None:
     grid = figure.add_gridspec(len(segments) + 2, 2, width_ratios=(3, 1))
     for row, (name, x) in enumerate(segments.items()):
         shown = x[: round(10 * fs)]
-        trace = style.plain(figure.add_subplot(grid[row, 0]), y="µV")
+        seconds, hertz = ("seconds", "Hz") if row == len(segments) - 1 else ("", "")
+        trace = style.plain(figure.add_subplot(grid[row, 0]), x=seconds, y="µV")
         trace.plot(np.arange(len(shown)) / fs, shown, color=style.COLORS[0], lw=0.7)
         trace.set_title(name, loc="left", fontsize=9)
         f, power = signal.welch(x, fs, nperseg=min(512, len(x)))
-        spectrum = style.plain(figure.add_subplot(grid[row, 1]))
+        spectrum = style.plain(figure.add_subplot(grid[row, 1]), x=hertz)
         spectrum.semilogy(f[f <= 45], power[f <= 45], color=style.COLORS[1], lw=1.0)
-        spectrum.set_title("µV²/Hz, to 45 Hz" if row == 0 else "", loc="left", fontsize=9)
+        spectrum.set_title("power density, µV²/Hz" if row == 0 else "", loc="left", fontsize=9)
     seizure = simulate_seizure(40.0, onset=12.0, duration=20.0, fs=fs)
     t = np.arange(len(seizure.X[0])) / fs
     axis = style.plain(figure.add_subplot(grid[-2:, :]), x="seconds", y="µV")

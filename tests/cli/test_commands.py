@@ -882,6 +882,13 @@ def test_what_cannot_be_evaluated_is_one_line(folder, arguments, sentence):
     assert command("evaluate", *arguments.split()).sentence().startswith(sentence)
 
 
+def test_an_npz_file_without_labels_has_no_column(folder):
+    np.savez("unlabeled.npz", X=np.zeros((2, 5, 2)))
+    answer = command("evaluate", "classify.elman", "unlabeled.npz")
+    said = "elman: 'unlabeled.npz' has no labels, expected a key 'y' (--label names another key)\n"
+    assert (answer.code, answer.err.splitlines()[-1] + "\n") == (2, said)
+
+
 # ----------------------------------------------------------------------------------------------- check
 
 

@@ -270,13 +270,13 @@ def test_the_last_answer_of_a_stream_is_that_of_predict(folder):
 @pytest.mark.parametrize(
     ("lines", "sentence"),
     [
-        (b"1,2\n1,x\n", "line 2: 'x' is not a number, expected 2 numbers separated by commas, semicolons, "),
+        (b"1,2\n1,x\n", "line 2: 'x' is not a number, expected 2 numbers ('x1', 'x2') separated by commas, "),
         (b"1\n", "line 1 has 1 number, expected 2 numbers"),
         (b"1,2\n\n1,2,3\n", "line 3 has 3 numbers, expected 2 numbers"),
         (b"1,,2\n", "line 1: an empty value is not a number"),
         (b"1,\n", "line 1: an empty value is not a number"),
         (b"1\t\t2\n", "line 1: an empty value is not a number"),
-        (b"nan,2\n", "line 1 has nan, expected 2 numbers separated by "),
+        (b"nan,2\n", "line 1 has nan, expected 2 numbers ('x1', 'x2') separated by "),
         (b"1,1e999\n", "line 1 has 1e999, expected 2 numbers"),
         (b"1_0,2\n", "line 1: '1_0' is not a number"),
         ("1,٣\n".encode(), "line 1: '٣' is not a number"),

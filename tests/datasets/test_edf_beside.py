@@ -212,7 +212,7 @@ def test_files_for_several_recordings():
     by_call = load_edf(["a.edf"], labels={"own": 1}, annotations=lambda path: path.replace("edf", "csv"))
     assert runs(by_call.y[0])[1] == (500, 1)
     with pytest.raises(
-        ValueError, match=r"annotations has nothing for 'b.edf', expected one, such as 'b.edf'"
+        ValueError, match=r"annotations has no entry for 'b.edf', expected one, such as 'b.edf'"
     ):
         load_edf(["a.edf", "b.edf"], annotations={"a.edf": "a.csv"})
     sentence = (

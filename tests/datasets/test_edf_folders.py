@@ -191,7 +191,7 @@ def test_a_recording_in_parts_has_one_subject():
 @pytest.mark.parametrize(
     ("subjects", "error", "sentence"),
     [
-        ({"a": "x"}, ValueError, "subjects has nothing for 's1/b.edf', expected one, such as 'b.edf'"),
+        ({"a": "x"}, ValueError, "subjects has no entry for 's1/b.edf', expected one, such as 'b.edf'"),
         (
             {"b": "x"},
             ValueError,

@@ -138,7 +138,7 @@ def test_the_command_as_json(path, capsys):
 def test_the_command_refuses_other_files(path, capsys):
     Path("a.csv").write_text("1,2")
     assert main(["info", "a.csv"]) == 2
-    assert capsys.readouterr().err == ("elman: 'a.csv' is no model of elman's, and no EDF or BDF file\n")
+    assert capsys.readouterr().err == ("elman: 'a.csv' is neither a model of elman nor an EDF or BDF file\n")
     assert main(["info", "none.edf"]) == 2
     assert capsys.readouterr().err == "elman: none.edf: No such file or directory\n"
 

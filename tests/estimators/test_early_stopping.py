@@ -149,10 +149,10 @@ def test_one_sequence_held_out_has_a_score():
     ],
 )
 def test_a_split_that_cannot_be_names_the_remedy(fit, count):
-    with pytest.raises(ValueError, match=f"^early_stopping cannot hold out 0.1 of {count}: ") as raised:
+    with pytest.raises(ValueError, match=rf"^early_stopping cannot hold out 0.1 of {count} \(") as raised:
         fit()
     assert "aforementioned" not in str(raised.value)
-    remedy = "more of them (elman.evaluation.chunk cuts long ones into several), or validation_data="
+    remedy = "more sequences (elman.evaluation.chunk cuts long ones into several), or validation_data="
     assert str(raised.value).endswith(f", expected {remedy}")
 
 

@@ -399,7 +399,7 @@ def test_scores_of_a_fit_before_do_not_stay():
 
 def test_what_cannot_be_held_out_is_said():
     with pytest.raises(
-        ValueError, match=r"early_stopping cannot hold out 0.1 of 4 sequences: .* only 1 member"
+        ValueError, match=r"early_stopping cannot hold out 0.1 of 4 sequences \(.* only 1 member"
     ):
         RNNClassifier(3, early_stopping=True).fit(X[:4], [0, 1, 2, 2])
     unlabeled = [np.full(len(x), -1) for x in X]

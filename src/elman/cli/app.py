@@ -330,7 +330,7 @@ def info(
         document(edf_info.document(recording)) if as_json else edf_info.show(recording)
         return
     if Path(path).suffix.lower() in ENDINGS:
-        raise ValueError(f"{path!r} is no model of elman's, and no EDF or BDF file")
+        raise ValueError(f"{path!r} is neither a model of elman nor an EDF or BDF file")
     model = model_info.describe(path)
     document(model) if as_json else model_info.show(model)
 

@@ -159,7 +159,7 @@ class FeatureOrder:
             raise ArgumentValueError(
                 where,
                 f"has {found.rate:g} Hz",
-                f"{rate:g} Hz ({self.source}): resample it (numpy.asarray drops what is known of it)",
+                f"{rate:g} Hz ({self.source}): resample it (numpy.asarray(x) drops a rate that is wrong)",
             )
 
     def _columns(self, found: Features, where: str) -> list[int] | None:

@@ -75,7 +75,8 @@ class Divided(NamedTuple):
 
     def __str__(self) -> str:
         subject, first, second = (repr(str(name)) for name in self[:3])
-        more = "" if self.subjects == 1 else f" (as those of {self.subjects - 1} others do)"
+        others = self.subjects - 1
+        more = f" (and so do those of {others} other{'s' * (others > 1)})" if others else ""
         return (
             f"the recordings {first} and {second} of subject {subject} fall on both sides of a split{more}: "
             "group by subject, not by recording (description.subjects; load_edf has subjects=)"

@@ -128,7 +128,7 @@ def chosen(
     for path in paths:
         fitting = [path] if path in keys else [key for key in keys if _ends(path, key)]
         if len(fitting) != 1:
-            what = f"has {len(fitting)} entries" if fitting else "has nothing"
+            what = f"has {len(fitting)} entries" if fitting else "has no entry"
             raise ArgumentValueError(name, f"{what} for {path!r}", f"one, such as {Path(path).name!r}")
         other = users.setdefault(fitting[0], path)
         if other != path:

@@ -24,8 +24,8 @@ def hold_out(
         reason = str(error).partition(". ")[0].removesuffix(".")  # scikit-learn's first sentence
         raise ArgumentValueError(
             "early_stopping",
-            f"cannot hold out {fraction:g} of {count}: {reason}",
-            f"{_larger(data, fraction)}more of them (elman.evaluation.chunk cuts long ones into several), or "
+            f"cannot hold out {fraction:g} of {count} ({reason})",
+            f"{_larger(data, fraction)}more sequences (elman.evaluation.chunk cuts long ones into several), or "
             f"validation_data=",
         ) from None
     return data.part(train, per_step), data.part(held_out, per_step)

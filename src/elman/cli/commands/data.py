@@ -53,9 +53,9 @@ class Data:
     def labels(self) -> Array | list[Array]:
         """Return the labels; ValueError where there are none."""
         if self.y is None:
-            raise ValueError(
-                f"{self.path!r} has no labels, expected a column 'label' (--label names another column)"
-            )
+            place = "key 'y' (--label names another key)" if self.path.lower().endswith(".npz") else ""
+            place = place or "column 'label' (--label names another column)"
+            raise ValueError(f"{self.path!r} has no labels, expected a {place}")
         return self.y
 
     def missing(self, labels: Array) -> NDArray[np.bool_]:

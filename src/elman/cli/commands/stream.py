@@ -15,7 +15,7 @@ from elman.cli.commands import predict
 from elman.cli.commands.loaded_model import LoadedModel
 from elman.data.sequences import Array
 from elman.errors import NonFiniteError
-from elman.reading.parsing import not_a_number, number, plain
+from elman.reading.parsing import listed, not_a_number, number, plain
 
 # One comma, semicolon or tab with spaces around it, or spaces alone. Two commas enclose an empty text.
 _SEPARATOR = re.compile(r" *[,;\t] *| +")
@@ -73,7 +73,9 @@ def _step(model: LoadedModel, text: str, count: int) -> Array:
 def _wanted(model: LoadedModel) -> str:
     if model.features == 1:
         return "1 number"
-    return f"{model.features} numbers separated by commas, semicolons, tabs or spaces"
+    names = model.known.names
+    which = "" if names is None or len(names) != model.features else f" ({listed(names)})"
+    return f"{model.features} numbers{which} separated by commas, semicolons, tabs or spaces"
 
 
 def _is_number(text: str) -> bool:
