@@ -126,7 +126,13 @@ def test_the_command_takes_numbered_and_unlabeled_channels_as_they_come(model, p
     plain = dataclasses.replace(STREAM, units=())
     found, notes, _ = watched(path, plain, SAMPLES, channels=("1", "2"))
     np.testing.assert_allclose(found[-1], expected, rtol=1e-6)
-    assert any("names no channels: they are read as 'Fp1', 'Fp2'" in note for note in notes)
+    assert any("channels 1, 2 are read as Fp1, Fp2 (as " in note for note in notes)
+    other = dataclasses.replace(STREAM, channels=("A1", "A2"))  # numbers choose channels of any name
+    found, notes, _ = watched(path, other, SAMPLES / 1e3, channels=("1", "2"))
+    np.testing.assert_allclose(found[-1], expected, rtol=1e-6)
+    assert any("converted: 'Fp1', 'Fp2' from millivolts to uV" in note for note in notes)
+    with pytest.raises(ValueError, match="has 'Fp1' in mmHg, expected uV"):
+        watched(path, dataclasses.replace(other, units=("mmHg", "uV")), SAMPLES, channels=("1", "2"))
     unlabeled = dataclasses.replace(plain, channels=("channel 1", "channel 2"), labeled=False)
     found, notes, _ = watched(path, unlabeled, SAMPLES)
     np.testing.assert_allclose(found[-1], expected, rtol=1e-6)
@@ -136,7 +142,7 @@ def test_the_command_takes_numbered_and_unlabeled_channels_as_they_come(model, p
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"channels": ("O1", "O2")}, MISSING),
+        ({"channels": ("O1", "O2")}, MISSING + r".* \(--channels with numbers reads channels of any name\)$"),
         ({"units": ("Ohm", "uV")}, "has 'Fp2' in Ohm, expected uV"),
         ({"rate": 200.0}, "the stream 'amp' has 200 Hz, expected 100 Hz"),  # of the training
     ],

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -203,7 +203,17 @@ class _Run:
         names = [stream.channels[i] for i in picked] if stream.labeled and not by_number else None
         units = [stream.units[i] for i in picked] if stream.units else None
         where, source = f"the stream {stream.name!r}", f"as {self.model.path!r} was trained"
-        return picked, order_of(self.model.known, names, units, where, source)
+        numbers, known = self.how.channels if by_number else None, self.model.known.names
+        if numbers is not None and known is not None and len(known) == len(picked):
+            order = order_of(self.model.known, known, units, where, source)  # which compares the units
+            read = f"{where}: channels {listed(numbers)} are read as {listed(known)} ({source})"
+            return picked, replace(order, note="; ".join(filter(None, (read, order.note))))
+        try:
+            return picked, order_of(self.model.known, names, units, where, source)
+        except ArgumentValueError as error:
+            if not error.problem.startswith("has the features"):
+                raise
+            raise ValueError(f"{error} (--channels with numbers reads channels of any name)") from None
 
     def follow(self, source: Any) -> None:
         """Take up a stream that was found, and show one that is gone."""
