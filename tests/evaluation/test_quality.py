@@ -27,11 +27,7 @@ def test_faults_are_found_without_any_model():
     y[1500:, 1] += 200 * np.sin(2 * np.pi * 60 * np.arange(500) / FS)
     expected = [(0, 0, 500, 750, "flat"), (0, 2, 1000, 1250, "clipped"), (1, 1, 1500, 2000, "mains")]
     assert found(signal_quality([x, y], fs=FS)) == expected
-    assert [fault.kind for fault in signal_quality([x, y])] == [
-        "flat",
-        "clipped",
-        "repeated",
-    ]  # no rate, no mains
+    assert [fault.kind for fault in signal_quality([x, y])] == ["flat", "clipped"]  # no rate, no mains
     assert "60 Hz" in signal_quality([y], fs=FS)[0].text
     assert signal_quality(np.stack([recording(3), recording(4)]), fs=FS) == []
 
@@ -57,6 +53,22 @@ def test_the_end_of_a_recording_and_a_short_one_are_checked():
     x[1000:] = 0.0
     faults = signal_quality([x, x[1000:1050], recording(2, 40), recording(3, 1)], fs=FS)
     assert [(f.sequence, f.stop) for f in faults if f.kind == "flat"] == [(0, 1060)] * 3 + [(1, 50)] * 3
+
+
+def test_what_is_short_or_coarse_is_no_fault():
+    noise = np.random.default_rng(0).normal(size=(2000, 1))
+    fast = np.convolve(noise[:, 0], np.ones(5), "same")[:, None]
+    for x, fs in [(noise[:20], None), (noise, 20.0), (noise, 50.0), (np.round(4 * fast), FS), (fast, 20.0)]:
+        assert signal_quality([x], fs=fs) == []
+    spectrum = LogSpectrum(fs=FS, window=250).fit([fast])
+    slow = np.sin(np.linspace(0.0, 0.2, 30))[:, None]
+    short = [noise[:steps] for steps in (2, 3, 5, 8, 13, 30, 60)]
+    assert signal_quality([*short, slow], limits=spectrum) == []
+    assert [fault.kind for fault in signal_quality([1000 * x for x in short], limits=spectrum)] == [
+        "too large"
+    ] * 7
+    with pytest.raises(ValueError, match="fs is 500, expected 250, the rate that the model knows"):
+        signal_quality([noise], limits=spectrum, fs=500.0)
 
 
 def test_missing_values_are_no_fault():

@@ -13,6 +13,7 @@ from sklearn.pipeline import make_pipeline
 import elman
 from elman.data import signal_limits
 from elman.datasets import simulate_eeg
+from elman.evaluation import signal_quality
 from elman.features import Frames, LogSpectrum
 from elman.monitoring import Alarm, Answer, ChunkedStream, Monitor, SlidingStream
 
@@ -299,6 +300,36 @@ def test_channels_that_were_constant_or_held_in_training_may_be_so():
     x = X[0].copy()
     x[300:, 1] = 0.0  # held for much longer than ever before
     assert elman.evaluation.signal_quality([x, *X], limits=model) == []
+
+
+def faults_of(train, test):
+    model = elman.RNNClassifier(2, max_iter=1, random_state=0)
+    model.fit(train, np.arange(len(train)) % 2)
+    return [(fault.kind, fault.text) for fault in signal_quality(test, limits=model)]
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_signals_of_few_levels_are_ordinary():
+    def rate(seed):  # whole beats a minute, once a second; a minute without any change is rare
+        rng = np.random.default_rng(seed)
+        return 70.0 + np.cumsum((rng.random((600, 1)) < 0.07) * rng.choice([-1, 1], (600, 1)), axis=0)
+
+    def still(seed):  # an accelerometer that mostly lies on a table, of 128 steps for each g
+        rng = np.random.default_rng(seed)
+        moves = np.repeat(rng.random(20) < 0.3, 200)[:, None]
+        return np.round(128 * np.where(moves, 0.5, 0.003) * rng.normal(size=(4000, 3))) / 128
+
+    for signal in (rate, still):
+        assert faults_of([signal(i) for i in range(20)], [signal(100 + i) for i in range(100)]) == []
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+@pytest.mark.parametrize("trained", [np.float32, np.float64])
+def test_a_constant_in_float32_is_that_in_float64(trained):
+    X = [np.c_[np.random.default_rng(i).normal(size=640), np.full(640, 0.1)] for i in range(6)]
+    for new in (np.float32, np.float64):
+        assert faults_of([x.astype(trained) for x in X], [x.astype(new) for x in X]) == []
+    assert faults_of(X, [X[0] * [1.0, 1.1]])[0][0] == "too large"
 
 
 def test_a_rare_dead_stretch_in_training_does_not_make_it_normal():

@@ -26,8 +26,11 @@ _FEWEST = 8  # windows: fewer teach nothing
 _ROW = 256  # steps
 _MOST = 1 << 17  # numbers in the windows that are looked at while learning
 _BEYOND = 0.5  # of the range of the training data: so far may a value lie outside of it
+_ROUNDING = 1e-6  # of the largest value: the same number in float32 and in float64
+_LEVELS = 4  # steps of the resolution: a signal that varies by no more is coarse, not clipped
 _QUIET = 4.0  # times less than the least variation in training: too small
 _RARE = 0.01  # of the windows in training: constant ones that are rarer are faults too
+_HELD = 0.9  # of the values repeat the one before: such a window is nearly constant
 _REPEATS, _RAILS = 0.1, 0.05  # shares that any signal may have, besides 1.5 times those of training
 _LONG = 0.1  # of a window: a channel that repeats values for longer is flat there
 _HUM = 0.5  # of the power may be mains, besides twice as much as in training
@@ -50,10 +53,10 @@ class SignalLimits:
         The smallest and the largest value.
     least : array
         The least difference between the largest and the smallest value of a window; 0 where windows are
-        often constant.
+        often constant, or nearly so.
     repeats, rails : array
         The largest share of a window's values that repeat the one before, and that equal its smallest or
-        largest value.
+        largest value besides one of each.
     mains : array
         The largest share of a window's power at 50 Hz and at 60 Hz; infinite where it cannot be measured.
     """
@@ -76,6 +79,7 @@ class SignalLimits:
     def bounds(self) -> Float64:
         """What each measure of `_measure` may be at most, (7, 1, F)."""
         beyond = _BEYOND * (self.high - self.low)
+        beyond += _ROUNDING * np.maximum(np.abs(self.low), np.abs(self.high))
         hum = np.maximum(2.0 * self.mains, _HUM).T
         held, rails = 1.5 * self.repeats + _REPEATS, 1.5 * self.rails + _RAILS
         rows = [beyond - self.low, self.high + beyond, -self.least / _QUIET, held, rails, *hum]
@@ -99,7 +103,9 @@ class Checked:
         self.codes[over[0] | over[1]] = LARGE
         self.codes[over[3]] = REPEATED
         self.codes[over[3] & (found[3] > _LONG * _runs(windows))] = FLAT
-        self.codes[over[4] & (found[4] > 0.8 * found[3]) & ~constant] = CLIPPED
+        clipped = over[4] & (found[4] > 0.8 * found[3]) & ~constant
+        if clipped.any():
+            self.codes[clipped & ~_coarse(windows)] = CLIPPED
         self.codes[over[2] & constant] = FLAT
 
     def text(self, window: int, channel: int) -> str:
@@ -129,7 +135,8 @@ def _measure(windows: Float64, rate: float) -> Float64:
     """Measure windows (m, F, window): (7, m, F).
 
     In order: minus the smallest value, the largest, minus their difference, the share of values that repeat
-    the one before, of those at an extreme, and of power at 50 Hz and at 60 Hz (NaN where it is unknown).
+    the one before, of those at an extreme besides one at each, and of power at 50 Hz and at 60 Hz (NaN where
+    it is unknown).
     """
     steps = windows.shape[-1]
     found = np.empty((7, *windows.shape[:2]))
@@ -142,9 +149,10 @@ def _measure(windows: Float64, rate: float) -> Float64:
     if found[3].any():
         ends = (windows == low[..., None]) | (windows == high[..., None])
         found[4] = np.count_nonzero(ends, axis=-1)
+        found[4] -= 2.0
         found[4] /= steps
     else:  # no value follows itself: nothing is clipped
-        found[4] = 2.0 / steps
+        found[4] = 0.0
     known, taper, waves = _waves(steps, rate)
     found[5:] = np.nan
     if known:
@@ -164,6 +172,14 @@ def _runs(windows: Float64) -> NDArray[np.int64]:
     same = windows[..., 1:] == windows[..., :-1]
     runs: NDArray[np.int64] = np.count_nonzero(same[..., 1:] > same[..., :-1], axis=-1) + same[..., 0]
     return runs
+
+
+def _coarse(windows: Float64) -> NDArray[np.bool_]:
+    """Return which windows (m, F, window) vary by a few steps of their resolution, (m, F)."""
+    apart = np.diff(np.sort(windows, axis=-1), axis=-1)
+    step = np.where(apart > 0.0, apart, np.inf).min(axis=-1)
+    coarse: NDArray[np.bool_] = np.ptp(windows, axis=-1) < (_LEVELS + 0.5) * step
+    return coarse
 
 
 @lru_cache(maxsize=8)
@@ -206,7 +222,7 @@ def learn(form: Any, batch: Batch) -> SignalLimits | None:
         found = _measure(np.ascontiguousarray(view[starts], np.float64), rate)
         low, high = (_over_steps(ufunc, values) for ufunc in (np.fmin, np.fmax))
         varies, mains = -found[2], found[5:]
-        often = np.mean(varies == 0.0, axis=0) > _RARE
+        often = np.mean(found[3] >= _HELD, axis=0) > _RARE  # one that is quite constant comes some day
         varying = np.where(varies > 0.0, varies, np.inf)
         least = np.where(often, 0.0, varying.min(axis=0))
         least[~np.isfinite(least)] = 0.0

@@ -18,12 +18,14 @@ from elman.data.signal_limits import SignalLimits
 from elman.errors import ArgumentValueError
 
 _BLOCK = 1 << 20  # numbers that are checked at once
+_OF_WINDOWS = (signal_limits.CLIPPED, signal_limits.REPEATED, signal_limits.SMALL, signal_limits.MAINS)
 
 
 class SignalFault(NamedTuple):
     """A fault of a channel in a sequence, from step ``start`` to ``stop`` (excluded), in whole windows.
 
-    ``kind`` is "flat", "clipped", "too large", "too small" or "mains"; ``text`` says it of its first window.
+    ``kind`` is "flat", "clipped", "repeated", "too large", "too small" or "mains"; ``text`` says it of its
+    first window.
     """
 
     sequence: int
@@ -40,7 +42,8 @@ def signal_quality(X: SequenceInput, *, limits: Any = None, fs: float | None = N
     Windows of half a second (64 steps where the rate is unknown) are compared with ``limits``, as the monitor
     does: values beyond the range of the training data by half of that range, a window that varies less than
     a quarter of the least variation in training, repeated values (flat), values at the window's smallest and
-    largest value (clipped), and a power that is mostly 50 or 60 Hz (mains).
+    largest value (clipped), and a power that is mostly 50 or 60 Hz (mains). Of a sequence that is shorter
+    than a window only values beyond the range are found, and a constant.
 
     Parameters
     ----------
@@ -50,13 +53,13 @@ def signal_quality(X: SequenceInput, *, limits: Any = None, fs: float | None = N
         An estimator, a network, features, or a pipeline, which has learned from its training data what the
         channels are like. None knows no range: only what is flat, clipped or mostly mains is found.
     fs : float or None
-        Samples per second, Hz, where ``limits`` is None; without it mains are not found.
+        Samples per second, Hz; without it mains are not found. A model that knows its rate needs none.
 
     Raises
     ------
     ValueError
-        If X has another number of channels than the model, or the model has learned nothing of them: it was
-        fitted on a table, on short sequences, or by an earlier version.
+        If X has another number of channels than the model, or another rate, or the model has learned nothing
+        of them: it was fitted on a table, on short sequences, or by an earlier version.
 
     >>> x = np.random.default_rng(0).normal(size=(1000, 2))
     >>> x[300:600, 1] = 0.0
@@ -73,11 +76,16 @@ def signal_quality(X: SequenceInput, *, limits: Any = None, fs: float | None = N
             problem = f"is {describe(limits)}, which has learned nothing of its channels"
             raise ArgumentValueError("limits", problem, "a model that was fitted on sequences of signals")
         known = found
+        if fs is not None and abs(number("fs", fs, positive=True) / known.rate - 1.0) > 0.01:
+            raise ArgumentValueError("fs", f"is {fs:g}", f"{known.rate:g}, the rate that the model knows")
         batch = sequence_batch(X, len(known.low))
     offsets = batch.offsets.tolist()
     faults: list[SignalFault] = []
     for i, (begin, end) in enumerate(pairwise(offsets)):
         faults += sorted(_joined(i, _windows(batch.values[begin:end], known)))
+    if limits is None:  # a signal of few bits may repeat many values
+        repeated = signal_limits.KINDS[signal_limits.REPEATED]
+        faults = [fault for fault in faults if fault.kind != repeated]
     return faults
 
 
@@ -86,12 +94,17 @@ def _windows(x: Array, known: SignalLimits) -> Iterator[SignalFault]:
     steps = min(known.window, len(x))
     if steps < 2:
         return
+    # Shares of few values say nothing, and a slow signal varies less there.
+    passed = _OF_WINDOWS if steps < known.window else ()
     starts = np.append(np.arange(0, len(x) - steps, steps), len(x) - steps)
     size = max(_BLOCK // (steps * x.shape[1]), 1)
     for some in np.split(starts, range(size, len(starts), size)):
         checked = known.check(x[some[:, None] + np.arange(steps)])
         for window, channel in np.argwhere(checked.codes).tolist():
-            start, kind = int(some[window]), signal_limits.KINDS[checked.codes[window, channel]]
+            code = checked.codes[window, channel]
+            if code in passed:
+                continue
+            start, kind = int(some[window]), signal_limits.KINDS[code]
             yield SignalFault(0, channel, start, start + steps, kind, checked.text(window, channel))
 
 
