@@ -56,6 +56,31 @@ def test_the_monitor_reads_channels_by_name(model, kind):
         monitor().feed(NamedArray(SAMPLES, feature_names=["O1", "O2"]), STAMPS)
 
 
+def test_the_columns_of_a_data_frame_are_names(model):
+    pandas = pytest.importorskip("pandas")
+    streams = [ChunkedStream(lambda: elman.stream(model)) for _ in range(2)]
+    expected, swapped = (Monitor(each, features=2, rate=RATE) for each in streams)
+    frame = pandas.DataFrame(SAMPLES[:, ::-1], columns=["Fp2", "Fp1"])
+    np.testing.assert_array_equal(answers(swapped, frame), answers(expected, SAMPLES))
+    with pytest.raises(ValueError, match=MISSING):
+        swapped.feed(pandas.DataFrame(SAMPLES, columns=["O1", "O2"]), STAMPS)
+
+
+def test_another_number_of_channels_or_another_rate_is_said(model):
+    stream = ChunkedStream(lambda: elman.stream(model))
+    with pytest.raises(ValueError, match="features is 3, expected 2, as the model was trained with"):
+        Monitor(stream, features=3, rate=RATE)
+    with pytest.warns(UserWarning, match="rate is 250 Hz, and the model was trained on a signal of 100 Hz"):
+        Monitor(stream, features=2, rate=250.0)
+    with pytest.raises(ValueError, match=r"stamps\[1\] is nan, expected a finite number of seconds"):
+        Monitor(stream, features=2).feed(SAMPLES[:2], [0.0, np.nan])
+
+
+def test_a_window_shorter_than_the_first_answer_is_refused(model):
+    with pytest.raises(ValueError, match="window is 40, expected an integer of at least 64"):
+        SlidingStream(lambda: elman.stream(model), 40, first=64, every=32)
+
+
 def test_a_note_names_a_channel_by_its_own_name(model):
     monitor = Monitor(ChunkedStream(lambda: elman.stream(model)), features=2, channels=["Fp2", "Fp1"])
     samples = SAMPLES[:, ::-1].copy()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from elman.data.alignment import FeatureOrder, aligned_rows
-from elman.data.feature_names import UNKNOWN, Features
+from elman.data.feature_names import UNKNOWN, Features, known_of
 from elman.data.sequences import Array
 from elman.reading.parsing import listed
 
@@ -30,7 +30,7 @@ class ChannelOrder:
 
     def read(self, samples: Any) -> Array:
         """Return samples (k, F) as the model reads them; samples with names of their own go by these."""
-        if type(samples) is not np.ndarray and getattr(samples, "feature_names", None) is not None:
+        if type(samples) is not np.ndarray and known_of(samples).names is not None:
             return np.asarray(aligned_rows(samples, self.known, "samples"), np.float64)
         read: Array = np.asarray(samples, np.float64)
         if self.places is not None and read.ndim == 2 and read.shape[1] > max(self.places):

@@ -12,6 +12,7 @@ import numpy as np
 from elman._validation import flag, integer, number
 from elman.data.sequences import Array
 from elman.data.signal_limits import KINDS
+from elman.data.user_warnings import warn
 from elman.errors import ArgumentValueError
 from elman.monitoring.alarm import Alarm, Raised
 from elman.monitoring.channels import known_of_stream, order_of
@@ -19,6 +20,7 @@ from elman.monitoring.losses import Losses, Turn
 from elman.monitoring.quality import Quality
 from elman.monitoring.windowed_stream import ChunkedStream
 
+_RATES_DIFFER = 0.01  # relative
 _JITTER = 0.1  # s: devices stamp whole packets; smaller differences are no gap
 
 
@@ -76,7 +78,8 @@ class Monitor:
     features : int
         F, the number of channels.
     rate : float or None
-        Samples per second of the signal, in Hz; None if it is unknown.
+        Samples per second of the signal, in Hz; None if it is unknown. A warning is given where the model was
+        trained on another rate.
     speed : float
         Seconds of the signal per second of the clock: above 1 for a recording that is played faster.
     alarm : Alarm or None
@@ -143,7 +146,14 @@ class Monitor:
         self._losses = None if self.rate is None else Losses(self.rate)
         self._drifts = False  # whether it was said
         self._gone = (0.0, -math.inf)  # seconds lost in recent gaps, and the stamp of the last one
-        limits = stream.signal_limits if flag("quality", quality) else None
+        known, limits = stream.feature_names, stream.signal_limits
+        width = len(known) if known is not None else features if limits is None else len(limits.low)
+        if width != features:
+            raise ArgumentValueError("features", f"is {features}", f"{width}, as the model was trained with")
+        trained = stream.rate or (math.nan if limits is None else limits.rate)
+        if self.rate is not None and abs(self.rate / trained - 1.0) > _RATES_DIFFER:
+            warn(f"rate is {self.rate:g} Hz, and the model was trained on a signal of {trained:g} Hz")
+        limits = limits if flag("quality", quality) else None
         self._quality = None if limits is None else Quality(limits)
         self.reliable = True
         self.unreliable = 0
@@ -193,8 +203,11 @@ class Monitor:
         stamps = np.asarray(stamps, np.float64)
         if samples.ndim != 2 or samples.shape[1] != self.features:
             raise ArgumentValueError("samples", f"has shape {samples.shape}", f"(k, {self.features})")
-        if stamps.shape != samples.shape[:1] or not np.isfinite(stamps).all():
-            raise ArgumentValueError("stamps", f"has shape {stamps.shape}", f"({len(samples)},), all finite")
+        if stamps.shape != samples.shape[:1]:
+            raise ArgumentValueError("stamps", f"has shape {stamps.shape}", f"({len(samples)},)")
+        if not np.isfinite(stamps).all():
+            place = int(np.argmin(np.isfinite(stamps)))
+            raise ArgumentValueError(f"stamps[{place}]", f"is {stamps[place]}", "a finite number of seconds")
         if not len(stamps):
             return []
         steps = np.diff(stamps, prepend=self._last)  # NaN before the first sample of all

@@ -104,7 +104,7 @@ class SlidingStream(ChunkedStream):
     opened, first, every
         As for `ChunkedStream`.
     window : int
-        The largest number of samples, at least ``streams``.
+        The largest number of samples, at least ``streams`` and ``first``.
     streams : int
         The number of streams: the work of each sample is that of ``streams`` models.
 
@@ -121,7 +121,7 @@ class SlidingStream(ChunkedStream):
     ) -> None:
         self._streams = [ChunkedStream(opened, first, every) for _ in range(integer("streams", streams, 1))]
         self._stream: Any = self._streams[0]  # for what it knows of the model
-        self.window = integer("window", window, streams)
+        self.window = integer("window", window, max(streams, first))
         self._starts = [i * self.window // streams for i in range(streams)]
         apart = max(np.diff([*self._starts, self.window]).tolist())
         least = max(self.window - apart + 1, first)  # samples that the oldest stream has always read later
