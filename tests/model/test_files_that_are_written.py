@@ -203,3 +203,25 @@ def test_nothing_is_counted_beyond_what_a_file_can_hold(folder):
     network.model.epoch = 2**53
     network.fit(np.zeros((1, 2, 1)), [[0.0]], epochs=2, verbose=False, checkpoint="c.elman")
     assert elman.load("c.elman").model.epoch == 2**53
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="has no modes")
+@pytest.mark.parametrize("most", [0o777, -1])
+def test_a_file_system_that_knows_few_modes_is_written_to(tmp_path, monkeypatch, most):
+    # FAT refuses the mark and takes other modes, some network file systems refuse all.
+    set_mode = os.fchmod
+
+    def of_few_modes(handle, mode):
+        if mode > most:
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+        set_mode(handle, mode)
+
+    path = tmp_path / "model.elman"
+    path.write_bytes(b"before")
+    path.chmod(0o600)
+    monkeypatch.setattr(os, "fchmod", of_few_modes)
+    atomic_write.replace(path, [b"now"])
+    assert path.read_bytes() == b"now"
+    assert list(tmp_path.iterdir()) == [path]
+    if most > 0:
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600

@@ -51,7 +51,7 @@ def replace(path: str | os.PathLike[str], pieces: Iterable[bytes | memoryview]) 
             file.close()
         beside.name.replace(beside.target)
         if sys.platform != "win32":
-            os.fchmod(file.fileno(), beside.mode)  # without the mark
+            _set_mode(file, beside.mode)  # without the mark
         _sync(beside.target.parent)
 
 
@@ -100,8 +100,9 @@ def _beside(path: str | os.PathLike[str]) -> Iterator[_Beside]:
     try:
         if mode is None:
             mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode) & ~_OURS
-        elif sys.platform != "win32":
-            os.fchmod(file.fileno(), mode | _OURS)  # before there is something to read
+        # Before there is something to read; a file system that knows no such mark may know the mode.
+        elif sys.platform != "win32" and not _set_mode(file, mode | _OURS):
+            _set_mode(file, mode)
         yield _Beside(file, name, target, mode)
     finally:
         if sys.platform == "win32":
@@ -122,6 +123,14 @@ def _mode(target: Path) -> int | None:
     if not stat.S_ISREG(found):  # a folder, or a device such as /dev/null
         raise OSError(errno.EINVAL, _NOT_REGULAR)
     return stat.S_IMODE(found) & ~_OURS
+
+
+def _set_mode(file: BinaryIO, mode: int) -> bool:
+    """Set the mode of an open file; return whether the file system can: FAT and others have few modes."""
+    with _ignored((*_UNKNOWN, errno.EPERM)):
+        os.fchmod(file.fileno(), mode)
+        return True
+    return False
 
 
 def _create(target: Path) -> tuple[BinaryIO, Path]:
