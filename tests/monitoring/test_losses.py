@@ -181,6 +181,25 @@ def test_a_chunked_stream_is_not_answered_either():
     assert monitor.alarms == []
 
 
+@pytest.mark.parametrize("chunk", [20, 12000])
+def test_pauses_whose_samples_come_at_once_are_no_drift(chunk):
+    second = T % 7.0
+    stamps = np.where((T > 7.0) & (second < 0.5), T + 0.5 - second, T)  # each seventh second begins late
+    monitor, _, events = watch(stamps, chunk=chunk)
+    assert set(noted(events)) == {"alarm", "gap"}
+    assert not monitor.drift < -0.002
+    later = np.concatenate([stamps, T + stamps[-1] + 1 / RATE])  # and then a minute without
+    assert abs(watch(later, chunk=chunk)[0].drift) < 1e-4
+
+
+def test_a_drift_is_not_said_to_be_no_loss_where_that_is_unknown():
+    rng = np.random.default_rng(0)
+    stamps = (T + rng.uniform(0, 0.01, 12000))[rng.random(12000) > 0.008]
+    _, _, events = watch(stamps)
+    texts = [event.text for event in events if event.kind == "drift"]
+    assert [text.partition(" wrong, ")[2] for text in texts] == ["or samples are lost one at a time"]
+
+
 def test_a_drift_of_less_than_any_clock_says_nothing():
     losses = Losses(100.0)
     assert losses.feed(np.full(6000, 1.0005 / 100)) == []

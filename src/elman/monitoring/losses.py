@@ -86,11 +86,13 @@ class Losses:
         self._base = 0  # `lost` before the present damage
         self._stamps = self._exact = self._early = 0.0  # recent ones, those exact, those too early
         self._whole = self._part = 0.0  # of d of the last seconds: in whole periods, and in parts of one
+        self._known = False  # whether stamps are exact
         self._singles = 0  # samples lost now and then, where the stamps are exact
         self._open = 0.0  # the sum of d since the last change of the stamp
         self._drifted = 0.0  # the sum of d of a sound signal, without lost samples
         self._seen = 0  # samples that are in the drift
         self._block = (0, 0.0)  # samples of this block, and the sum over them of the sum of d
+        self._after_gap = False  # whether it follows a gap: what was held back may come there at once
         self._points: list[tuple[float, float]] = []
 
     @property
@@ -163,6 +165,8 @@ class Losses:
         parts, plain = self._pending, self._plain
         self._pending, self._held, self._plain = [], 0, True
         late = np.concatenate([part for part, _ in parts]) if len(parts) > 1 else parts[0][0]
+        if any(other is not part and not np.array_equal(other, part) for part, other in parts):
+            self._points, self._block, self._after_gap = [], (0, 0.0), True
         if plain and self._dense.value == 0.0:
             self._dense.clear()
             lasting = False
@@ -233,7 +237,8 @@ class Losses:
         self._exact = self._exact * fade + exact
         self._early = self._early * fade + early
         known = self._stamps > _KNOWN and self._early < 0.01 * self._stamps
-        return known and self._exact > 0.9 * self._stamps
+        self._known = known and self._exact > 0.9 * self._stamps
+        return self._known
 
     def _follow(self, samples: int, total: float) -> None:
         """Add the sum over samples of the sum of d to the points that the drift is measured over."""
@@ -243,8 +248,11 @@ class Losses:
         count, total = self._block
         if count < max(_BLOCK * max(round(self.rate), 1), _FEW):
             return
-        self._points = [*self._points[1 - _POINTS :], (self._seen - count / 2, total / count)]
         self._block = (0, 0.0)
+        if self._after_gap:
+            self._after_gap = False
+            return
+        self._points = [*self._points[1 - _POINTS :], (self._seen - count / 2, total / count)]
         if len(self._points) == _POINTS:
             x, y = np.array(self._points).T
             x -= x.mean()
@@ -254,7 +262,8 @@ class Losses:
     def drift_text(self) -> str:
         """The drift as a sentence."""
         rate, wrong = self.rate / (1.0 + self.drift), 100.0 * abs(self.drift)
-        reason = "samples are lost one at a time" if self.drift > 0.01 else ""
+        # Samples that are lost one at a time look like a drift, unless each stamp is exact.
+        reason = "samples are lost one at a time" if self.drift > 0.0 and not self._known else ""
         reason = f"a clock that is {wrong:.2g} % wrong" + (f", or {reason}" if reason else ", not a loss")
         return f"{rate:.5g} samples per second come, expected {self.rate:g}: {reason}"
 
