@@ -260,6 +260,13 @@ def test_every_model_of_signals_learns_them(tmp_path):
             assert (fault.channel, fault.kind) == (1, "flat")
 
 
+def test_a_pipeline_in_a_pipeline_has_the_limits_of_its_first_step():
+    X = [np.random.default_rng(i).normal(size=(700, 2)) for i in range(4)]
+    inner = make_pipeline(Frames(4, 4))
+    outer = make_pipeline("passthrough", inner, Frames(2, 2)).fit(X)
+    assert elman.stream(outer).signal_limits is inner[0].signal_limits_
+
+
 def test_where_limits_make_no_sense_there_are_none(tmp_path):
     r = np.random.default_rng(0)
     table, labels = r.normal(size=(30, 200)), ["a", "b"] * 15

@@ -285,6 +285,8 @@ def of(model: Any) -> SignalLimits | None:
     """
     parts = [part for _, part in getattr(model, "steps", [("", model)]) if part not in (None, "passthrough")]
     first = parts[0] if parts else None
+    if hasattr(first, "steps"):  # a pipeline in a pipeline
+        return of(first)
     return getattr(getattr(first, "model", first), "signal_limits_", None)
 
 
