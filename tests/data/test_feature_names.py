@@ -6,6 +6,7 @@ import pickle
 import numpy as np
 import pytest
 
+import elman
 from elman import Sequences
 from elman.data.alignment import aligned, aligned_rows
 from elman.data.feature_names import Features, NamedArray
@@ -188,3 +189,21 @@ def test_steps_of_a_stream():
         assert aligned_rows(step, known, "x", one=True).tolist() == [4.0, 3.0]
     plain = np.zeros(2)
     assert aligned_rows(plain, known, "x", one=True) is plain
+
+
+@pytest.mark.parametrize("opened", [lambda net: net.stream(), elman.stream])
+def test_the_stream_of_a_network_reads_by_name(opened):
+    X = Sequences(np.random.default_rng(0).normal(size=(60, 3)), [0, 20, 40, 60], **KNOWN)
+    net = elman.Network([elman.SimpleRNN(3), elman.Dense(1)], input_size=3, seed=0)
+    net.fit(X, np.zeros((3, 1)), epochs=1, verbose=0)
+    expected = opened(net).steps(X.values)
+    given = X[0][:, [2, 0, 1]]
+    stream = opened(net)
+    np.testing.assert_array_equal(stream.steps(given), expected[:20])
+    stream.reset()
+    np.testing.assert_array_equal([stream.step(row) for row in given], expected[:20])
+    with pytest.raises(ValueError, match="'hr' is missing, 'pulse' is unknown"):
+        stream.steps(NamedArray(np.asarray(given), feature_names=["spo2", "pulse", "bp"]))
+    several = net.stream(4)
+    several.state = several.state
+    np.testing.assert_array_equal(several.step(given[:4]), net.stream(4).step(np.asarray(X[0][:4])))

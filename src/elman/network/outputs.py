@@ -11,7 +11,9 @@ from numpy.typing import ArrayLike
 
 from elman import _engine
 from elman._validation import integer
-from elman.data.input_types import HasArray, InitialState, SequenceInput, SequenceOutput
+from elman.data.alignment import aligned_rows
+from elman.data.feature_names import Features
+from elman.data.input_types import HasArray, InitialState, SequenceInput, SequenceOutput, State
 from elman.data.sequences import Array, Sequences
 from elman.model import forward
 from elman.model.forward import Tape
@@ -116,7 +118,8 @@ class NetworkOutputs(BaseNetwork):
 
         Errors: ValueError for bidirectional layers, which need whole sequences; ValueError for NaN or a wrong
         shape, which leaves the state unchanged; ValueError that names the step for an answer that is not
-        finite, after which only ``reset()`` or a new state helps.
+        finite, after which only ``reset()`` or a new state helps. A network that knows the names of its
+        features reads x by name; ValueError for missing and unknown names.
 
         >>> from elman import Network, SimpleRNN
         >>> stream = Network([SimpleRNN(4)], input_size=2, seed=0).stream()
@@ -125,7 +128,37 @@ class NetworkOutputs(BaseNetwork):
         """
         check_rows_may_be_cut(self.model, "stream", rows)
         count = 0 if rows is None else integer("rows", rows, 1, _MOST_ROWS)
-        return self.model.native.stream(count, initial_state)
+        native = self.model.native.stream(count, initial_state)
+        known = self.model.features
+        return _NamedStream(native, known, rows is None) if known.known else native
+
+
+class _NamedStream:
+    """A stream that reads x by the names of its features, where x has names."""
+
+    def __init__(self, native: _engine.Stream, known: Features, one: bool) -> None:
+        self._native, self._known, self._one = native, known, one
+
+    def step(self, x: ArrayLike, out: Array | None = None) -> Array:
+        if type(x) is not np.ndarray:
+            x = aligned_rows(x, self._known, "x", one=self._one)
+        return self._native.step(x, out)
+
+    def steps(self, x: ArrayLike) -> Array:
+        if type(x) is not np.ndarray:
+            x = aligned_rows(x, self._known, "x")
+        return self._native.steps(x)
+
+    def reset(self) -> None:
+        self._native.reset()
+
+    @property
+    def state(self) -> State:
+        return self._native.state
+
+    @state.setter
+    def state(self, value: State) -> None:
+        self._native.state = value
 
 
 def read_seed(seed: int | np.integer[Any] | None) -> int | None:
