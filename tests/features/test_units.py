@@ -93,6 +93,15 @@ def test_a_damaged_floor_is_refused(wrong, tmp_path):
         elman.load(tmp_path / "m.elman")
 
 
+def test_a_given_floor_above_the_signal_is_said():
+    tesla = [np.random.default_rng(i).normal(size=(800, 2)) * 1e-12 for i in range(3)]
+    for features in (BandPower, LogSpectrum):
+        with pytest.warns(UserWarning, match="floor is 1e-20, more than the mean power of each channel"):
+            features(FS, window=200, floor=1e-20).fit(tesla)
+        features(FS, window=200, floor=1e-32).fit(tesla)
+        features(FS, window=200, floor=1e-20).fit([x * [0.0, 1e12] for x in tesla])
+
+
 def test_silence_has_the_floor():
     """A channel that is 0 in training, or later: far below the signal, and finite."""
     silent = np.concatenate([X, 0 * X], axis=2)

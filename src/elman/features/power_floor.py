@@ -9,6 +9,7 @@ import numpy as np
 
 from elman._validation import number
 from elman.data.sequences import Array, Batch
+from elman.data.user_warnings import warn
 from elman.errors import ArgumentValueError
 from elman.features.base import Float64
 from elman.features.windows import Windowed
@@ -59,6 +60,7 @@ class Floored(Windowed):
         checked.__dict__.pop("floor_", None)
         super(Floored, checked)._learn(batch)
         if self.floor is not None:
+            _warn_of_a_high_floor(float(self.floor), batch, self._per_variance())
             return {}
         floors = _floors(batch, self._per_variance())
         return {"floor_": floors} if self._takes_floor() else {}
@@ -75,6 +77,18 @@ class Floored(Windowed):
         if not (np.isfinite(found) & (found > 0.0)).all():
             raise ValueError("floor_ is not above 0")
         self.floor_ = found.copy()
+
+
+def _warn_of_a_high_floor(floor: float, batch: Batch, per_variance: float) -> None:
+    """Warn of a given floor that hides the signal: all channels that are not constant have less power."""
+    with np.errstate(over="ignore", invalid="ignore", under="ignore"):
+        variance = _moments(batch)[0]
+        power = variance.max(initial=0.0) * per_variance
+    if (variance > 0.0).any() and power < floor:
+        warn(
+            f"floor is {floor:g}, more than the mean power of each channel, at most {power:.3g}: features "
+            "hardly depend on X; floor=None learns a floor from X"
+        )
 
 
 def _floors(batch: Batch, per_variance: float) -> Float64:
