@@ -200,6 +200,23 @@ def test_a_drift_is_not_said_to_be_no_loss_where_that_is_unknown():
     assert [text.partition(" wrong, ")[2] for text in texts] == ["or samples are lost one at a time"]
 
 
+def test_a_loss_begins_and_ends_at_the_same_sample_in_all_chunks():
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        kept = np.ones(4000, bool)
+        begin = rng.integers(500, 2000)
+        kept[begin : begin + 1000] = rng.random(1000) > 0.3
+        stamps = (np.arange(4000) / 100)[kept]
+        found = []
+        for chunk in (1, 7, 33, 4000):
+            losses, turns = Losses(100.0), []
+            steps = np.diff(stamps, prepend=np.nan)
+            for k in range(0, len(steps), chunk):
+                turns += [(k + turn.place, turn.sound) for turn in losses.feed(steps[k : k + chunk])]
+            found.append((turns, losses.lost))
+        assert found == found[:1] * 4
+
+
 def test_a_drift_of_less_than_any_clock_says_nothing():
     losses = Losses(100.0)
     assert losses.feed(np.full(6000, 1.0005 / 100)) == []

@@ -18,6 +18,7 @@ _LASTS = 3.0  # s of the signal in which too many samples must come: a burst tha
 _BLOCK = 4.0  # s of the signal whose mean is one point of the drift
 _FEW = 32  # samples in it, at least
 _POINTS = 6  # points that the drift is measured over
+_ROUNDING = 1e-6  # samples: sums differ by less where the same stamps come in other chunks
 _DRIFT = 0.002  # relative; less is the clock of any device
 _EXACT = 0.25  # samples: such a stamp is exact
 _KNOWN = 50  # stamps, after which it is known whether they are exact
@@ -299,8 +300,8 @@ class _Sum:
         np.minimum(floor, 0.0, out=floor)
         grown = sums - floor
         stop = None
-        if grown.max() > limit:
-            stop = int(np.argmax(grown > limit))
+        if grown.max() > limit + _ROUNDING:
+            stop = int(np.argmax(grown > limit + _ROUNDING))
             sums, floor = sums[: stop + 1], floor[: stop + 1]
         taken, before = len(sums), 0.0
         if floor[-1] < 0.0:  # S was 0, last where the sum was least
@@ -325,10 +326,10 @@ class _Sum:
         sums = np.cumsum(late - self.allowed) + self.value
         tops = np.maximum.accumulate(np.concatenate([[self.top], sums]))
         places = np.arange(len(late))
-        last = np.maximum.accumulate(np.where(sums > tops[:-1], places, -1))
+        last = np.maximum.accumulate(np.where(sums > tops[:-1] + _ROUNDING, places, -1))
         clock = np.concatenate([[-self.still], np.cumsum(1.0 + sign * late)])
         still = clock[1:] - clock[last + 1]
-        over = still >= periods
+        over = still >= periods - _ROUNDING
         stop = int(np.argmax(over)) if over.any() else None
         taken = len(late) if stop is None else stop + 1
         self.value, self.top, self.still = float(sums[taken - 1]), float(tops[taken]), float(still[taken - 1])
