@@ -87,7 +87,6 @@ class Losses:
         self._base = 0  # `lost` before the present damage
         self._stamps = self._exact = self._early = 0.0  # recent ones, those exact, those too early
         self._whole = self._part = 0.0  # of d of the last seconds: in whole periods, and in parts of one
-        self._known = False  # whether stamps are exact
         self._singles = 0  # samples lost now and then, where the stamps are exact
         self._open = 0.0  # the sum of d since the last change of the stamp
         self._drifted = 0.0  # the sum of d of a sound signal, without lost samples
@@ -95,6 +94,7 @@ class Losses:
         self._block = (0, 0.0)  # samples of this block, and the sum over them of the sum of d
         self._after_gap = False  # whether it follows a gap: what was held back may come there at once
         self._points: list[tuple[float, float]] = []
+        self._known = False  # whether the stamps are exact
 
     @property
     def sound(self) -> bool:
