@@ -25,8 +25,8 @@ def hold_out(
         raise ArgumentValueError(
             "early_stopping",
             f"cannot hold out {fraction:g} of {count} ({reason})",
-            f"{_larger(data, fraction)}more sequences (elman.evaluation.chunk cuts long ones into several), or "
-            f"validation_data=",
+            f"{_larger(data, fraction)}more sequences (elman.evaluation.chunk cuts long ones into several), "
+            f"or validation_data=",
         ) from None
     return data.part(train, per_step), data.part(held_out, per_step)
 
