@@ -179,8 +179,10 @@ def _best_temperature(z: NDArray[np.float64], places: NDArray[np.int64], stackle
     near = [end for end in ends if loss(end) <= found.fun]
     log_t = near[0] if near else found.x
     if near:
+        why = "all answers are right, or nearly all: hold out more data, or do not calibrate"
         warnings.warn(
-            f"the best temperature lies at or beyond {np.exp(log_t):g}, the end of where it is sought",
+            f"the best temperature lies at or beyond {np.exp(log_t):g}, the end of the search"
+            + (f"; {why}" if log_t < 0 else ""),
             ConvergenceWarning,
             stacklevel=stacklevel,
         )
