@@ -135,6 +135,10 @@ def test_an_unfinished_run_is_not_overwritten_unasked(folder, monkeypatch):
         "'m.elman.checkpoint' was written by another run: optimizer is Adam(learning_rate=0.02"
     )
     assert "learning_rate=0.1" in other
+    other = command(*options, "--patience", 3, "--resume").sentence()
+    assert other.startswith(
+        "'m.elman.checkpoint' was written by another run: --patience is 1000 there, 3 here"
+    )
     assert command(*options, "--batch-size", 0, "--restart").sentence().startswith("--batch-size is 0")
     assert Path("m.elman.checkpoint").read_bytes() == before
     with monkeypatch.context() as patch:

@@ -99,7 +99,10 @@ def test_a_probability_of_zero_that_came_true_is_no_infinity():
 
 
 def test_where_all_is_right_the_end_is_reached_and_said():
-    with pytest.warns(ConvergenceWarning, match="the best temperature lies at or beyond 0.05, the end of the search; all answers are right"):
+    with pytest.warns(
+        ConvergenceWarning,
+        match="the best temperature lies at or beyond 0.05, the end of the search; all answers are right",
+    ):
         scaling = TemperatureScaling().fit([[0.9, 0.1], [0.2, 0.8]], [0, 1])
     assert scaling.temperature_ == pytest.approx(0.05)
 

@@ -79,7 +79,7 @@ class Divided(NamedTuple):
         more = f" (and so do those of {others} other{'s' * (others > 1)})" if others else ""
         return (
             f"the recordings {first} and {second} of subject {subject} fall on both sides of a split{more}: "
-            "group by subject, not by recording (description.subjects; load_edf has subjects=)"
+            "group by subject, not by recording (description.subjects, which load_edf(subjects=...) fills)"
         )
 
 

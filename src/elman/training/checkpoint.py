@@ -37,7 +37,7 @@ import numpy as np
 
 from elman._validation import as_text, describe, flag, integer
 from elman.data.sequences import Array
-from elman.errors import ArgumentValueError
+from elman.errors import ArgumentValueError, Mention, MentionError
 from elman.model import atomic_write, file
 from elman.model.model import MOST_COUNTED, Model
 from elman.nn.optimizers import Optimizer, arguments, rate_at
@@ -179,23 +179,25 @@ class Checkpoint:
         here = {"kind": self._kind, **_of_model(self._model), **self._settings}
         if not self._model.seed_given:
             here["seed"] = there["seed"]
-        differences = [
-            f"{key} is {_shown(there.get(key))} there, {_shown(here.get(key))} here"
+        differences: list[tuple[str | Mention, ...]] = [
+            (Mention(key, bare=True), f" is {_shown(there.get(key))} there, {_shown(here.get(key))} here")
             for key in dict.fromkeys((*here, *there))
             if there.get(key) != here.get(key)
         ]
         began = source.began
         if began not in (self._model.epoch, self._model.began):
-            differences.append(f"the epoch at which the run began is {began} there, {self._model.epoch} here")
+            epochs = f"{began} there, {self._model.epoch} here"
+            differences.append((f"the epoch at which the run began is {epochs}",))
         if "given" in run:
             told = {key for key in here if there.get(key) != here[key]}
             if "X" in told:  # other sequences have other answers and weights
                 told |= {"y", "sample_weight", "initial_state"}
             own_weights = self._model.began != began and self._model.seed_given  # or the file has them
             given = Fingerprint.from_json(run["given"])
-            differences += given.differences(self._given, told, own_weights)
+            differences += [(each,) for each in given.differences(self._given, told, own_weights)]
         if differences:
-            raise _AnotherRunError(f"{name} was written by another run: {'; '.join(differences)}")
+            parts = [part for each in differences for part in ("; ", *each)]
+            raise _AnotherRunError(f"{name} was written by another run: ", *parts[1:])
 
     def restore(self, optimizer: Optimizer, keys: tuple[str, ...]) -> bool:
         """Set the network and the stateful callbacks to the file's state; return whether there is one."""
@@ -325,7 +327,7 @@ def network_spec(spec: dict[str, Any], name: str) -> dict[str, Any]:
     return network
 
 
-class _AnotherRunError(ValueError):
+class _AnotherRunError(MentionError):
     """The file is a valid checkpoint, of a run with other settings."""
 
 
