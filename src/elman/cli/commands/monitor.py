@@ -206,7 +206,8 @@ class _Run:
         numbers, known = self.how.channels if by_number else None, self.model.known.names
         if numbers is not None and known is not None and len(known) == len(picked):
             order = order_of(self.model.known, known, units, where, source)  # which compares the units
-            read = f"{where}: channels {listed(numbers)} are read as {listed(known)} ({source})"
+            which = f"channel {numbers[0]} is" if len(numbers) == 1 else f"channels {listed(numbers)} are"
+            read = f"{where}: {which} read as {listed(known)} ({source})"
             return picked, replace(order, note="; ".join(filter(None, (read, order.note))))
         try:
             return picked, order_of(self.model.known, names, units, where, source)
