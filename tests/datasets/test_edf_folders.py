@@ -270,6 +270,9 @@ def test_recordings_of_one_subject_that_fall_apart_are_said():
         "patient {} night {}",
         "S{:03}R{:02}",
         "SC4{:02}{}E0-PSG",
+        "sub-{0:02}/ses-{1}/eeg/sub-{0:02}_ses-{1}_eeg",  # names of files with folders, where two are alike
+        "data/S{0:03}/S{0:03}R{1:02}",
+        "cassette/SC4{:02}{}E0-PSG",
     ],
 )
 def test_names_that_name_a_subject(form):

@@ -17,10 +17,10 @@ Rows = NDArray[np.int64]
 _NAMED = tuple(
     re.compile(pattern, re.IGNORECASE)
     for pattern in (
-        r"(.*?\bsub-[a-z0-9]+)_.*",  # BIDS: sub-01_ses-1
+        r"(.*?\bsub-[a-z0-9]+)[_/].*",  # BIDS: sub-01_ses-1, sub-01/ses-1/...
         r"(.*?(?:^|[^a-z])(?:subj?|subject|participant|pat|patient|person|chb)[-_ ]?[0-9]+)[^0-9].*",
-        r"(S[0-9]{3})R[0-9]{2}",  # PhysioNet's motor imagery
-        r"(S[CT][0-9]{3})[0-9][A-Z][0-9].*",  # Sleep-EDF: a subject of two digits, then the night
+        r"((?:.*/)?S[0-9]{3})R[0-9]{2}",  # PhysioNet's motor imagery
+        r"((?:.*/)?S[CT][0-9]{3})[0-9][A-Z][0-9].*",  # Sleep-EDF: a subject of two digits, then the night
     )
 )
 
