@@ -125,6 +125,13 @@ def test_wrong_names(x, given, message):
         ("min", "s", None),
         ("S", "s", None),
         ("%", "1", None),
+        ("BPM", "bpm", 1.0),
+        ("MMHG", "mmHg", 1.0),
+        ("degC", "\u00b0C", 1.0),
+        ("K", "degC", None),
+        ("MW/m2", "mW/m2", None),
+        ("MV", "uV", None),  # a header in capitals: millivolts, as nobody has megavolts
+        ("MV", "MV", 1.0),
     ],
 )
 def test_units_with_a_known_factor(given, wanted, expected):

@@ -25,6 +25,8 @@ _NAMES = {"volt": "V", "ampere": "A", "amp": "A", "tesla": "T", "pascal": "Pa", 
 _SPELLED = {"\u03a9": "Ohm", "\u2126": "Ohm", "ohm": "Ohm", "Ohms": "Ohm", "ohms": "Ohm", "l": "L", "v": "V"}
 _BASES = frozenset(("V", "A", "T", "Pa", "Ohm", "S", "W", "J", "N", "Hz", "s", "m", "g", "L", "bar", "mol"))
 _BASES |= {"T/m", "V/m", "K", "F"}
+_UNCLEAR = frozenset(("MV", "MA"))  # in headers in capitals these are thousandths
+_CELSIUS = frozenset(("\u00b0c", "\u2103", "degc", "deg c", "celsius", "degrees celsius"))
 _SYMBOL = re.compile(rf"([{''.join(_PREFIXES)}U]?)([A-Za-z\u03a9\u2126/]+)")
 _WORD = re.compile(rf"({'|'.join(_WORDS)})({'|'.join(_NAMES)})s?", re.IGNORECASE)
 
@@ -41,10 +43,23 @@ def factor(given: str, wanted: str) -> float | None:
     if given == wanted or not given or not wanted:
         return 1.0
     one, other = _parsed(given), _parsed(wanted)
+    if one is None and other is None and _plain(given) == _plain(wanted):
+        prefixes = {given[0], wanted[0]} == {"m", "M"} and not (given.isupper() or wanted.isupper())
+        return None if prefixes else 1.0
     if one is None or other is None or one[1] != other[1]:
         return None
     distance = one[0] - other[0]
     return 10.0**distance if distance >= 0 else 1.0 / 10.0**-distance  # exact both ways, as far as it can be
+
+
+def _plain(unit: str) -> str:
+    """Return a unit without a known prefix in one spelling: "MMHG" is mmHg, and a degree Celsius has many.
+
+    >>> _plain("BPM"), _plain("degC") == _plain("\u00b0C")
+    ('bpm', True)
+    """
+    unit = " ".join(unit.casefold().split())
+    return "degc" if unit in _CELSIUS else unit
 
 
 def _parsed(unit: str) -> tuple[int, str] | None:
@@ -53,6 +68,8 @@ def _parsed(unit: str) -> tuple[int, str] | None:
     >>> _parsed("kPa"), _parsed("min"), _parsed("nanovolt")
     ((3, 'Pa'), None, (-9, 'V'))
     """
+    if unit in _UNCLEAR:
+        return None
     base = _SPELLED.get(unit, unit)
     if base in _BASES:  # "m" and "T" are units before they are prefixes
         return 0, base
