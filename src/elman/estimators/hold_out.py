@@ -25,18 +25,18 @@ def hold_out(
         raise ArgumentValueError(
             "early_stopping",
             f"cannot hold out {fraction:g} of {count} ({reason})",
-            f"{_larger(data, fraction)}more sequences (elman.evaluation.chunk cuts long ones into several), "
+            f"{_other(data, fraction)}more sequences (elman.evaluation.chunk cuts long ones into several), "
             f"or validation_data=",
         ) from None
     return data.part(train, per_step), data.part(held_out, per_step)
 
 
-def _larger(data: EstimatorData, fraction: float) -> str:
-    """Return which fraction would hold out one of each class, if that alone is wrong with ``fraction``."""
-    if data.strata is None:
+def _other(data: EstimatorData, fraction: float) -> str:
+    """Return which fraction would do, if that alone is wrong with ``fraction``."""
+    counts = np.array([data.n]) if data.strata is None else np.unique(data.strata, return_counts=True)[1]
+    classes, held_out = len(counts), math.ceil(fraction * data.n)
+    if counts.min() < 2 or data.n < 2 * classes:
         return ""
-    counts = np.unique(data.strata, return_counts=True)[1]
-    classes = len(counts)
-    if counts.min() < 2 or data.n < 2 * classes or math.ceil(fraction * data.n) >= classes:
-        return ""
-    return f"validation_fraction={math.ceil(100 * classes / data.n) / 100:g} or more, "
+    if held_out < classes:
+        return f"validation_fraction={math.ceil(100 * classes / data.n) / 100:g} or more, "
+    return "a smaller validation_fraction, " if data.n - held_out < classes else ""
