@@ -71,6 +71,23 @@ def test_what_is_short_or_coarse_is_no_fault():
         signal_quality([noise], limits=spectrum, fs=500.0)
 
 
+def test_channels_are_read_by_name():
+    def named(x, names, units):
+        return elman.NamedArray(x, feature_names=names, feature_units=units, rate=FS)
+
+    X = [named(recording(i) * [1.0, 10.0, 100.0], ["a", "b", "c"], ["uV"] * 3) for i in range(6)]
+    swapped = named(np.asarray(X[0])[:, [2, 0, 1]] * 1e-6, ["c", "a", "b"], ["V"] * 3)
+    network = elman.Network([elman.SimpleRNN(3), elman.Dense(1)], input_size=3, seed=0)
+    network.fit(X, np.zeros((6, 1)), epochs=1, verbose=0)
+    for model in (LogSpectrum(fs=FS, window=250).fit(X), network):
+        with pytest.warns(UserWarning, match="converted"):
+            assert signal_quality([swapped], limits=model) == []
+        with pytest.raises(ValueError, match="'a' is missing, 'x' is unknown"):
+            signal_quality([elman.NamedArray(recording(0), feature_names=["x", "b", "c"])], limits=model)
+    hum = np.sin(2 * np.pi * 50 * np.arange(2000) / FS)[:, None]
+    assert found(signal_quality([named(hum, ["a"], ["uV"])])) == [(0, 0, 0, 2000, "mains")]
+
+
 def test_missing_values_are_no_fault():
     x = recording(1)
     x[300:700, 1] = np.nan

@@ -283,11 +283,16 @@ def of(model: Any) -> SignalLimits | None:
     >>> of(object()) is None
     True
     """
+    return getattr(first_of(model), "signal_limits_", None)
+
+
+def first_of(model: Any) -> Any:
+    """Return the part of a model that reads samples: an estimator, features, or the `Model` of a network."""
     parts = [part for _, part in getattr(model, "steps", [("", model)]) if part not in (None, "passthrough")]
     first = parts[0] if parts else None
     if hasattr(first, "steps"):  # a pipeline in a pipeline
-        return of(first)
-    return getattr(getattr(first, "model", first), "signal_limits_", None)
+        return first_of(first)
+    return getattr(first, "model", first)
 
 
 def pack(fitted: Any) -> dict[str, Array]:

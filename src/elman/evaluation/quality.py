@@ -11,7 +11,9 @@ import numpy as np
 
 from elman._validation import describe, number
 from elman.data import signal_limits
-from elman.data.estimator_input import sequence_batch
+from elman.data.alignment import aligned
+from elman.data.estimator_input import features_of, sequence_batch
+from elman.data.feature_names import Features
 from elman.data.input_types import SequenceInput
 from elman.data.sequences import Array
 from elman.data.signal_limits import SignalLimits
@@ -49,11 +51,12 @@ def signal_quality(X: SequenceInput, *, limits: Any = None, fs: float | None = N
     ----------
     X : sequences (T_i, F)
         An array (n, T, F) or a list; one recording is ``[x]``. A channel is not checked in windows with NaN.
+        A model that knows the names of its channels reads X by name, in its own order and units.
     limits : a fitted model or None
         An estimator, a network, features, or a pipeline, which has learned from its training data what the
         channels are like. None knows no range: only what is flat, clipped or mostly mains is found.
     fs : float or None
-        Samples per second, Hz; without it mains are not found. A model that knows its rate needs none.
+        Samples per second, Hz; without it mains are not found. A model or an X may know its rate itself.
 
     Raises
     ------
@@ -67,7 +70,8 @@ def signal_quality(X: SequenceInput, *, limits: Any = None, fs: float | None = N
     [(1, 300, 600, 'flat')]
     """
     if limits is None:
-        rate = math.nan if fs is None else number("fs", fs, positive=True)
+        X, features = aligned(X)
+        rate = features.rate or math.nan if fs is None else number("fs", fs, positive=True)
         batch = sequence_batch(X, None)
         known = signal_limits.any_signal(batch.values.shape[1], rate)
     else:
@@ -78,6 +82,14 @@ def signal_quality(X: SequenceInput, *, limits: Any = None, fs: float | None = N
         known = found
         if fs is not None and abs(number("fs", fs, positive=True) / known.rate - 1.0) > 0.01:
             raise ArgumentValueError("fs", f"is {fs:g}", f"{known.rate:g}, the rate that the model knows")
+        first = signal_limits.first_of(limits)
+        own = getattr(first, "features", None)
+        X, _ = aligned(
+            X,
+            own if isinstance(own, Features) else features_of(first),
+            who=type(first).__name__,
+            source="as the model was trained",
+        )
         batch = sequence_batch(X, len(known.low))
     offsets = batch.offsets.tolist()
     faults: list[SignalFault] = []
