@@ -14,7 +14,7 @@ import elman
 from elman.data import signal_limits
 from elman.datasets import simulate_eeg
 from elman.evaluation import signal_quality
-from elman.features import Frames, LogSpectrum
+from elman.features import FillMissing, Frames, LogSpectrum
 from elman.monitoring import Alarm, Answer, ChunkedStream, Monitor, SlidingStream
 
 FS = 173.61
@@ -328,6 +328,18 @@ def test_signals_of_few_levels_are_ordinary():
 
     for signal in (rate, still):
         assert faults_of([signal(i) for i in range(20)], [signal(100 + i) for i in range(100)]) == []
+
+
+def test_missing_values_among_few_levels_are_ordinary():
+    def rate(seed):
+        rng = np.random.default_rng(seed)
+        x = 70.0 + np.cumsum((rng.random((600, 1)) < 0.5) * rng.choice([-1, 1], (600, 1)), axis=0)
+        return np.where(rng.random((600, 1)) < 0.2, np.nan, x)
+
+    fill = FillMissing().fit([rate(i) for i in range(20)])
+    assert signal_quality([rate(100 + i) for i in range(50)], limits=fill) == []
+    held = np.where(np.arange(600)[:, None] < 300, rate(200), 70.0)
+    assert signal_quality([held], limits=fill)[0].start == 320
 
 
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")

@@ -226,7 +226,7 @@ def learn(form: Any, batch: Batch) -> SignalLimits | None:
         varying = np.where(varies > 0.0, varies, np.inf)
         least = np.where(often, 0.0, varying.min(axis=0))
         least[~np.isfinite(least)] = 0.0
-        shares = [np.where(varies > 0.0, share, 0.0).max(axis=0) for share in found[3:5]]
+        shares = [np.where(varies == 0.0, 0.0, share).max(axis=0) for share in found[3:5]]
         hum = np.where(np.isnan(mains), 0.0, mains).max(axis=1).T
         hum[:, np.isnan(mains).all(axis=(1, 2))] = np.inf
     shares[0][often] = np.inf

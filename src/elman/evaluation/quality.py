@@ -50,8 +50,8 @@ def signal_quality(X: SequenceInput, *, limits: Any = None, fs: float | None = N
     Parameters
     ----------
     X : sequences (T_i, F)
-        An array (n, T, F) or a list; one recording is ``[x]``. A channel is not checked in windows with NaN.
-        A model that knows the names of its channels reads X by name, in its own order and units.
+        An array (n, T, F) or a list; one recording is ``[x]``. In windows with NaN only repeated values are
+        found. A model that knows the names of its channels reads X by name, in its own order and units.
     limits : a fitted model or None
         An estimator, a network, features, or a pipeline, which has learned from its training data what the
         channels are like. None knows no range: only what is flat, clipped or mostly mains is found.
