@@ -252,7 +252,8 @@ def test_every_model_of_signals_learns_them(tmp_path):
     dead[500:, 1] = 0.0
     for i, model in enumerate(models(X, y)):
         elman.save(model, tmp_path / f"{i}.elman")
-        for each in (model, elman.load(tmp_path / f"{i}.elman")):
+        copies = copy.deepcopy(model), pickle.loads(pickle.dumps(model))
+        for each in (model, elman.load(tmp_path / f"{i}.elman"), *copies):
             limits = elman.stream(each).signal_limits
             assert limits.window == 64
             np.testing.assert_allclose(limits.low, np.min(np.concatenate(X), axis=0), rtol=1e-6)

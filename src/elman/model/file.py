@@ -306,6 +306,7 @@ def state(model: Model) -> dict[str, Any]:
         "carry": None if model.carry is None else [c.copy() for c in model.carry],
         "history": {key: list(values) for key, values in model.history.history.items()},
         "features": model.features,
+        "signal_limits": signal_limits.of(model),
     }
 
 
@@ -325,4 +326,7 @@ def restore(values: dict[str, Any]) -> Model:
     model.history = History()
     model.history.history = values["history"]
     model.features = values.get("features", UNKNOWN)
+    limits = values.get("signal_limits")
+    if limits is not None:
+        model.signal_limits_ = limits
     return model
