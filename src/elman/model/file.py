@@ -328,5 +328,5 @@ def restore(values: dict[str, Any]) -> Model:
     model.features = values.get("features", UNKNOWN)
     limits = values.get("signal_limits")
     if limits is not None:
-        model.signal_limits_ = limits
+        vars(model)["signal_limits_"] = limits
     return model
