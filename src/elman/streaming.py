@@ -184,7 +184,8 @@ class _Answers:
     missing = False
 
     def __init__(self, model: Any) -> None:
-        self._stream = model.stream()
+        opened = model.stream()
+        self._stream = getattr(opened, "plain", opened)  # names have been read
         network = model if isinstance(model, Network) else model.network_
         self._scales = model is not network  # the stream of an estimator scales what the network reads
         self._dtype = network.dtype

@@ -134,31 +134,29 @@ class NetworkOutputs(BaseNetwork):
 
 
 class _NamedStream:
-    """A stream that reads x by the names of its features, where x has names."""
+    """A stream that reads x by the names of its features, where x has names; ``plain`` reads it as it is."""
 
-    def __init__(self, native: _engine.Stream, known: Features, one: bool) -> None:
-        self._native, self._known, self._one = native, known, one
+    def __init__(self, plain: _engine.Stream, known: Features, one: bool) -> None:
+        self.plain, self._known, self._one = plain, known, one
+        self._step, self.reset = plain.step, plain.reset
 
     def step(self, x: ArrayLike, out: Array | None = None) -> Array:
         if type(x) is not np.ndarray:
             x = aligned_rows(x, self._known, "x", one=self._one)
-        return self._native.step(x, out)
+        return self._step(x, out)
 
     def steps(self, x: ArrayLike) -> Array:
         if type(x) is not np.ndarray:
             x = aligned_rows(x, self._known, "x")
-        return self._native.steps(x)
-
-    def reset(self) -> None:
-        self._native.reset()
+        return self.plain.steps(x)
 
     @property
     def state(self) -> State:
-        return self._native.state
+        return self.plain.state
 
     @state.setter
     def state(self, value: State) -> None:
-        self._native.state = value
+        self.plain.state = value
 
 
 def read_seed(seed: int | np.integer[Any] | None) -> int | None:
