@@ -209,6 +209,12 @@ def test_an_alarm_has_two_thresholds_and_a_peak():
     assert not watching.active
 
 
+def test_an_alarm_on_a_value_that_answers_do_not_have_is_refused():
+    watching = monitor(alarm=Alarm("ictal", index=2, on=0.8, off=0.5))
+    with pytest.raises(ValueError, match=r"^index is 2, expected one of the 2 values of an answer"):
+        watching.feed(SIGNAL, stamps(400))
+
+
 def test_a_low_alarm_is_raised_below_and_ended_above():
     alarm = Alarm("value", 0, on=40.0, off=45.0, low=True)
     watching, on, _ = raised([50.0, 41.0, 40.0, 30.0, 44.0, 45.0, 45.1], alarm)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from elman.data.sequences import Array
+from elman.errors import ArgumentValueError
 from elman.evaluation.hysteresis import Hysteresis
 
 
@@ -41,7 +42,15 @@ class Alarm:
             sign * self.on, sign * self.off, on_steps=self.on_steps, off_steps=self.off_steps
         )
 
+    def value(self, values: Array) -> float:
+        """Return the value of an answer (C,) that the alarm is on; ValueError if it has none at ``index``."""
+        if not -len(values) <= self.index < len(values):
+            raise ArgumentValueError(
+                "index", f"is {self.index}", f"one of the {len(values)} values of an answer"
+            )
+        return float(values[self.index])
+
     def step(self, values: Array) -> bool:
         """Return whether the alarm is on after the next answer."""
-        value = float(values[self.index])
+        value = self.value(values)
         return self.hysteresis.step(-value if self.low else value)

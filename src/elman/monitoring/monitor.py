@@ -373,7 +373,7 @@ class Monitor:
             if self.alarm is not None and not reliable:
                 alarm = self.active
             elif self.alarm is not None:
-                before, value = self.active, float(answer[self.alarm.index])
+                before, value = self.active, self.alarm.value(answer)
                 alarm = self.alarm.step(answer)
                 if alarm != before:
                     happened.append(self._switched(self.alarm, value, time, sample))
