@@ -161,5 +161,5 @@ def test_info_says_what_a_model_is(folder):
         assert (told["kind"], told["features"]) == (kind, features)
         assert command("info", f"{name}.elman").code == 0
     assert "Solar8000/ART_MBP" in command("info", "d.elman").out
-    assert command("info", "train.csv").sentence().startswith("'train.csv' is no model of elman's")
+    assert command("info", "train.csv").sentence().startswith("'train.csv' is neither a model of elman nor")
     assert json.loads(command("info", "--json").out)["elman"] == elman.__version__
