@@ -165,7 +165,7 @@ def test_a_larger_fraction_is_the_remedy_of_a_split_with_too_few_of_a_class():
         rows = early.set_params(validation_fraction=fraction).fit(X[:n], y).validation_rows_
         assert set(y[rows]) == set(range(classes))
     for early in (RNNClassifier(4, early_stopping=True), RNNRegressor(4, early_stopping=True)):
-        with pytest.raises(ValueError, match="expected a smaller validation_fraction, more of them"):
+        with pytest.raises(ValueError, match="expected a smaller validation_fraction, more sequences"):
             early.set_params(validation_fraction=0.99).fit(X[:10], np.arange(10) % 2)
 
 
