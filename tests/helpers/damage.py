@@ -352,13 +352,21 @@ def originals(folder):
     return made
 
 
+def _answer(net):
+    """The outputs, or that they are no numbers: a mutant's weights may be anything."""
+    try:
+        return net.predict(X).tobytes()
+    except elman.errors.NonFiniteError as error:
+        return str(error)
+
+
 def facts(net):
     """What a network or an estimator is and knows, for comparison."""
     if not isinstance(net, Network):
         spec, arrays = files.pack(net)
         own = json.dumps(spec["estimator"], sort_keys=True)
         return (type(net), own, [(n, a.tobytes()) for n, a in sorted(arrays.items())], facts(net.network_))
-    return (net.layers, net.dtype, net.seed, net.frozen, net.parameters.tobytes(), net.predict(X).tobytes())
+    return (net.layers, net.dtype, net.seed, net.frozen, net.parameters.tobytes(), _answer(net))
 
 
 def refused(path, call):
