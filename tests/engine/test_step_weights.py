@@ -367,3 +367,19 @@ def test_weights_of_sequences_are_as_before():
     data = read_training_data(net.model, X, y, [1.0, 2.0, 3.0, 4.0], None)
     assert data.answers.row_weight is None and data.weights.tolist() == [1.0, 2.0, 3.0, 4.0]
     assert as_y(net.layers, y) is y
+
+
+def test_a_run_is_not_resumed_with_other_weights_of_steps(tmp_path):
+    layers = [elman.SimpleRNN(3, return_sequences=True), elman.Dense(2, "softmax")]
+    X, y = np.ones((4, 5, 1)), np.zeros((4, 5), int)
+    weights = np.arange(20.0).reshape(4, 5)
+
+    def run(weights, epochs, resume=False):
+        net = elman.Network(layers, input_size=1, seed=0)
+        options = {"checkpoint": tmp_path / "run.elman", "resume": resume, "verbose": False}
+        return net.fit(X, y, sample_weight=weights, epochs=epochs, **options)
+
+    run(weights, 2)
+    with pytest.raises(ValueError, match="sample_weight has other values"):
+        run(weights[::-1], 3, resume=True)
+    assert len(run(weights.tolist(), 3, resume=True).history["loss"]) == 3
